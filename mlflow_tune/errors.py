@@ -1,0 +1,60 @@
+"""What can go wrong, and who acts next.
+
+TuneError                    exit code 1
+├── InputError               2   fix the study file, the option or the argument that is named
+│   └── StudyNotFound        2   name a study that exists
+├── StudyConflict            2   resume the study that exists, or choose another name
+├── TrackingError            3   look after the tracking server, then resume: nothing is lost
+│   └── AccessRefused        3   get the right credentials or permissions
+└── InternalError            1   report a bug
+"""
+
+from __future__ import annotations
+
+
+class TuneError(Exception):
+    """The base of every error that mlflow_tune raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(TuneError, ValueError):
+    """Something that a person wrote breaks a rule; the message states the rule and the values.
+
+    `key` is the path to the culprit (`space.lr.low`), empty when there is none.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"{key}: {message}" if key else message)
+        self.message = message
+        self.key = key
+
+    def under(self, prefix: str) -> InputError:
+        """Return the same error with `prefix` before its key."""
+        return type(self)(self.message, f"{prefix}.{self.key}" if self.key else prefix)
+
+
+class StudyNotFound(InputError, LookupError):
+    """No study has this name or run id in the experiment."""
+
+
+class StudyConflict(TuneError):
+    """The study exists already, or is in a state that does not allow what was asked."""
+
+    exit_code = 2
+
+
+class TrackingError(TuneError):
+    """The tracking server is out of reach or answers nonsense; what it holds is safe."""
+
+    exit_code = 3
+
+
+class AccessRefused(TrackingError):
+    """The tracking server knows who we are, or wants to, and says no."""
+
+
+class InternalError(TuneError):
+    """A promise that this package makes to itself was broken: please report it."""

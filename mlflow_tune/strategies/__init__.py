@@ -1,0 +1,49 @@
+"""The strategies by name. A new one is a frozen dataclass in a file of its own, and a line in `STRATEGIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import unknown
+from mlflow_tune.strategies.base import Strategy
+from mlflow_tune.strategies.bayesian import Bayesian
+from mlflow_tune.strategies.bisection import Bisection
+from mlflow_tune.strategies.grid import Grid
+from mlflow_tune.strategies.random import Random
+from mlflow_tune.trial import Goal
+
+__all__ = ["STRATEGIES", "Bayesian", "Bisection", "Grid", "Random", "Strategy", "make_strategy", "strategy_to_json"]
+
+STRATEGIES: dict[str, type[Strategy]] = {kind.name: kind for kind in (Grid, Random, Bisection, Bayesian)}
+
+
+def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Strategy:
+    """Return the strategy that `{name: random, seed: 0}` describes; options left out have their defaults.
+
+    Raises `InputError`, whose key is the culprit, for an unknown name or option and for a value out of range.
+    """
+    if not isinstance(options, Mapping) or "name" not in options:
+        raise InputError(f"must be a mapping with a 'name' ({', '.join(STRATEGIES)}), but got {options!r}")
+    name = options["name"]
+    if not isinstance(name, str) or name not in STRATEGIES:
+        raise InputError(unknown("strategy", name, STRATEGIES), "name")
+    chosen: dict[str, Any] = {key: value for key, value in options.items() if key != "name"}
+    known = _options(STRATEGIES[name])
+    for key in chosen:
+        if key not in known:
+            raise InputError(unknown("key", key, ["name", *known]), str(key))
+    if "goal" in {each.name for each in fields(STRATEGIES[name])}:  # type: ignore[arg-type]
+        chosen["goal"] = goal
+    return STRATEGIES[name](**chosen)
+
+
+def strategy_to_json(strategy: Strategy) -> dict[str, Any]:
+    """Return the options that `make_strategy` reads back to an equal strategy, defaults included."""
+    return {"name": strategy.name, **{key: getattr(strategy, key) for key in _options(type(strategy))}}
+
+
+def _options(kind: type[Strategy]) -> list[str]:
+    return [each.name for each in fields(kind) if each.name != "goal"]  # type: ignore[arg-type]

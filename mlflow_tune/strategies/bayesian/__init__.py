@@ -1,0 +1,96 @@
+"""Bayesian optimisation: a model of the values seen so far says which point promises most.
+
+After Jones, Schonlau and Welch, 1998, https://doi.org/10.1023/A:1008306431147. What is heavy to import stands in the
+other files of this package, which are loaded with the first suggestion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Space, as_integer, as_number, unknown
+from mlflow_tune.strategies.base import next_number
+from mlflow_tune.strategies.random import read_seed
+from mlflow_tune.trial import Goal, Suggestion, Trial
+
+__all__ = ["EVIDENCE", "Bayesian", "expected_improvement"]
+
+SURROGATES = ("GP", "RF", "ET")
+ACQUISITIONS = ("EI", "PI", "LCB", "uncertainty", "EIps")
+
+# The metrics of a model-based trial. `predicted_mean` and `predicted_std` are of the value that the trial will have, in
+# the metric's own units and sign. `acquisition` is the score, the larger the better, in the model's units, in which
+# values have mean 0 and variance 1. `expected_improvement` is the largest that any point promises, whichever the
+# acquisition, in terms of how far the best value of the initial design lay from its median.
+EVIDENCE = ("predicted_mean", "predicted_std", "acquisition", "expected_improvement")
+
+
+@dataclass(frozen=True)
+class Bayesian:
+    """Tries the baseline, then points of a Sobol sequence, and from `initial` trials on what its model recommends.
+
+    `surrogate` is the model: GP (a Gaussian process), RF (a random forest) or ET (extremely randomised trees).
+    `acquisition` says what promising means: EI (expected improvement on the best), PI (its probability), LCB
+    (the bound of `kappa` standard deviations), uncertainty (the largest standard deviation, which explores only)
+    or EIps (expected improvement a second). Trials that ended without a value count as bad as the worst value seen,
+    running ones as what the model predicts of them; points outside the space are ignored. A point is tried once. With
+    `count` > 1 the points are those of asking one by one while the ones before run. `InputError` for values out of
+    range, with the option as its key.
+    """
+
+    surrogate: str = "GP"
+    acquisition: str = "EI"
+    initial: int = 8
+    seed: int = 0
+    kappa: float = 1.96
+    goal: Goal = "minimize"
+    name: ClassVar[str] = "bayesian"
+
+    def __post_init__(self) -> None:
+        for key, known in (
+            ("surrogate", SURROGATES),
+            ("acquisition", ACQUISITIONS),
+            ("goal", ("minimize", "maximize")),
+        ):
+            if getattr(self, key) not in known:
+                raise InputError(unknown(key, getattr(self, key), known), key)
+        for key, read, least in (("initial", as_integer, 1), ("kappa", as_number, 0)):
+            try:
+                number = read(getattr(self, key))
+            except InputError as error:
+                raise error.under(key) from None
+            if number < least:
+                raise InputError(f"{key} >= {least} must hold, but got {key}={number}", key)
+            object.__setattr__(self, key, number)
+        object.__setattr__(self, "seed", read_seed(self.seed))
+
+    def check(self, space: Space) -> None:
+        """Accept every space."""
+
+    def length(self, space: Space) -> int | None:
+        """Return the number of points of the space, None when they cannot be counted."""
+        return space.size
+
+    def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
+        """Return the next `count` points, fewer when the space is used up. Model-based ones have `EVIDENCE`."""
+        from mlflow_tune.strategies.bayesian.proposal import propose
+
+        trials, found = list(history), list[Suggestion]()
+        while len(found) < count and (suggestion := propose(self, space, trials)):
+            found.append(suggestion)
+            trials.append(Trial(number=next_number(trials), params=suggestion.params))
+        return found
+
+
+def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | None:
+    """Return the largest improvement that any point promised before the `last` model-based trials, None before them.
+
+    It is relative to the spread of the values seen, as `EVIDENCE` describes. One small promise may be a slip of the
+    model; three in a row hardly are.
+    """
+    trials = sorted(history, key=lambda trial: trial.number)
+    promised = [trial.metrics["expected_improvement"] for trial in trials if "expected_improvement" in trial.metrics]
+    return max(promised[-last:]) if len(promised) >= last else None

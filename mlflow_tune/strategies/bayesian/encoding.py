@@ -1,0 +1,125 @@
+"""What a model sees of a space and of a history: rows of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space
+from mlflow_tune.trial import Goal, Params, Trial
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Row: TypeAlias = tuple[float, ...]
+WIDEST = 1000  # spaces with at most so many points are searched point by point
+LARGEST = 1e150  # larger values are taken for infinite, which MLflow holds as 1.797e308
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The trials of a history that lie in the space, as coordinates in the unit cube (a row a trial, by number).
+
+    `points` (n, d) are those that ended, with their `values` (n,), to be minimised and NaN where there is none, and
+    `seconds` (n,), NaN where they are not known. `pending` (k, d) are those that run. `visited` has those that were
+    interrupted too: they will run again, so they tell nothing yet, but nobody should propose them.
+    """
+
+    points: Array
+    values: Array
+    seconds: Array
+    pending: Array
+    visited: frozenset[Row]
+
+
+def observe(space: Space, history: Sequence[Trial], goal: Goal) -> Observations:
+    """Return what the history tells about the space; points outside of it are left out."""
+    text = json.dumps(space.to_json())
+    rows = [(trial, row) for trial in history if (row := _row(text, _typed(trial.params))) is not None]
+    ended = [(trial, row) for trial, row in rows if trial.done]
+    sign = 1.0 if goal == "minimize" else -1.0
+    values = np.array([np.nan if trial.value is None else sign * trial.value for trial, _ in ended], dtype=float)
+    return Observations(
+        points=_table([row for _, row in ended], len(space)),
+        values=np.where(np.abs(values) < LARGEST, values, np.nan),
+        seconds=np.array([_seconds(trial) for trial, _ in ended], dtype=float),
+        pending=_table([row for trial, row in rows if trial.running], len(space)),
+        visited=frozenset(row for _, row in rows),
+    )
+
+
+def features(space: Space, units: Array) -> tuple[Array, tuple[int, ...]]:
+    """Return the columns that a model sees of rows (n, d) of the unit cube, and for each column its parameter's index.
+
+    A category becomes one column a value (one-hot), scaled so that two different ones are at distance 1, as the ends
+    of a range are.
+    """
+    columns: list[Array] = []
+    owners: list[int] = []
+    for index, dimension in enumerate(space.values()):
+        column = units[:, [index]]
+        if isinstance(dimension, Categorical):
+            cells = np.minimum(column * dimension.size, dimension.size - 1).astype(int)
+            column = (cells == np.arange(dimension.size)) / np.sqrt(2.0)
+        columns.append(column)
+        owners += [index] * column.shape[1]
+    return np.hstack(columns), tuple(owners)
+
+
+def snapped(space: Space, units: Array) -> Array:
+    """Return the coordinates (n, d) of the valid points next to these, so that a model judges what would be run."""
+    found = units.copy()
+    for index, dimension in enumerate(space.values()):
+        if not isinstance(dimension, Float):
+            found[:, index] = [dimension.to_unit(dimension.from_unit(unit)) for unit in units[:, index].tolist()]
+    return found
+
+
+def widths(space: Space) -> Array:
+    """Return each parameter's least step to another value (d,): 0 for real numbers, 1 for categories."""
+    steps = [1.0 if isinstance(each, Categorical) else 1.0 / each.size if each.size else 0.0 for each in space.values()]
+    return np.array(steps)
+
+
+def every_point(space: Space) -> Array | None:
+    """Return the coordinates of all points of a small space, None for one with more than `WIDEST`."""
+    if space.size is None or space.size > WIDEST:
+        return None
+    units = [[dimension.to_unit(value) for value in _values(dimension)] for dimension in space.values()]
+    return np.array(list(product(*units)), dtype=float)
+
+
+def _values(dimension: Dimension) -> Sequence[Scalar]:
+    if isinstance(dimension, Categorical):
+        return dimension.values
+    return range(dimension.low, dimension.high + 1, dimension.step) if isinstance(dimension, Int) else []
+
+
+# Checking a thousand points takes longer than predicting from them, and most of them were checked before.
+@lru_cache(maxsize=20_000)
+def _row(space: str, params: tuple[tuple[str, type, Scalar], ...]) -> Row | None:
+    point = {name: value for name, _, value in params}
+    return tuple(_space(space).to_unit(point)) if _space(space).contains(point) else None
+
+
+@lru_cache(maxsize=8)
+def _space(text: str) -> Space:
+    return Space.from_json(json.loads(text))
+
+
+def _typed(params: Params) -> tuple[tuple[str, type, Scalar], ...]:
+    return tuple((name, type(value), value) for name, value in params.items())  # as values, True and 1 are equal
+
+
+def _seconds(trial: Trial) -> float:
+    taken = (trial.end_time or 0) - trial.start_time
+    return taken / 1000 if taken > 0 else float("nan")
+
+
+def _table(rows: Sequence[Row], width: int) -> Array:
+    return np.array(rows, dtype=float).reshape(len(rows), width)

@@ -1,0 +1,71 @@
+"""What a Bayesian study tries next: the initial design, then the candidate that promises most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlflow_tune.space import Scalar, Space
+from mlflow_tune.strategies.base import next_number
+from mlflow_tune.strategies.bayesian.encoding import Array, Observations, observe
+from mlflow_tune.strategies.bayesian.model import fit_model
+from mlflow_tune.strategies.bayesian.search import candidates
+from mlflow_tune.strategies.random import Random
+from mlflow_tune.trial import Suggestion, Trial
+
+if TYPE_CHECKING:
+    from mlflow_tune.strategies.bayesian import Bayesian
+
+EFFORT = 200_000  # covariances between candidates and trials that one search may compute
+CANDIDATES = (400, 3000)  # but no fewer and no more than so many candidates
+STARTS = 5  # the search begins around so many of the best trials
+
+
+def propose(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Suggestion | None:
+    """Return the next trial's point, None when the space is used up."""
+    number = next_number(history)
+    seen = observe(space, history, strategy.goal)
+    model = fit_model(strategy, space, seen, number)
+    if model is None:
+        return _initial(strategy, space, history, len(seen.points) + len(seen.pending) + 1)
+    if space.size is not None and len(seen.visited) >= space.size:
+        return None
+    budget = int(np.clip(EFFORT // len(seen.points), *CANDIDATES))
+    draws = np.random.default_rng([strategy.seed, number])
+    points, judged = candidates(space, model.judge, _best(seen), draws, budget)
+    params = _first_free(space, points, seen) or Random(strategy.seed).suggest(space, history, 1)[0].params
+    evidence = model.evidence(params, log_improvement=float(judged[:, 1].max()))
+    return Suggestion(params, _why(strategy, seen, evidence), evidence)
+
+
+def _initial(strategy: Bayesian, space: Space, history: Sequence[Trial], index: int) -> Suggestion | None:
+    design = Random(strategy.seed, sampling="sobol", baseline=True)
+    part = f"{index} of {strategy.initial}" if index <= strategy.initial else "longer, as hardly a trial has a value"
+    for each in design.suggest(space, history, 1):
+        return Suggestion(each.params, f"initial design, {part}: {each.why}")
+    return None
+
+
+def _best(seen: Observations) -> Array:
+    known = int((~np.isnan(seen.values)).sum())
+    return seen.points[np.argsort(seen.values, kind="stable")[: min(known, STARTS)]]
+
+
+def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Scalar] | None:
+    for units in points.tolist():
+        params = space.from_unit(units)
+        if tuple(space.to_unit(params)) not in seen.visited:
+            return params
+    return None
+
+
+def _why(strategy: Bayesian, seen: Observations, evidence: dict[str, float]) -> str:
+    failed, running = int(np.isnan(seen.values).sum()), len(seen.pending)
+    parts = [f"{failed} without a value"] * bool(failed) + [f"{running} running"] * bool(running)
+    return (
+        f"{strategy.surrogate} model, {strategy.acquisition} {evidence['acquisition']:.4g}: "
+        f"predicted {evidence['predicted_mean']:.6g} +- {evidence['predicted_std']:.2g} "
+        f"from {len(seen.points) + running} trials" + (f" ({', '.join(parts)})" if parts else "")
+    )

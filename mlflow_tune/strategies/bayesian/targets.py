@@ -1,0 +1,97 @@
+"""From the metric's values to what a model is fitted to, and back.
+
+With m the median less the minimum, values above the median + 2 m are compressed into the 2 m above it, so that a
+diverged trial does not flatten the rest. Then all are made more normal by a power transform (Yeo and Johnson, 2000,
+https://doi.org/10.1093/biomet/87.4.954), as HEBO does (Cowen-Rivers et al., 2022, section 4.2,
+https://doi.org/10.1613/jair.1.13643), and standardised. Each step has an inverse, so that predictions lead back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlflow_tune.strategies.bayesian.encoding import Array
+
+POWERS = np.linspace(0.0, 2.0, 21)  # within [0, 2] the transform reaches every real number, so it has an inverse
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The way from values (to be minimised) to the model's units, in which they have mean 0 and variance 1."""
+
+    size: float = 1.0
+    ceiling: float = 1.0
+    reach: float = 1.0
+    shift: float = 0.0
+    width: float = 1.0
+    power: float = 1.0
+    mean: float = 0.0
+    std: float = 1.0
+
+    @classmethod
+    def of(cls, values: Array) -> Scale:
+        """Return the scale that makes these finite values (n,) nearly normal; n > 0."""
+        size = float(np.abs(values).max()) or 1.0
+        middle, least, most = (float(np.quantile(values / size, share)) for share in (0.5, 0.0, 1.0))
+        ceiling, reach = (middle + 2 * (middle - least), middle - least) if middle > least else (most, 1.0)
+        low = _compress(values / size, ceiling, reach)
+        shift, width = float(low.mean()), float(low.std()) or 1.0
+        standard = (low - shift) / width
+        power = max(POWERS.tolist(), key=lambda power: _likelihood(standard, power))
+        bent = _bend(standard, power)
+        return cls(size, ceiling, reach, shift, width, power, float(bent.mean()), float(bent.std()) or 1.0)
+
+    def forward(self, values: Array) -> Array:
+        """Return the values in the model's units."""
+        low = _compress(values / self.size, self.ceiling, self.reach)
+        return (_bend((low - self.shift) / self.width, self.power) - self.mean) / self.std
+
+    def back(self, units: Array) -> Array:
+        """Return the values that are so many of the model's units: the inverse of `forward`."""
+        low = _straighten(units * self.std + self.mean, self.power) * self.width + self.shift
+        return _expand(low, self.ceiling, self.reach) * self.size
+
+
+def targets(values: Array) -> tuple[Array, Scale]:
+    """Return what the model is fitted to (n,), and its scale.
+
+    A trial without a value (NaN) counts as bad as the worst that was seen, up to where values are compressed.
+    """
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return np.zeros(len(values)), Scale()
+    scale = Scale.of(known)
+    penalty = min(float(known.max()), scale.ceiling * scale.size)
+    return scale.forward(np.where(np.isnan(values), penalty, values)), scale
+
+
+def _compress(values: Array, ceiling: float, reach: float) -> Array:
+    excess = np.maximum(values - ceiling, 0.0) / reach
+    return np.asarray(np.minimum(values, ceiling) + 2 * reach * (1 - 1 / np.sqrt(1 + excess)))
+
+
+def _expand(values: Array, ceiling: float, reach: float) -> Array:
+    share = np.clip((values - ceiling) / (2 * reach), 0.0, 1 - 1e-8)
+    return np.asarray(np.minimum(values, ceiling) + reach * ((1 - share) ** -2 - 1))
+
+
+def _bend(values: Array, power: float) -> Array:
+    up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+    risen = np.log1p(up) if power == 0 else ((up + 1) ** power - 1) / power
+    fallen = np.log1p(down) if power == 2 else ((down + 1) ** (2 - power) - 1) / (2 - power)
+    return np.asarray(risen - fallen)
+
+
+def _straighten(values: Array, power: float) -> Array:
+    up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+    risen = np.expm1(up) if power == 0 else (power * up + 1) ** (1 / power) - 1
+    fallen = np.expm1(down) if power == 2 else ((2 - power) * down + 1) ** (1 / (2 - power)) - 1
+    return np.asarray(risen - fallen)
+
+
+def _likelihood(values: Array, power: float) -> float:
+    variance = float(_bend(values, power).var())
+    jacobian = (power - 1) * float((np.sign(values) * np.log1p(np.abs(values))).sum())
+    return jacobian - len(values) / 2 * float(np.log(variance)) if variance > 0 else -np.inf

@@ -1,0 +1,198 @@
+"""Bisection: the search of one numeric parameter for its optimum, or for the boundary that a constraint draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Space, as_integer, as_number, unknown
+from mlflow_tune.space.values import at
+from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, make_axis
+from mlflow_tune.strategies.bisection.boundary import Boundary, Constraint, Keep, parse_constraint
+from mlflow_tune.strategies.bisection.optimum import Optimum
+from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
+
+__all__ = ["Bisection", "Constraint"]
+
+_CHOICES = {"find": ("optimum", "boundary"), "keep": ("largest", "smallest"), "goal": ("minimize", "maximize")}
+
+
+@dataclass(frozen=True)
+class Bisection:
+    """Narrows a bracket of one Float or Int, on its own scale, to a tolerance.
+
+    `find: optimum` takes the objective to have one extremum: golden section (Kiefer, 1953) with one worker, block
+    search (Avriel and Wilde, 1966) with more. `find: boundary` takes `constraint`, such as `recall >= 0.95` on a
+    logged metric, to be monotone, and finds the largest value that meets it, or the smallest (`keep`), by `margin`.
+
+    It ends when the bracket is no wider than `tolerance`: absolute, or on a log scale high/low <= 1 + tolerance.
+    Without one, that is a thousandth of the range (on its scale), and for an Int no untried value is left inside.
+
+    The bracket comes from all trials inside the space, whoever ran them; the answer is empty while one of them runs.
+    A trial that gave no value (failed, timeout, not-finite, interrupted, or without the constraint's metric) counts
+    as the worst, or as not meeting the constraint. With `replicates` the new points, and those known ones that make
+    up the bracket, are run so often and averaged. A broken rule raises `InputError`, whose key is the option.
+    """
+
+    parameter: str | None = None
+    find: Literal["optimum", "boundary"] = "optimum"
+    tolerance: float | None = None
+    constraint: str | None = None
+    keep: Keep | None = None
+    margin: float = 0.0
+    replicates: int = 1
+    goal: Goal = "minimize"
+    name: ClassVar[str] = "bisection"
+
+    def __post_init__(self) -> None:
+        if self.parameter is not None and not isinstance(self.parameter, str):
+            raise InputError(f"must be a parameter's name, but got {self.parameter!r}", "parameter")
+        if self.find == "boundary" and self.keep is None:
+            object.__setattr__(self, "keep", "largest")
+        for key, known in _CHOICES.items():
+            if getattr(self, key) not in (*known, *([None] if key == "keep" else [])):
+                raise InputError(unknown(key, getattr(self, key), known), key)
+        if self.tolerance is not None:
+            object.__setattr__(self, "tolerance", at("tolerance", as_number, self.tolerance))
+        object.__setattr__(self, "margin", at("margin", as_number, self.margin))
+        object.__setattr__(self, "replicates", at("replicates", as_integer, self.replicates))
+        self._check_numbers()
+        self._check_combination()
+
+    def _check_numbers(self) -> None:
+        if self.tolerance is not None and self.tolerance <= 0:
+            raise InputError(f"tolerance > 0 must hold, but got tolerance={self.tolerance}", "tolerance")
+        if self.margin < 0:
+            raise InputError(f"margin >= 0 must hold, but got margin={self.margin}", "margin")
+        if self.replicates < 1:
+            raise InputError(f"replicates >= 1 must hold, but got replicates={self.replicates}", "replicates")
+
+    def _check_combination(self) -> None:
+        if self.find == "boundary":
+            parse_constraint(self.constraint, self.margin)
+            return
+        for key in ("constraint", "keep", "margin"):
+            if getattr(self, key):
+                raise InputError("goes with 'find: boundary' only, but this finds the optimum", key)
+
+    @property
+    def requirement(self) -> Constraint | None:
+        """The constraint, parsed and with the margin in its bound; None with `find: optimum`."""
+        return parse_constraint(self.constraint, self.margin) if self.find == "boundary" else None
+
+    def check(self, space: Space) -> None:
+        """Raise `InputError` unless the space is one Float or Int, and has the name that `parameter` says, if any."""
+        self._axis(space)
+
+    def length(self, space: Space) -> int:
+        """Return the most trials that one worker runs from an empty history; `InputError` as in `check`.
+
+        With more workers the rounds are fewer and the trials are more.
+        """
+        return self.replicates * self._search.length(self._axis(space))
+
+    def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
+        """Return the trials of the next round, `count` at the most; none while a trial inside the space runs."""
+        axis, inside = self._axis(space), _inside(space, history)
+        if count < 1 or any(trial.running for trial in inside):
+            return []
+        groups = _groups(axis, inside)
+        points = self._points(groups)
+        asked = self._unfinished(axis, groups, points) or self._new(axis, points, count)
+        bracket = self._search.bracket(axis, points)
+        evidence = {"bracket_low": float(bracket.low), "bracket_high": float(bracket.high)}
+        doubts = "".join(f"; but {finding}" for finding in self._search.findings(axis, points))
+        return [Suggestion({axis.name: value}, why + doubts, evidence) for value, why in asked[:count]]
+
+    def bracket(self, space: Space, history: Sequence[Trial]) -> tuple[float, float] | None:
+        """Return the bracket (low, high) that the ended trials leave; None when none of them is inside the space.
+
+        Optimum: the neighbours of the best point. Boundary: the last value that meets the constraint and the next that
+        does not, in ascending order.
+        """
+        axis, groups = self._known(space, history)
+        found = self._search.bracket(axis, self._points(groups))
+        return (float(found.low), float(found.high)) if groups else None
+
+    def findings(self, space: Space, history: Sequence[Trial]) -> list[str]:
+        """Return, a sentence each, what speaks against the assumption, and what to use instead; mostly nothing.
+
+        With `find: boundary` it tells as well when an end of the range is the answer, and when there is none.
+        """
+        axis, groups = self._known(space, history)
+        return self._search.findings(axis, self._points(groups))
+
+    def answer(self, space: Space, history: Sequence[Trial]) -> Trial | None:
+        """Return a trial of the best point or, for a boundary, of the last one seen to meet the constraint, if any."""
+        axis, groups = self._known(space, history)
+        best = self._search.bracket(axis, self._points(groups)).best
+        if best is None:
+            return None
+        if self.find == "boundary":
+            return next(trial for trial in groups[best] if self.is_feasible(trial))
+        return best_trial(groups[best], self.goal)
+
+    def conclusion(self, space: Space, history: Sequence[Trial]) -> str:
+        """Return in words the answer and how well it is known."""
+        answer, axis = self.answer(space, history), self._axis(space)
+        if answer is None:
+            return f"no value of {axis.name} meets {self.requirement}" if self.requirement else "no trial has a value"
+        low, high = self.bracket(space, history) or (axis.low, axis.high)
+        return f"converged at {axis.name}={answer.params[axis.name]:.6g}, bracket {low:.6g} to {high:.6g}"
+
+    def is_feasible(self, trial: Trial) -> bool:
+        """Return whether the trial ended well and, with `find: boundary`, meets the constraint with its margin.
+
+        The constraint's metric is read from `Trial.metrics`; a trial without it does not meet the constraint.
+        """
+        constraint = self.requirement
+        return trial.outcome == "ok" and (constraint is None or constraint.shortfall([trial]) <= 0)
+
+    @property
+    def _search(self) -> Optimum | Boundary:
+        constraint = self.requirement
+        return Optimum(self.goal) if constraint is None else Boundary(constraint, self.keep or "largest")
+
+    def _axis(self, space: Space) -> Axis:
+        return make_axis(space, self.parameter, self.tolerance)
+
+    def _known(self, space: Space, history: Sequence[Trial]) -> tuple[Axis, dict[float, list[Trial]]]:
+        axis = self._axis(space)
+        return axis, _groups(axis, [trial for trial in _inside(space, history) if not trial.running])
+
+    def _points(self, groups: Mapping[float, Sequence[Trial]]) -> Points:
+        search = self._search
+        return {value: search.score(trials) for value, trials in groups.items()}
+
+    def _unfinished(
+        self, axis: Axis, groups: Mapping[float, Sequence[Trial]], points: Points
+    ) -> list[tuple[float, str]]:
+        bracket = self._search.bracket(axis, points)
+        return [
+            (value, f"replicate {number} of {self.replicates} at a point of the bracket {bracket}")
+            for value in _distinct(bracket)
+            if value in groups
+            for number in range(len(groups[value]) + 1, self.replicates + 1)
+        ]
+
+    def _new(self, axis: Axis, points: Points, count: int) -> list[tuple[float, str]]:
+        found = self._search.propose(axis, points, max(count // self.replicates, 1))
+        return [each for each in found for _ in range(self.replicates)]
+
+
+def _distinct(bracket: Bracket) -> list[float]:
+    values = (bracket.best, bracket.low, bracket.high)
+    return list(dict.fromkeys(value for value in values if value is not None))
+
+
+def _inside(space: Space, history: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in history if space.contains(trial.params)]
+
+
+def _groups(axis: Axis, trials: Sequence[Trial]) -> dict[float, list[Trial]]:
+    found: dict[float, list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        found.setdefault(axis.dimension.decode(trial.params[axis.name]), []).append(trial)
+    return dict(sorted(found.items()))

@@ -1,0 +1,150 @@
+"""The last value of a parameter that meets a monotone constraint: bisection, k points at once with k workers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean, shown
+from mlflow_tune.trial import Trial
+
+Keep: TypeAlias = Literal["largest", "smallest"]
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_CONSTRAINT = re.compile(rf"\s*([\w\-.:/][\w\-. :/]{{0,239}}?)\s*([<>]=)\s*({_NUMBER})\s*")
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A floor (`>=`) or a ceiling (`<=`) for a metric that the trials log; `bound` has the margin in it."""
+
+    metric: str
+    sense: Literal[">=", "<="]
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.sense} {self.bound:.12g}"
+
+    def shortfall(self, trials: Sequence[Trial]) -> float:
+        """Return by how much the trials' mean misses the bound: 0 or less when it is met, infinite without a value.
+
+        It reads `Trial.metrics` of the trials that ended well, nothing else: `constraint` where the study logged it,
+        because another step than the metric's last counts, else the metric itself.
+        """
+        ended = [trial.metrics for trial in trials if trial.outcome == "ok"]
+        seen = [metrics.get("constraint", metrics.get(self.metric)) for metrics in ended]
+        numbers = [number for number in seen if number is not None and math.isfinite(number)]
+        if not numbers:
+            return math.inf
+        return self.bound - mean(numbers) if self.sense == ">=" else mean(numbers) - self.bound
+
+
+def parse_constraint(text: object, margin: float = 0.0) -> Constraint:
+    """Return the constraint that `recall >= 0.95` describes, tightened by `margin`; it is parsed, never evaluated.
+
+    Raises `InputError` with the key `constraint` for anything else.
+    """
+    match = _CONSTRAINT.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST else None
+    if match is None or not math.isfinite(float(match[3])):
+        raise InputError(
+            f"a metric, >= or <=, and a number, as in 'recall >= 0.95', must be given: {text!r}", "constraint"
+        )
+    # In decimals, since 0.9 + 0.05 is more than 0.95 in binary.
+    slack = Decimal(repr(margin))
+    if match[2] == ">=":
+        return Constraint(match[1], ">=", float(Decimal(match[3]) + slack))
+    return Constraint(match[1], "<=", float(Decimal(match[3]) - slack))
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Scores are shortfalls. The search goes from the near end, where the constraint is met, towards the far end."""
+
+    constraint: Constraint
+    keep: Keep
+
+    def score(self, trials: Sequence[Trial]) -> float:
+        """Return by how much the trials of one point miss the bound on average, infinite without a value."""
+        return self.constraint.shortfall(trials)
+
+    def bracket(self, axis: Axis, points: Points) -> Bracket:
+        """Return the last value that was seen to meet the constraint, and the next one that was seen not to.
+
+        The ends of the range stand in for what was not seen.
+        """
+        inner, outer = self._ends(axis, points)
+        met = inner in points and points[inner] <= 0
+        return Bracket(min(inner, outer), max(inner, outer), inner if met else None)
+
+    def propose(self, axis: Axis, points: Points, count: int) -> list[tuple[float, str]]:
+        """Return up to `count` new values with their reasons: missing ends of the range, then points of the bracket."""
+        if missing := self._missing(axis, points):
+            return missing[:count]
+        inner, outer = self._ends(axis, points)
+        if points[inner] > 0 or axis.close(inner, outer):
+            return []
+        found = axis.between(inner, outer, [at / (count + 1) for at in range(1, count + 1)])
+        reason = f"{shown(inner)} meets {self.constraint}, {shown(outer)} does not"
+        bracket = self.bracket(axis, points)
+        if count == 1:
+            return [(value, f"bisection in {bracket}: {reason}") for value in found]
+        total = len(found)
+        return [(value, f"point {at} of {total} in {bracket}: {reason}") for at, value in enumerate(found, 1)]
+
+    def length(self, axis: Axis) -> int:
+        """Return the most points that one worker tries: two ends, and one for each halving."""
+        most = axis.shrinks(0.5) + 2
+        return most if axis.dimension.size is None else min(most, axis.dimension.size)
+
+    def findings(self, axis: Axis, points: Points) -> list[str]:
+        """Return in words what speaks against the assumption, or for an answer that is none or an end of the range."""
+        near, far = self._range(axis)
+        order = self._ordered(points)
+        flips = [after for before, after in pairwise(order) if (points[before] <= 0) is not (points[after] <= 0)]
+        found = []
+        if len(flips) > 1:
+            words = ", ".join(f"{'met' if points[value] <= 0 else 'not met'} at {shown(value)}" for value in flips[-2:])
+            first = "met" if points[order[0]] <= 0 else "not met"
+            found.append(
+                f"{self.constraint} is not monotone: {first} at {shown(order[0])}, {words}; "
+                "use random or bayesian search, or more replicates if this is noise"
+            )
+        if far in points and points[far] <= 0:
+            other = "smallest" if self.keep == "largest" else "largest"
+            wrong = len(flips) == 1 and points[order[0]] > 0
+            hint = f"keep: {other} looks for the other side" if wrong else "a wider range would show where it ends"
+            found.append(f"the {self.keep} value of the range, {shown(far)}, meets {self.constraint}; {hint}")
+        if near in points and not any(score <= 0 for score in points.values()):
+            found.append(
+                f"no value was seen to meet {self.constraint}, and {shown(near)}, where it is easiest, does not"
+            )
+        return found
+
+    def _range(self, axis: Axis) -> tuple[float, float]:
+        return (axis.low, axis.high) if self.keep == "largest" else (axis.high, axis.low)
+
+    def _ordered(self, points: Points) -> list[float]:
+        return sorted(points, reverse=self.keep == "smallest")
+
+    def _ends(self, axis: Axis, points: Points) -> tuple[float, float]:
+        near, far = self._range(axis)
+        order = self._ordered(points)
+        met = [at for at, value in enumerate(order) if points[value] <= 0]
+        beyond = order[met[-1] + 1 :] if met else order
+        return order[met[-1]] if met else near, beyond[0] if beyond else far
+
+    def _missing(self, axis: Axis, points: Points) -> list[tuple[float, str]]:
+        near, far = self._range(axis)
+        inner, outer = self._ends(axis, points)
+        found = []
+        if outer not in points:
+            found.append((far, f"the {self.keep} value: if it meets {self.constraint}, it is the answer"))
+        if inner not in points:
+            found.append((near, f"the other end of the range: if it does not meet {self.constraint}, none does"))
+        return found

@@ -1,0 +1,96 @@
+"""Trials, suggestions and outcomes: the plain data that crosses room boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from mlflow_tune.space import Scalar
+
+Params: TypeAlias = Mapping[str, Scalar]
+Goal: TypeAlias = Literal["minimize", "maximize"]
+OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of the search space and what came of its latest attempt.
+
+    `outcome` is None while the trial runs. `value` is the objective, in the metric's own sign, and is
+    present exactly when `outcome` is "ok". Times are milliseconds since the epoch.
+    """
+
+    number: int
+    params: Params
+    outcome: OutcomeKind | None = None
+    value: float | None = None
+    attempt: int = 1
+    run_id: str = ""
+    strategy: str = ""
+    why: str = ""
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    start_time: int = 0
+    end_time: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the trial has not ended yet."""
+        return self.outcome is None
+
+    @property
+    def done(self) -> bool:
+        """Whether the trial ended by itself; an interrupted one is not done, it runs again."""
+        return self.outcome not in (None, "interrupted")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a strategy asks for next: a point, the rule that chose it, and the numbers behind the choice."""
+
+    params: Params
+    why: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a launcher needs to run one trial; it travels to other processes and machines."""
+
+    number: int
+    params: Params
+    run_id: str
+    experiment_id: str
+    tracking_uri: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended, as its launcher saw it.
+
+    `metrics` is what a function returned. `logged` says that the training code may have logged to the
+    child run itself, so that the run must be read. `output` is the tail of what it printed.
+    """
+
+    kind: OutcomeKind
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    logged: bool = False
+    reason: str = ""
+    output: bytes = b""
+
+
+def best_trial(trials: Iterable[Trial], goal: Goal) -> Trial | None:
+    """Return the trial with the best value, the earliest of equals; None when no trial has a value."""
+    sign = 1.0 if goal == "minimize" else -1.0
+    scored = [trial for trial in trials if trial.value is not None]
+    return min(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+
+def best_so_far(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
+    """Return the trials that were the best when they were found, in order of number."""
+    found: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        if trial.value is not None and best_trial([*found[-1:], trial], goal) is trial:
+            found.append(trial)
+    return found
