@@ -1,0 +1,55 @@
+"""The environment variables of a trial.
+
+MLflow reads which run to log to from MLFLOW_RUN_ID, MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_ID.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlflow_tune.trial import Job
+
+RUN_ID = "MLFLOW_RUN_ID"
+EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
+
+
+def base_environment() -> dict[str, str]:
+    """Return what the processes of every trial share: this process's variables, fit for training code."""
+    variables = dict(os.environ)
+    for name in (RUN_ID, EXPERIMENT_NAME):  # a name beside an id is refused by MLflow's command line
+        variables.pop(name, None)
+    variables.setdefault("PYTHONUNBUFFERED", "1")
+    if not (variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX")):
+        # with no environment activated, `python` means the one that mlflow-tune is installed in
+        variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
+    return variables
+
+
+def trial_variables(job: Job) -> dict[str, str]:
+    """Return the variables by which MLflow in the training code finds the trial's run."""
+    return {
+        RUN_ID: job.run_id,
+        "MLFLOW_TRACKING_URI": job.tracking_uri,
+        "MLFLOW_EXPERIMENT_ID": job.experiment_id,
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else two lines a trial
+    }
+
+
+@contextmanager
+def trial_environment(job: Job) -> Iterator[None]:
+    """Set the trial's variables in this process, and afterwards put back what was there."""
+    variables = trial_variables(job)
+    before = {name: os.environ.get(name) for name in (*variables, EXPERIMENT_NAME)}
+    os.environ.pop(EXPERIMENT_NAME, None)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

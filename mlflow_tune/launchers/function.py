@@ -1,0 +1,202 @@
+"""Trials that are calls of a Python function, in worker processes that live on from trial to trial."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
+from mlflow_tune.launchers.call import Objective
+from mlflow_tune.launchers.environment import base_environment
+from mlflow_tune.launchers.output import how_it_ended
+from mlflow_tune.launchers.process import INTERRUPTED, Processes
+from mlflow_tune.launchers.worker import BOOTSTRAP, Call, Setup
+from mlflow_tune.space import Space
+from mlflow_tune.trial import Job, Outcome, Params
+
+IMPORT_SECONDS = 600.0
+_CLOSE_SECONDS = 3.0
+_NAME = re.compile(r"[\w.]+:[\w.]+")
+
+
+class _Worker:
+    """A worker process and the connection to it."""
+
+    def __init__(self, processes: Processes, folder: Path, environment: dict[str, str]) -> None:
+        self.connection, theirs = Pipe()
+        with theirs:
+            argv = [sys.executable, "-c", BOOTSTRAP, str(theirs.fileno())]
+            self.process = processes.start(argv, env=environment, cwd=folder, pass_fds=(theirs.fileno(),))
+        self.ready = False
+        with suppress(OSError):  # it is dead already: `ask` will see
+            self.connection.send([str(folder), *(str(Path(entry).absolute()) for entry in sys.path)])
+
+    def ask(self, message: object, timeout: float | None) -> Any:
+        """Send a message and return the answer; None when the worker ended or took too long."""
+        try:
+            self.connection.send(message)
+        except OSError:
+            timeout = _CLOSE_SECONDS  # its end of the connection is closed: so it is about to end
+        self.process.wait(timeout, self.connection)
+        try:
+            return self.connection.recv() if self.connection.poll() else None
+        except (EOFError, OSError):
+            self.process.wait(_CLOSE_SECONDS)
+            return None
+
+
+class FunctionLauncher(Launcher):
+    """Calls `function` with the parameters as keyword arguments.
+
+    It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle. A
+    returned number is the value of `metric`. A worker that crashes or exceeds `timeout` (seconds; the import in a
+    fresh worker counts) is replaced. Raises InputError when the folder does not exist, the name is malformed or
+    the callable cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        function: str | Objective,
+        metric: str,
+        parameters: Params | None = None,
+        timeout: float | None = None,
+        folder: str | Path = ".",
+    ) -> None:
+        self._function = _checked_name(function) if isinstance(function, str) else _pickled(function)
+        self._metric = metric
+        self._parameters = dict(parameters or {})
+        self._timeout = timeout
+        self._folder = existing_folder(folder)
+        self._environment = base_environment()
+        self._processes = Processes()
+        self._lock = threading.Lock()
+        self._idle: list[_Worker] = []
+
+    def check(self, space: Space) -> Params:
+        """Raise InputError, key `function`, unless a worker can import the function and it takes the parameters."""
+        names = all_parameters(self._parameters, space)
+        worker = self._take()
+        problem = self._set_up(worker, tuple(names), IMPORT_SECONDS)
+        if problem is None:
+            hung = worker.process.returncode is None
+            output = self._end(worker)
+            how = "it takes too long" if hung else how_it_ended(worker.process.returncode or 0, output)
+            raise InputError(f"the function cannot be imported: {how}", "function")
+        if problem:
+            self._end(worker)
+            raise InputError(problem, "function")
+        self._give_back(worker)
+        return {}
+
+    def __call__(self, job: Job) -> Outcome:
+        """Run one trial in an idle worker, or in a new one."""
+        if self._processes.stopped:
+            return INTERRUPTED
+        try:
+            worker = self._take()
+        except OSError as error:
+            return Outcome("failed", reason=f"the worker cannot start: {error}")
+        try:
+            outcome = self._ask(worker, job)
+        except BaseException:
+            self._end(worker)
+            raise
+        if outcome is None:
+            return self._crashed(worker)
+        output = worker.process.take_output() + outcome.output
+        if self._processes.stopped:
+            outcome = INTERRUPTED
+        if worker.ready:
+            self._give_back(worker)
+        else:
+            self._end(worker)
+        return replace(outcome, output=output)
+
+    def _ask(self, worker: _Worker, job: Job) -> Outcome | None:
+        """Return the worker's outcome, None when it ended or hangs."""
+        parameters = merged(self._parameters, job)
+        deadline = time.monotonic() + self._timeout if self._timeout is not None else None
+        problem = self._set_up(worker, tuple(parameters), self._timeout)
+        if problem is None:
+            return None
+        if problem:
+            return Outcome("failed", reason=problem)
+        worker.process.take_output()  # printed by the import or between trials: not this trial's
+        left = max(deadline - time.monotonic(), 0.0) if deadline is not None else None
+        answer = worker.ask(Call(job, parameters, self._metric), left)
+        return answer if isinstance(answer, Outcome) else None
+
+    def _set_up(self, worker: _Worker, names: tuple[str, ...], timeout: float | None) -> str | None:
+        """Return "" once the worker has the function, else what is wrong, None when it ended or hangs."""
+        if worker.ready:
+            return ""
+        answer = worker.ask(Setup(self._function, names), timeout)
+        worker.ready = answer == ""
+        return answer if isinstance(answer, str) else None
+
+    def _crashed(self, worker: _Worker) -> Outcome:
+        ended = worker.process.returncode is not None
+        output = self._end(worker)
+        outcome = self._processes.outcome(worker.process, ended, self._timeout, output)
+        if outcome.kind in ("interrupted", "timeout"):
+            return outcome
+        how = how_it_ended(worker.process.returncode or 0, output)
+        return replace(outcome, kind="failed", reason=f"the function ended its process: {how}")
+
+    def _take(self) -> _Worker:
+        while True:
+            with self._lock:
+                worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                return _Worker(self._processes, self._folder, self._environment)
+            if worker.process.alive():
+                return worker
+            self._end(worker)
+
+    def _give_back(self, worker: _Worker) -> None:
+        with self._lock:
+            self._idle.append(worker)
+
+    def _end(self, worker: _Worker) -> bytes:
+        worker.connection.close()
+        return self._processes.end(worker.process)
+
+    def stop(self) -> None:
+        """Kill all workers: running calls and all later ones return "interrupted"."""
+        self._processes.stop()
+
+    def close(self) -> None:
+        """End the idle workers, by the end of their input first, so that their exit handlers run."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.connection.close()
+        for worker in idle:
+            worker.process.wait(_CLOSE_SECONDS)
+            self._end(worker)
+
+
+def _checked_name(function: str) -> str:
+    if not _NAME.fullmatch(function):
+        raise InputError(f"must be of the form package.module:function, but got {function!r}", "function")
+    return function
+
+
+def _pickled(function: Objective) -> bytes:
+    import cloudpickle
+
+    if not callable(function):
+        raise InputError(f"must be a function, but got {function!r}", "function")
+    try:
+        return bytes(cloudpickle.dumps(function))
+    except Exception as error:
+        message = f"the function cannot be sent to worker processes: {type(error).__name__}: {error}"
+        raise InputError(message, "function") from error

@@ -1,0 +1,87 @@
+"""What a trial printed and how it ended, in bytes and in words."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+TAIL_BYTES = 2**20
+REASON_LENGTH = 500
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_REFUSED_PARAM = re.compile(r"Changing param values is not allowed\.[^\n]{0,300}")
+
+
+class Tail:
+    """The last `TAIL_BYTES` of a stream; memory stays bounded however long the stream is."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._dropped = 0
+
+    def feed(self, data: bytes) -> None:
+        """Add what the stream brought."""
+        self._kept += data
+        if len(self._kept) > 2 * TAIL_BYTES:
+            self._trim()
+
+    def _trim(self) -> None:
+        excess = max(len(self._kept) - TAIL_BYTES, 0)
+        del self._kept[:excess]
+        self._dropped += excess
+
+    def __bytes__(self) -> bytes:
+        """Return the tail, after a line that says how many bytes were dropped before it, if any."""
+        self._trim()
+        note = b"[%d earlier bytes were dropped]\n" % self._dropped if self._dropped else b""
+        return note + bytes(self._kept)
+
+
+def shortened(text: str, limit: int = REASON_LENGTH) -> str:
+    """Return the text, cut at its end to `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def last_lines(output: bytes, count: int = 4, limit: int = 400) -> str:
+    """Return the last lines that are not blank, in one line of at most `limit` characters."""
+    text = _ANSI.sub("", output[-16384:].decode(errors="replace"))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    joined = " | ".join(lines[-count:])
+    return joined if len(joined) <= limit else "..." + joined[3 - limit :]
+
+
+def how_it_ended(returncode: int, output: bytes) -> str:
+    """Return in words how a process ended: its exit code or signal, and the last lines that it printed."""
+    last = last_lines(output)
+    said = refused_param(output[-4096:].decode(errors="replace")) or (last and f"last output: {last}")
+    return f"{_exit_words(returncode)}; {said or 'it printed nothing'}"
+
+
+def refused_param(text: str) -> str:
+    """Return why MLflow refused a param, as the text tells it, and the remedy; "" when it tells of none.
+
+    A param is written once, and the study has logged the searched ones before the code runs. MLflow's own words end
+    with advice that is of no use here.
+    """
+    if not (found := _REFUSED_PARAM.search(text)):
+        return ""
+    return f"{found[0]} Log the very value that was given (float32 rounds it), or log it under another name"
+
+
+def _exit_words(returncode: int) -> str:
+    number = -returncode if returncode < 0 else returncode - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if returncode < 0:
+        return f"killed by {name}"
+    # a shell reports a command that died by a signal this way
+    return f"exit code {returncode}" + (f" ({name})" if name.startswith("SIG") else "")
+
+
+def too_long(seconds: float) -> str:
+    """Return the reason of a timeout: `took longer than 10m`."""
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"took longer than {seconds / size:.0f}{unit}"
+    return f"took longer than {seconds:.10g}s"

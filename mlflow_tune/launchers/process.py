@@ -1,0 +1,198 @@
+"""Supervised processes: commands that leave nothing behind, whatever ends them or the driver.
+
+Driver -> watcher -> command. `watcher.py` ends the command and all its descendants when the driver asks for it
+or dies; a SIGKILL of the driver included.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from mlflow_tune.errors import InternalError
+from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
+from mlflow_tune.trial import Outcome
+
+_WATCHER = str(Path(__file__).with_name("watcher.py"))
+_LOOK_SECONDS = 1.0
+_KILL_SECONDS = 15.0  # more than the watcher takes before it gives up
+
+
+@cache
+def _psutil_folder() -> str:
+    spec = importlib.util.find_spec("psutil")
+    if spec is None or spec.origin is None:
+        raise InternalError("psutil, which mlflow-tune depends on, is not installed")
+    return str(Path(spec.origin).parent.parent)
+
+
+class Supervised:
+    """One command under a watcher, in a session of its own; its output is drained by whoever waits for it.
+
+    `kill` may be called from any thread, the rest from one thread at a time. Raises OSError when the watcher
+    cannot start; a command that cannot start ends with exit code 127 and says why in its output.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()) -> None:
+        life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
+        self._life = os.fdopen(write, "wb", buffering=0)
+        try:
+            descriptors = (life, *pass_fds)
+            self._popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", _WATCHER, ",".join(map(str, descriptors)), _psutil_folder(), *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._life.close()
+            raise
+        finally:
+            os.close(life)
+        assert self._popen.stdout is not None
+        self._stdout = self._popen.stdout
+        self._tail = Tail()
+        os.set_blocking(self._stdout.fileno(), False)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, -N for signal N, or None as long as no `wait` has seen the end."""
+        return self._popen.returncode
+
+    def alive(self) -> bool:
+        """Return whether the process still runs."""
+        return self._popen.poll() is None
+
+    def wait(self, timeout: float | None = None, connection: Connection | None = None) -> bool:
+        """Return True once the process has ended or `connection` can be read, False after `timeout` seconds."""
+        output = self._stdout.fileno()
+        sources: list[Any] = [output, connection] if connection else [output]
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        while (left := deadline - time.monotonic()) > 0:
+            # whoever escaped from a killed watcher may hold the pipe open: hence the look at the process itself
+            ready: list[Any] = wait(sources, min(left, _LOOK_SECONDS))
+            if output in ready and self._read() == b"":
+                self._popen.wait()
+                return True
+            if connection in ready or (not ready and not self.alive()):
+                return True
+        return False
+
+    def _read(self) -> bytes | None:
+        """Read what is there: bytes, none at the end, None when there is nothing to read yet."""
+        try:
+            data = os.read(self._stdout.fileno(), 2**16)
+        except BlockingIOError:
+            return None
+        self._tail.feed(data)
+        return data
+
+    def take_output(self) -> bytes:
+        """Return the tail of what was printed since the last call."""
+        for _ in range(2**5):  # more than a pipe holds, and still an end when something prints for ever
+            if not self._read():
+                break
+        tail, self._tail = self._tail, Tail()
+        return bytes(tail)
+
+    def kill(self) -> None:
+        """Ask the watcher to end everything and return at once; a process that has ended stays as it was."""
+        with suppress(OSError, ValueError):  # the watcher is gone, or was asked already
+            self._life.write(b"!")  # a process forked from this one may hold the pipe open: closing is not enough
+        self._life.close()
+
+    def close(self) -> None:
+        """End whatever still runs and wait for it."""
+        self.kill()
+        if not self.wait(_KILL_SECONDS):
+            self._popen.kill()
+            self._popen.wait()
+        if sys.platform != "linux" or self.returncode == -signal.SIGKILL:
+            with suppress(ProcessLookupError, PermissionError):  # what a killed watcher left of its group
+                os.killpg(self._popen.pid, signal.SIGKILL)
+
+    def discard(self) -> None:
+        """Close the output; nothing can be read after this."""
+        self._stdout.close()
+
+
+class Processes:
+    """The supervised processes of one launcher; all its methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[Supervised] = set()
+        self.stopped = False
+
+    def start(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()
+    ) -> Supervised:
+        """Start a process that `stop` reaches; when all is stopped already it is killed at once."""
+        process = Supervised(argv, env=env, cwd=cwd, pass_fds=pass_fds)
+        with self._lock:
+            self._running.add(process)
+            stopped = self.stopped
+        if stopped:
+            process.kill()
+        return process
+
+    def end(self, process: Supervised) -> bytes:
+        """End the process, wait for it and return its output."""
+        process.close()
+        output = process.take_output()
+        process.discard()
+        with self._lock:
+            self._running.discard(process)
+        return output
+
+    def stop(self) -> None:
+        """Kill all that runs, and whatever is started later, without waiting for the end."""
+        with self._lock:
+            self.stopped = True
+            running = list(self._running)
+        for process in running:
+            process.kill()
+
+    def run(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None) -> Outcome:
+        """Run one command to its end and return the outcome; it may have logged to its run by itself."""
+        if self.stopped:
+            return INTERRUPTED
+        try:
+            process = self.start(argv, env=env, cwd=cwd)
+        except OSError as error:
+            return Outcome("failed", reason=f"the process cannot start: {error}")
+        ended = False
+        try:
+            ended = process.wait(timeout)
+        finally:
+            output = self.end(process)
+        return self.outcome(process, ended, timeout, output)
+
+    def outcome(self, process: Supervised, ended: bool, timeout: float | None, output: bytes) -> Outcome:
+        """Return the outcome of a process, given whether it `ended` by itself before the timeout."""
+        if self.stopped:
+            return Outcome("interrupted", logged=True, reason=INTERRUPTED.reason, output=output)
+        if not ended and timeout is not None:
+            return Outcome("timeout", logged=True, reason=too_long(timeout), output=output)
+        code = process.returncode or 0
+        if code == 0:
+            return Outcome("ok", logged=True, output=output)
+        return Outcome("failed", logged=True, reason=how_it_ended(code, output), output=output)
+
+
+INTERRUPTED = Outcome("interrupted", reason="the study was stopped")

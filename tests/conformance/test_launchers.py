@@ -1,0 +1,170 @@
+"""What every launcher promises, whatever it runs: one suite over all of them."""
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, ObjectiveLauncher, ProjectLauncher
+from mlflow_tune.space import Categorical, Float, Space
+from tests.launched import behave
+from tests.launched.helpers import HERE, gone, job, tree_of, wait_for
+
+COMMAND = ["python", "behave.py", "--do", "{do}", "--lr", "{lr}"]
+SPACE = Space({"lr": Float(1e-3, 1.0)})
+
+LAUNCHERS = {
+    "command": lambda fixed, timeout: CommandLauncher(COMMAND, fixed, timeout, HERE),
+    "function": lambda fixed, timeout: FunctionLauncher("behave:objective", "loss", fixed, timeout, HERE),
+    "pickled": lambda fixed, timeout: FunctionLauncher(behave.objective, "loss", fixed, timeout, HERE),
+    "objective": lambda fixed, timeout: ObjectiveLauncher(behave.objective, "loss", fixed),
+    "project": lambda fixed, timeout: ProjectLauncher(str(HERE), "main", fixed, "local", timeout, "/"),
+    "bare project": lambda fixed, timeout: ProjectLauncher(".", "behave.py", fixed, "local", timeout, HERE),
+}
+SUPERVISED = [name for name in LAUNCHERS if name != "objective"]
+
+
+@pytest.fixture
+def launch(request):
+    """Make a launcher that is closed after the test."""
+
+    def make(kind, do="ok", timeout=None):
+        launcher = LAUNCHERS[kind]({"do": do}, timeout)
+        request.addfinalizer(launcher.close)
+        return launcher
+
+    return make
+
+
+every = pytest.mark.parametrize("kind", LAUNCHERS)
+supervised = pytest.mark.parametrize("kind", SUPERVISED)
+
+
+@every
+def test_a_trial_that_ends_well_is_ok(launch, kind):
+    launcher = launch(kind)
+    launcher.check(SPACE)
+    launcher.prepare()
+    outcome = launcher(job(lr=0.25))
+    assert (outcome.kind, outcome.reason) == ("ok", "")
+    assert outcome.logged or outcome.metrics == {"loss": 0.25}
+
+
+@every
+def test_a_trial_that_raises_is_failed_with_the_reason_and_the_traceback(launch, kind):
+    outcome = launch(kind, "raise")(job(lr=0.25))
+    assert outcome.kind == "failed"
+    assert "ValueError: no luck with 0.25" in outcome.reason
+    assert b"Traceback" in outcome.output
+
+
+@supervised
+def test_what_is_printed_comes_with_the_trial_that_printed_it(launch, kind):
+    launcher = launch(kind)
+    assert [launcher(job(lr=lr)).output for lr in (0.25, 0.5)] == [
+        b"ok with lr=0.25 units=1\n",
+        b"ok with lr=0.5 units=1\n",
+    ]
+
+
+@every
+def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "parent's")
+    monkeypatch.setenv("MLFLOW_RUN_ID", "parent")
+    output = launch(kind, "environment")(job(number=5, lr=0.25)).output.decode() or capsys.readouterr().out
+    seen = json.loads(output.splitlines()[1])
+    assert seen["MLFLOW_RUN_ID"] == "run5"
+    assert seen["MLFLOW_EXPERIMENT_ID"] == "7"
+    assert seen["MLFLOW_TRACKING_URI"] == "sqlite:////nowhere/mlflow.db"
+    assert "MLFLOW_EXPERIMENT_NAME" not in seen
+    assert os.environ["MLFLOW_RUN_ID"] == "parent"
+    assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "parent's"
+    assert seen["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
+    if kind != "objective":
+        assert seen["cwd"] == str(HERE)
+
+
+@supervised
+def test_a_timeout_ends_the_whole_tree(launch, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TREE", str(tmp_path / "tree"))
+    launcher = launch(kind, "tree", timeout=1.5)
+    outcome = launcher(job(lr=0.25))
+    assert (outcome.kind, outcome.reason) == ("timeout", "took longer than 1.5s")
+    assert gone(tree_of(tmp_path / "tree"))
+
+
+@supervised
+def test_stop_interrupts_what_runs_and_what_comes_later(launch, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TREE", str(tmp_path / "tree"))
+    launcher = launch(kind, "tree")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(launcher, job(lr=0.25))
+        tree = tree_of(tmp_path / "tree")
+        launcher.stop()
+        launcher.stop()
+        assert running.result(20).kind == "interrupted"
+    assert len(tree) == 5
+    assert gone(tree)
+    assert launcher(job(lr=0.25)).kind == "interrupted"
+
+
+@every
+def test_after_stop_nothing_starts(launch, kind):
+    launcher = launch(kind)
+    launcher.stop()
+    assert launcher(job(lr=0.25)).kind == "interrupted"
+
+
+@supervised
+def test_trials_overlap_and_one_timeout_leaves_the_others_alone(launch, kind):
+    slow, quick = launch(kind, "sleep", timeout=1.0), launch(kind)
+    with ThreadPoolExecutor() as pool:
+        late = pool.submit(slow, job(lr=0.5))
+        others = [pool.submit(quick, job(number, lr=0.25)) for number in range(4)]
+        assert [other.result(60).kind for other in others] == ["ok"] * 4
+        assert late.result(60).kind == "timeout"
+
+
+@every
+def test_close_may_come_twice_and_leaves_nothing(launch, kind):
+    launcher = launch(kind)
+    launcher(job(lr=0.25))
+    launcher.close()
+    launcher.close()
+
+
+@every
+def test_a_parameter_that_the_code_does_not_take_is_refused(launch, kind):
+    if kind == "bare project":
+        pytest.skip("a bare script takes any parameter")
+    with pytest.raises(InputError, match="lrr"):
+        launch(kind).check(Space({"lr": Float(0, 1), "lrr": Float(0, 1)}))
+
+
+@every
+def test_a_parameter_is_fixed_or_searched(launch, kind):
+    with pytest.raises(InputError, match=r"^parameters\.do: "):
+        launch(kind).check(Space({"lr": Float(0, 1), "do": Categorical(["ok", "raise"])}))
+
+
+def test_a_callable_may_be_what_no_module_holds(launch):
+    factor = 2
+    launcher = FunctionLauncher(lambda lr: factor * lr, "loss")
+    try:
+        launcher.check(SPACE)
+        assert launcher(job(lr=0.25)).metrics == {"loss": 0.5}
+    finally:
+        launcher.close()
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    import psutil
+
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    wait_for(lambda: set(psutil.Process().children(recursive=True)) <= before)
+    assert "mlflow_tune.launchers.watcher" not in sys.modules

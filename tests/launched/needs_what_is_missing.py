@@ -1,0 +1,3 @@
+"""A module whose import fails."""
+
+import there_is_no_such_package  # noqa: F401
