@@ -1,0 +1,22 @@
+"""The only room that talks to MLflow's tracking API: the connection, studies and trials."""
+
+from mlflow_tune.tracking.artifacts import Artifacts
+from mlflow_tune.tracking.client import Client, public_uri
+from mlflow_tune.tracking.links import has_server, study_links, ui_command
+from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState
+from mlflow_tune.tracking.trials import Trials
+from mlflow_tune.tracking.view import save_view
+
+__all__ = [
+    "Artifacts",
+    "Client",
+    "Studies",
+    "StudyRecord",
+    "StudyState",
+    "Trials",
+    "has_server",
+    "public_uri",
+    "save_view",
+    "study_links",
+    "ui_command",
+]

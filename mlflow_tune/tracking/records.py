@@ -1,0 +1,63 @@
+"""What both studies and trials need: times, pages, and JSON that outgrows one tag."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlflow_tune.tracking.client import Client
+
+PAGE = 1000
+OLDEST_FIRST = ["attributes.start_time ASC", "attributes.run_id ASC"]
+TAG_LIMIT = 8000
+KIND, STUDY = "tune.kind", "tune.study"
+
+
+def now() -> int:
+    """Return the time in milliseconds since the epoch, as MLflow counts it."""
+    return time.time_ns() // 1_000_000
+
+
+def compact(value: object) -> str:
+    """Return the value as JSON without blanks."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def cut(text: str, limit: int = TAG_LIMIT) -> str:
+    """Return the text, cut to what a tag holds."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def search(client: Client, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:
+    """Yield every MLflow run that matches, oldest first, page by page.
+
+    Page tokens are offsets: a run that starts between two pages then comes last and repeats none.
+    """
+    token: str | None = None
+    while True:
+        page = client.send(
+            "search_runs", list(experiment_ids), query, max_results=PAGE, order_by=OLDEST_FIRST, page_token=token
+        )
+        yield from page
+        if not (token := page.token):
+            return
+
+
+def split_tag(key: str, text: str) -> dict[str, str]:
+    """Return the tags that hold the text: `key`, or `key.1`, `key.2`, ... when it is longer than a tag."""
+    if len(text) <= TAG_LIMIT:
+        return {key: text}
+    parts = [text[start : start + TAG_LIMIT] for start in range(0, len(text), TAG_LIMIT)]
+    return {f"{key}.{index}": part for index, part in enumerate(parts, start=1)}
+
+
+def joined_tag(key: str, tags: Mapping[str, str]) -> str:
+    """Return the text that `split_tag` spread over tags, empty when there is none."""
+    if key in tags:
+        return tags[key]
+    parts: list[str] = []
+    while (part := tags.get(f"{key}.{len(parts) + 1}")) is not None:
+        parts.append(part)
+    return "".join(parts)

@@ -1,0 +1,239 @@
+"""Studies as MLflow parent runs: made, found, listed, brought up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, joined_tag, now, search, split_tag
+
+StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
+STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
+FORMAT = "1"
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+# What a resume may change stands in tags of its own, beside the rest of the definition in `tune.spec`.
+CHANGEABLE = {"strategy": "tune.strategy", "stop": "tune.budget", "workers": "tune.workers"}
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as the tracking server holds it.
+
+    `definition` is the study file as JSON; `folder` and `commit` say where its code was; times are milliseconds.
+    """
+
+    run_id: str
+    experiment_id: str
+    name: str
+    state: str
+    definition: Mapping[str, Any] = field(repr=False)
+    folder: str = ""
+    commit: str = ""
+    user: str = ""
+    why_stopped: str = ""
+    start_time: int = 0
+    stop_request: str = ""
+    reference: Sequence[float] = field(default=(), repr=False)
+
+
+class Studies:
+    """The studies of one tracking store."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def experiment(self, name: str | None = None, create: bool = False) -> str | None:
+        """Return the id of the experiment: the one named, else MLFLOW_EXPERIMENT_NAME or _ID, else Default.
+
+        None when it does not exist and `create` is false.
+        """
+        name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+        if not name and (experiment_id := os.environ.get("MLFLOW_EXPERIMENT_ID")):
+            return experiment_id
+        name = name or "Default"
+        found = self._client.send("get_experiment_by_name", name)
+        if found is not None and found.lifecycle_stage != "active":
+            raise InputError(f"the experiment {name!r} is deleted; restore it or choose another", "experiment")
+        if found is not None or not create:
+            return found and str(found.experiment_id)
+        try:
+            return str(self._client.send("create_experiment", name, again=_experiment_named(name)))
+        except TrackingError as error:
+            if getattr(error.__cause__, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return self.experiment(name)  # somebody else made it since we looked
+
+    def create(
+        self, definition: Mapping[str, Any], experiment_id: str, source: Mapping[str, str], folder: str,
+        reference: Sequence[float] = (),
+    ) -> StudyRecord:  # fmt: skip
+        """Make the parent run, RUNNING, with all that a resume needs; `source` are MLflow's own tags.
+
+        `reference` are values of the true function, evenly over the range of the only parameter, for pictures.
+        """
+        fixed = {key: value for key, value in definition.items() if key not in CHANGEABLE}
+        tags = {
+            **source,
+            KIND: "study",
+            STUDY: str(definition["name"]),
+            "tune.state": "running",
+            "tune.format": FORMAT,
+            "tune.folder": folder,
+            **split_tag("tune.spec", compact(fixed)),
+            **_changeable_tags(definition),
+            **split_tag("tune.reference", compact([float(f"{value:.9g}") for value in reference])),
+        }
+        nonce = tags["tune.nonce"] = os.urandom(8).hex()
+        run = self._client.send(
+            "create_run",
+            experiment_id,
+            now(),
+            tags,
+            str(definition["name"]),
+            again=run_with_nonce(experiment_id, nonce),
+        )
+        record = study_record(run)
+        self._log_params(record.run_id, record.definition)
+        return record
+
+    def update(self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None) -> None:
+        """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
+        from mlflow.entities import RunTag
+
+        written = {key: cut(value) for key, value in tags.items()} | ({"tune.state": state} if state else {})
+        entities = [RunTag(key, value) for key, value in written.items()]
+        self._client.send("log_batch", run_id, tags=entities)
+        if state == "running":
+            self._client.send("update_run", run_id, "RUNNING")
+        elif state is not None:
+            self._client.send("set_terminated", run_id, STATUS[state], now())
+
+    def reopen(self, run_id: str, definition: Mapping[str, Any]) -> None:
+        """Mark the study as running again, with what the resume changed, and forget an earlier request to stop."""
+        self._log_params(run_id, definition)
+        self.update(run_id, {**_changeable_tags(definition), "tune.stop": "", "tune.why_stopped": ""}, "running")
+
+    def request_stop(self, run_id: str) -> None:
+        """Ask whoever drives the study to stop it."""
+        self.update(run_id, {"tune.stop": "requested"})
+
+    def log_curve(self, run_id: str, key: str, points: Sequence[tuple[int, float, int]]) -> None:
+        """Log metric points (step, value, time) on the parent; repeated points stay one point."""
+        from mlflow.entities import Metric
+
+        for start in range(0, len(points), 1000):
+            part = [Metric(key, value, time, step) for step, value, time in points[start : start + 1000]]
+            self._client.send("log_batch", run_id, metrics=part)
+
+    def get(self, run_id: str) -> StudyRecord:
+        """Return the study with this run id. Raises StudyNotFound."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self._client.send("get_run", run_id)
+        except TrackingError as error:
+            if getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                raise StudyNotFound(f"no run {run_id} on this tracking server") from None
+            raise
+        except MlflowException as error:
+            raise StudyNotFound(error.message) from None
+        if run.data.tags.get(KIND) != "study":
+            raise StudyNotFound(f"the run {run_id} is not a study of mlflow-tune")
+        if run.info.lifecycle_stage != "active":
+            raise StudyNotFound(f"the study {run_id} is deleted; restore its run first")
+        return study_record(run)
+
+    def find(self, study: str, experiment: str | None = None) -> StudyRecord:
+        """Return the study with this run id, or the newest with this name. Raises StudyNotFound."""
+        if RUN_ID.fullmatch(study):
+            return self.get(study)
+        named = [record for record in self.all(experiment) if record.name == study]
+        if not named:
+            where = f" in the experiment {experiment!r}" if experiment else ""
+            raise StudyNotFound(f"no study is named {study!r}{where}; `mlflow-tune list` shows those that exist")
+        return named[-1]
+
+    def all(self, experiment: str | None = None) -> list[StudyRecord]:
+        """Return the studies, oldest first: of the named experiment, else of every one."""
+        ids = self._all_experiments() if experiment is None else [self.experiment(experiment)]
+        return self.within([id_ for id_ in ids if id_])
+
+    def within(self, experiment_ids: Sequence[str]) -> list[StudyRecord]:
+        """Return the studies of these experiments, oldest first."""
+        if not experiment_ids:
+            return []
+        return [study_record(run) for run in search(self._client, experiment_ids, f"tags.`{KIND}` = 'study'")]
+
+    def _all_experiments(self) -> list[str]:
+        ids, token = [], None
+        while True:
+            page = self._client.send("search_experiments", page_token=token)
+            ids += [str(experiment.experiment_id) for experiment in page]
+            if not (token := page.token):
+                return ids
+
+    def _log_params(self, run_id: str, definition: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(key, str(definition[key])) for key in ("metric", "goal")]
+        self._client.send("log_batch", run_id, params=params)
+
+
+def _changeable_tags(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags for what a resume may change."""
+    return {tag: compact(definition[key]) for key, tag in CHANGEABLE.items() if key in definition}
+
+
+def study_record(run: Any) -> StudyRecord:
+    """Return the study that an MLflow run holds; a definition that cannot be read is left empty."""
+    tags = run.data.tags
+    return StudyRecord(
+        run_id=run.info.run_id,
+        experiment_id=str(run.info.experiment_id),
+        name=tags.get(STUDY, ""),
+        state=tags.get("tune.state", ""),
+        definition=_definition(tags),
+        folder=tags.get("tune.folder", ""),
+        commit=tags.get("mlflow.source.git.commit", ""),
+        user=tags.get("mlflow.user", ""),
+        why_stopped=tags.get("tune.why_stopped", ""),
+        start_time=run.info.start_time,
+        stop_request=tags.get("tune.stop", ""),
+        reference=_reference(tags),
+    )
+
+
+def run_with_nonce(experiment_id: str, nonce: str) -> Any:
+    """Return a look-up of the run that an earlier `create_run` made although its answer was lost."""
+    query = f"tags.`tune.nonce` = '{nonce}'"
+    return lambda mlflow: next(iter(mlflow.search_runs([experiment_id], query)), None)
+
+
+def _experiment_named(name: str) -> Any:
+    def look_up(mlflow: Any) -> str | None:
+        found = mlflow.get_experiment_by_name(name)
+        return str(found.experiment_id) if found else None
+
+    return look_up
+
+
+def _reference(tags: Mapping[str, str]) -> tuple[float, ...]:
+    try:
+        return tuple(float(value) for value in json.loads(joined_tag("tune.reference", tags) or "[]"))
+    except (ValueError, TypeError):
+        return ()
+
+
+def _definition(tags: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        definition = json.loads(joined_tag("tune.spec", tags))
+        changed = {key: json.loads(tags[tag]) for key, tag in CHANGEABLE.items() if tag in tags}
+        return {**definition, **changed}
+    except (ValueError, TypeError):
+        return {}

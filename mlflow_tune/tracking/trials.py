@@ -1,0 +1,192 @@
+"""Trials as nested MLflow runs: started, read back, ended.
+
+A function's trial costs four requests: create_run with all tags, log_batch of the params, log_batch of the result with
+its outcome, update_run. Every request may be sent twice without harm: the nonce finds the run that a lost answer made,
+and explicit times make a repeated metric point one point.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from mlflow_tune.errors import InternalError
+from mlflow_tune.space import Scalar
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.records import KIND, TAG_LIMIT, compact, cut, now, search
+from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
+from mlflow_tune.trial import Outcome, OutcomeKind, Params, Suggestion, Trial
+
+STATUS: dict[OutcomeKind, str] = {
+    "ok": "FINISHED",
+    "failed": "FAILED",
+    "timeout": "FAILED",
+    "not-finite": "FAILED",
+    "interrupted": "KILLED",
+}
+LARGEST = 1.797e308  # what MLflow's SQL stores make of infinity
+NAME_LIMIT = 120
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials of one study. `source` are the tags that MLflow's client leaves out: user, source, git commit."""
+
+    client: Client
+    study: StudyRecord
+    source: Mapping[str, str]
+    fixed: Params
+
+    def all(self) -> list[Trial]:
+        """Return the latest attempt of every trial, by number."""
+        return _latest(trial for run in self._runs() if (trial := read_trial(run)))
+
+    def take_over(self) -> list[Trial]:
+        """Return all trials after ending those that a dead driver left open: they are interrupted, to be run again.
+
+        A run whose outcome is known keeps it, and only its status is mended.
+        """
+        trials = [(run, trial) for run in self._runs() if (trial := read_trial(run))]
+        return _latest(self._closed(trial, run.info.status) for run, trial in trials)
+
+    def start(
+        self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float]
+    ) -> Trial:
+        """Make the child run and return the running trial; `logs` are the metrics known beforehand."""
+        nonce, started = os.urandom(8).hex(), now()
+        params = compact(suggestion.params)
+        if len(params) > TAG_LIMIT:
+            raise InternalError(f"the point of trial {number} takes {len(params)} characters, a tag {TAG_LIMIT}")
+        tags = {
+            **self.source,
+            KIND: "trial",
+            "mlflow.parentRunId": self.study.run_id,
+            "tune.trial": str(number),
+            "tune.attempt": str(attempt),
+            "tune.params": params,
+            "tune.strategy": strategy,
+            "tune.why": cut(suggestion.why),
+            "tune.nonce": nonce,
+        }
+        experiment_id, name = self.study.experiment_id, run_name(number, suggestion.params)
+        run = self.client.send(
+            "create_run", experiment_id, started, tags, name, again=run_with_nonce(experiment_id, nonce)
+        )
+        self._log_point(run.info.run_id, suggestion, {"trial": float(number), **logs}, started)
+        return Trial(
+            number, suggestion.params, attempt=attempt, run_id=run.info.run_id, strategy=strategy,
+            why=suggestion.why, start_time=started, metrics={"trial": float(number), **logs, **suggestion.evidence},
+        )  # fmt: skip
+
+    def finish(self, trial: Trial, outcome: Outcome, value: float | None) -> Trial:
+        """Write how the trial ended, the outcome last, and return the ended trial."""
+        from mlflow.entities import Metric, RunTag
+
+        ended = now()
+        # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
+        metrics = {} if value is None else {"objective": value}
+        metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
+        points = [Metric(key, number, ended, 0) for key, number in metrics.items()]
+        tags = [RunTag("tune.reason", cut(outcome.reason))] if outcome.reason else []
+        tags.append(RunTag("tune.outcome", outcome.kind))
+        self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
+        self._terminate(trial.run_id, outcome.kind, ended)
+        return replace(
+            trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=ended,
+            metrics={**trial.metrics, **metrics},
+        )  # fmt: skip
+
+    def logged(self, trial: Trial) -> dict[str, float]:
+        """Return the latest value of each metric that the training code logged to the trial's run."""
+        run = self.client.send("get_run", trial.run_id)
+        return {str(key): float(value) for key, value in run.data.metrics.items()}
+
+    def history(self, trial: Trial, metric: str) -> list[tuple[int, float]]:
+        """Return a metric's learning curve as (step, value), in order of steps."""
+        points = self.client.send("get_metric_history", trial.run_id, metric)
+        return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
+
+    def log_output(self, trial: Trial, output: bytes) -> None:
+        """Keep what the trial printed as its artifact `output.log`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "output.log"
+            path.write_bytes(output)
+            self.client.send("log_artifact", trial.run_id, str(path))
+
+    def _log_point(self, run_id: str, suggestion: Suggestion, logs: Mapping[str, float], started: int) -> None:
+        from mlflow.entities import Metric, Param
+
+        shown = {**self.fixed, **suggestion.params}
+        params = [Param(name, str(value)) for name, value in shown.items()]
+        metrics = [Metric(key, value, started, 0) for key, value in {**logs, **suggestion.evidence}.items()]
+        self.client.send("log_batch", run_id, params=params, metrics=metrics)
+
+    def _runs(self) -> Iterator[Any]:
+        query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
+        return search(self.client, [self.study.experiment_id], query)
+
+    def _closed(self, trial: Trial, status: str) -> Trial:
+        if trial.outcome is None:
+            return self.finish(trial, Outcome("interrupted", reason="its driver ended before the trial did"), None)
+        if status != STATUS[trial.outcome]:
+            self._terminate(trial.run_id, trial.outcome, ended := trial.end_time or now())
+            return replace(trial, end_time=ended)
+        return trial
+
+    def _terminate(self, run_id: str, outcome: OutcomeKind, ended: int) -> None:
+        self.client.send("set_terminated", run_id, STATUS[outcome], ended)
+
+
+def _latest(trials: Iterable[Trial]) -> list[Trial]:
+    latest: dict[int, Trial] = {}
+    for trial in trials:
+        known = latest.get(trial.number)
+        if known is None or (known.attempt, known.done) < (trial.attempt, trial.done):
+            latest[trial.number] = trial
+    return [latest[number] for number in sorted(latest)]
+
+
+def run_name(number: int, params: Params) -> str:
+    """Return a child run's name: `#007 lr=0.0031 dropout=0.42`."""
+    words = [f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
+    return cut(" ".join([f"#{number:03d}", *words]).replace("\n", " "), NAME_LIMIT)
+
+
+def read_trial(run: Any) -> Trial | None:
+    """Return the trial that an MLflow run holds, None when its tags make no trial."""
+    tags, metrics = run.data.tags, run.data.metrics
+    try:
+        number, attempt = int(tags["tune.trial"]), int(tags.get("tune.attempt", "1"))
+        params = json.loads(tags["tune.params"])
+    except (KeyError, ValueError):
+        return None
+    if number < 1 or attempt < 1 or not _is_point(params):
+        return None
+    outcome, value = tags.get("tune.outcome"), metrics.get("objective")
+    if outcome not in get_args(OutcomeKind):
+        outcome = None
+    sound = outcome == "ok" and value is not None and abs(value) < LARGEST
+    return Trial(
+        number=number,
+        params=params,
+        outcome="not-finite" if outcome == "ok" and not sound else outcome,
+        value=value if sound else None,
+        attempt=attempt,
+        run_id=run.info.run_id,
+        strategy=tags.get("tune.strategy", ""),
+        why=tags.get("tune.why", ""),
+        reason=tags.get("tune.reason", ""),
+        metrics=dict(metrics),
+        start_time=run.info.start_time,
+        end_time=run.info.end_time,
+    )
+
+
+def _is_point(params: object) -> bool:
+    return isinstance(params, dict) and all(isinstance(value, Scalar) for value in params.values())

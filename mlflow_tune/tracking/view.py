@@ -1,0 +1,113 @@
+"""MLflow's shared runs view: the state behind a link that opens a configured comparison of a study's trials.
+
+MLflow keeps it in an experiment tag and documents it nowhere. All that knows the format is in this file.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlflow_tune.space import Space
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.records import compact
+from mlflow_tune.tracking.studies import StudyRecord
+
+SECTION = "study"
+RUNS_DRAWN = 100
+MOST_PARAMETERS = 8
+TAG = "mlflow.sharedViewState."
+
+
+def save_view(client: Client, study: StudyRecord, metric: str, goal: str, space: Space) -> None:
+    """Write the study's comparison under a key that stays the same: the parent's run id."""
+    state = compact(comparison(study.run_id, metric, goal, space))
+    packed = "deflate;" + base64.b64encode(zlib.compress(state.encode(), 9)).decode()
+    client.send("set_experiment_tag", study.experiment_id, f"{TAG}{study.run_id}", packed)
+
+
+def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, Any]:
+    """Return the state of the runs page: this study's trials alone, all shown, the best first, and the charts."""
+    measured = f"metrics.`{metric}`"
+    columns = [measured, "metrics.`trial`", *(f"params.`{name}`" for name in space)]
+    return {
+        "searchFilter": f"tags.`mlflow.parentRunId` = '{run_id}'",
+        "orderByKey": measured,
+        "orderByAsc": goal == "minimize",
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": [],
+        "columnWidths": {},
+        "runsExpanded": {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsVisibilityMap": {},
+        "runsHiddenMode": "SHOWALL",
+        "compareRunCharts": charts(metric, space),
+        "compareRunSections": [_flags("uuid", SECTION) | {"name": "Study", "display": True, "isReordered": False}],
+        "viewMaximized": False,
+        "runListHidden": False,
+        "isAccordionReordered": False,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupBy": None,
+        "groupsExpanded": {},
+        "autoRefreshEnabled": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+        "compareRunsMode": "CHART",
+    }
+
+
+def charts(metric: str, space: Space) -> list[dict[str, Any]]:
+    """Return parallel coordinates, the metric against trial and parameters, a contour, curves and bars."""
+    names = list(space)[:MOST_PARAMETERS]
+    value = _measured(metric)
+    drawn: list[Mapping[str, Any]] = [
+        {"type": "PARALLEL", "selectedParams": names, "selectedMetrics": [metric], "showAllRuns": True},
+        {"type": "SCATTER", "xaxis": _measured("trial"), "yaxis": value},
+        {"type": "LINE", "metricKey": metric, "displayName": metric, **_LINE},
+        *({"type": "SCATTER", "xaxis": _axis(name, space), "yaxis": value} for name in names),
+        *({"type": "CONTOUR", "xaxis": x, "yaxis": y, "zaxis": value} for x, y in _pair(names, space)),
+        {"type": "BAR", "metricKey": metric, "displayName": metric},
+    ]
+    return [_flags("uuid", f"tune-{index}") | _CHART | dict(chart) for index, chart in enumerate(drawn)]
+
+
+def _pair(names: Sequence[str], space: Space) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    numeric = [name for name in names if not hasattr(space[name], "values")]
+    return [(_axis(numeric[0], space), _axis(numeric[1], space))] if len(numeric) > 1 else []
+
+
+def _axis(name: str, space: Space) -> dict[str, Any]:
+    # MLflow's axes are linear: what was searched on a log scale is drawn by the metric of its logarithm.
+    log = getattr(space[name], "log", False)
+    return _measured(f"log10_{name}") if log else {"key": name, "type": "PARAM"}
+
+
+def _measured(key: str) -> dict[str, Any]:
+    return {"key": key, "type": "METRIC", "dataAccessKey": None}
+
+
+def _flags(key: str, value: str) -> dict[str, Any]:
+    return {key: value, "deleted": False, "isGenerated": False}
+
+
+_CHART = {"runsCountToCompare": RUNS_DRAWN, "metricSectionId": SECTION}
+_LINE = {
+    "lineSmoothness": 0,
+    "xAxisScaleType": "linear",
+    "scaleType": "linear",
+    "range": {},
+    "xAxisKey": "step",
+    "selectedXAxisMetricKey": "",
+    "yAxisKey": "metric",
+    "yAxisExpressions": [],
+    "ignoreOutliers": False,
+    "useGlobalXaxisKey": True,
+    "useGlobalLineSmoothing": True,
+}

@@ -1,0 +1,213 @@
+"""What the tracking room does when the network loses answers and the server says no: a proxy before a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from mlflow_tune import Study
+from mlflow_tune.errors import AccessRefused, InputError, TrackingError
+from mlflow_tune.tracking import Artifacts, Client, Studies, client
+from tests.conformance.tracker import OK, definition, start
+from tests.proxy import BUSY, CUT, LOSE, Fault, refusal
+from tests.server import free_port
+
+
+@pytest.mark.parametrize("fault", [LOSE, CUT, BUSY], ids=["lost", "cut", "busy"])
+def test_whichever_request_fails_the_study_and_its_trials_are_written_once(spoilt, proxy, fault):
+    for path in ("experiments/create", "runs/create", "runs/log-batch", "runs/update"):
+        proxy.spoil(path, fault, times=2)
+    experiment_id = spoilt.studies.experiment(f"lossy-{uuid.uuid4().hex}", create=True)
+    study = spoilt.studies.create(definition(), experiment_id, {}, "/code")
+    trials = spoilt.trials(study)
+    for _ in range(2):
+        for path in ("runs/create", "runs/log-batch", "runs/update"):
+            proxy.spoil(path, fault)
+    ended = trials.finish(start(trials), OK, 0.5)
+    proxy.heal()
+    found = spoilt.mlflow.search_runs([experiment_id])
+    [run, child] = sorted(found, key=lambda run: "mlflow.parentRunId" in run.data.tags)
+    assert (run.info.run_id, child.info.run_id) == (study.run_id, ended.run_id)
+    assert (child.info.status, child.info.end_time) == ("FINISHED", ended.end_time)
+    for metric in ("objective", "loss", "trial"):
+        assert len(spoilt.mlflow.get_metric_history(child.info.run_id, metric)) == 1
+    assert trials.all() == [ended]
+
+
+def test_a_study_over_a_bad_network_is_the_same_study(proxy, server):
+    name = f"bad-network-{uuid.uuid4().hex}"
+    for every, fault in ((3, LOSE), (5, CUT), (7, BUSY)):
+        proxy.spoil("/api/", fault, times=10_000, every=every)
+    points = []
+    for uri in (server, proxy.uri):
+        study = Study(
+            name=name, objective=lambda x: (x - 0.5) ** 2, metric="loss", stop={"trials": 4}, tracking_uri=uri,
+            space={"x": {"type": "float", "low": 0, "high": 1}}, experiment=name,
+        ).run()  # fmt: skip
+        points.append([(trial.number, trial.attempt, trial.params, trial.value) for trial in study.trials])
+    proxy.heal()
+    assert points[0] == points[1]
+    mlflow = MlflowClient(server)
+    runs = mlflow.search_runs([study.record.experiment_id])
+    assert len(runs) == 10
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for trial in study.trials:
+        assert [len(mlflow.get_metric_history(trial.run_id, key)) for key in ("objective", "loss", "trial")] == [1] * 3
+
+
+def test_the_search_for_a_lost_run_may_fail_too(spoilt, proxy):
+    trials = spoilt.trials()
+    proxy.spoil("runs/create", LOSE)
+    proxy.spoil("runs/search", BUSY, times=2)
+    trial = start(trials)
+    assert [run.info.run_id for run in spoilt.children(trials.study)] == [trial.run_id]
+    assert proxy.calls().count("POST runs/create") == 2  # the study's and the trial's
+
+
+def test_a_request_that_got_through_is_sent_once(spoilt, proxy):
+    before = len(proxy.requests)
+    start(spoilt.trials())
+    assert proxy.calls()[before:] == ["POST runs/create", "POST runs/log-batch"] * 2
+
+
+def test_waiting_is_told_once_and_the_pace_is_kept(spoilt, proxy, caplog):
+    study = spoilt.study()
+    proxy.spoil("runs/get", BUSY, times=4)
+    began = time.monotonic()
+    assert spoilt.studies.get(study.run_id) == study
+    assert time.monotonic() - began < 15
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [warning.partition(": ")[0] for warning in warnings] == [f"waiting for the tracking server {proxy.uri}"]
+
+
+def test_an_artifact_that_does_not_arrive_at_first_is_sent_again(spoilt, proxy):
+    study = spoilt.study()
+    for fault in (BUSY, CUT, LOSE):
+        proxy.spoil("mlflow-artifacts/artifacts", fault)
+    Artifacts(spoilt.client, study.run_id).log_text("study.yaml", "name: x\n")
+    assert Path(spoilt.mlflow.download_artifacts(study.run_id, "study.yaml")).read_text() == "name: x\n"
+
+
+def test_an_artifact_store_that_never_works_does_not_hold_the_study_up(spoilt, proxy, monkeypatch, sqlite_store):
+    monkeypatch.setattr(client, "ARTIFACT_PATIENCE", 0.5)
+    trials = spoilt.trials()
+    trial = start(trials)
+    proxy.spoil("mlflow-artifacts/artifacts", BUSY, times=1000)
+    with pytest.raises(TrackingError, match="no answer"):
+        trials.log_output(trial, b"words")
+    # A server's artifacts cannot be reached without the server: MLflow's client refuses by itself.
+    mlflow = MlflowClient(sqlite_store)
+    experiment_id = mlflow.create_experiment("of a server", artifact_location="mlflow-artifacts:/1")
+    run = mlflow.create_run(experiment_id)
+    began = time.monotonic()
+    with pytest.raises(TrackingError, match="tracking URI must be a valid http"):
+        Client(sqlite_store).send("log_artifact", run.info.run_id, __file__)
+    assert time.monotonic() - began < 0.5
+
+
+def test_patience_has_an_end_and_so_has_a_driver(spoilt, proxy):
+    study = spoilt.study()
+    impatient = Studies(Client(proxy.uri, patience=1))
+    proxy.spoil("runs/get", CUT, times=1000)
+    with pytest.raises(TrackingError, match=r"no answer from the tracking server .* for 1 s"):
+        impatient.get(study.run_id)
+    threading.Timer(0.5, spoilt.client.abandoned.set).start()
+    began = time.monotonic()
+    with pytest.raises(TrackingError):
+        spoilt.studies.get(study.run_id)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("retries", [None, "2"])
+def test_mlflows_own_retries_are_as_they_were_after_success_and_failure(spoilt, proxy, monkeypatch, retries):
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    with monkeypatch.context() as patch:
+        patch.delenv(name, raising=False) if retries is None else patch.setenv(name, retries)
+        study = spoilt.study()
+        assert os.environ.get(name) == retries
+        proxy.spoil("runs/get", refusal(403, "PERMISSION_DENIED", "no"))
+        with pytest.raises(AccessRefused):
+            spoilt.studies.get(study.run_id)
+        assert os.environ.get(name) == retries
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(spoilt.studies.get, [study.run_id] * 16))
+        assert os.environ.get(name) == retries
+
+
+# --- a server that says no, or nothing --------------------------------------------------------------------------------
+
+HOST = Fault(forward=False, status=403, body="Invalid Host header - possible DNS rebinding attack", content_type="")
+LOGIN = Fault(forward=False, status=200, body="<html>Please log in</html>", content_type="text/html")
+UNAUTHENTICATED = Fault(
+    forward=False, status=401, body="You are not authenticated. Please see ...", content_type="text/html"
+)
+REFUSALS = [
+    (refusal(403, "PERMISSION_DENIED", "Permission denied"), AccessRefused, "refuses access: .*Permission denied"),
+    (refusal(401, "UNAUTHENTICATED", "who are you?"), AccessRefused, "refuses access: .*who are you"),
+    (UNAUTHENTICATED, AccessRefused, "refuses access: .*not authenticated"),
+    (replace(UNAUTHENTICATED, status=403, body="Permission denied"), AccessRefused, "refuses access: .*denied"),
+    (HOST, AccessRefused, "refuses the host name; start it with --allowed-hosts 127.0.0.1:"),
+    (LOGIN, TrackingError, "JSON"),
+    (refusal(400, "INVALID_PARAMETER_VALUE", "not like this"), TrackingError, "refused a request: .*not like this"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "words"), REFUSALS)
+def test_a_refusal_is_told_at_once_in_one_line(spoilt, proxy, fault, kind, words):
+    study = spoilt.study()
+    sent = len(proxy.requests)
+    proxy.spoil("/api/", fault, times=1000)
+    with pytest.raises(kind, match=words) as caught:
+        spoilt.studies.update(study.run_id, {"a": "b"}, "finished")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert len(proxy.requests) == sent + 1
+
+
+def test_the_command_line_ends_with_3_and_one_line_when_refused_or_alone(proxy):
+    proxy.spoil("/api/", refusal(403, "PERMISSION_DENIED", "Permission denied"), times=1000)
+    nobody = f"http://user:secret@127.0.0.1:{free_port()}"
+    for uri, words in ((proxy.uri, "refuses access"), (nobody, "no tracking server answers")):
+        began = time.monotonic()
+        command = [sys.executable, "-m", "mlflow_tune", "list", "--tracking-uri", uri]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (3, "")
+        [line] = done.stderr.splitlines()
+        assert line.startswith("Error: ")
+        assert words in line
+        assert "secret" not in line
+        assert time.monotonic() - began < 30
+
+
+def test_a_server_that_is_not_there_is_told_within_seconds():
+    began = time.monotonic()
+    with pytest.raises(TrackingError, match=r"no tracking server answers at http://127\.0\.0\.1:"):
+        Client(f"http://127.0.0.1:{free_port()}")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("uri", ["http://", "nonsense://x", "sqlite:////proc/no/mlflow.db", "sqlite:///{tmp}/text.db"])
+def test_a_uri_that_mlflow_cannot_use_is_an_error_that_names_it(tmp_path, uri):
+    (tmp_path / "text.db").write_text("this is no database " * 50)
+    with pytest.raises((InputError, TrackingError)) as caught:
+        Studies(Client(uri.format(tmp=tmp_path))).all()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_relative_store_stays_where_it_was_made(sqlite_store, tmp_path, monkeypatch):
+    client = Client("sqlite:///mlflow.db")
+    assert client.uri == sqlite_store
+    with monkeypatch.context() as patch:
+        patch.chdir("/")
+        assert client.uri == sqlite_store
+        assert Studies(client).all() == []

@@ -1,0 +1,57 @@
+"""What all tests share: real tracking stores, and an environment that no test leaks into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.proxy import Proxy
+from tests.server import copy_store, make_template, mlflow_server
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_TUNE_REPORT"] = "false"  # drawing takes seconds: the tests of pictures turn it on
+# What a person's shell may hold and would lead the tests to a store of theirs.
+FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+
+
+@pytest.fixture(autouse=True)
+def clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run every test in a folder of its own, without a person's MLflow variables."""
+    for name in FOREIGN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite store, to be copied."""
+    return make_template(tmp_path_factory.mktemp("template") / "mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def server(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a real MLflow server, one for the whole session: tests name their own experiments."""
+    with mlflow_server(store_template, tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def sqlite_store(store_template: Path, tmp_path: Path) -> str:
+    """The URI of a new, empty SQLite store, used without a server."""
+    return copy_store(store_template, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def store(request: pytest.FixtureRequest) -> str:
+    """The URI of a tracking store: SQLite without a server, and the server."""
+    return str(request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "server"))
+
+
+@pytest.fixture
+def proxy(server: str) -> Iterator[Proxy]:
+    """A proxy before the server, which counts requests and can spoil some."""
+    with Proxy(server) as running:
+        yield running
