@@ -1,0 +1,114 @@
+"""The Markdown note on the parent run: what the study found, how it stands, how to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from mlflow_tune.space import Scalar
+from mlflow_tune.trial import Goal, Trial, best_trial
+
+LIMIT = 7999
+ROWS = 10
+COLUMNS = 8
+REASONS = 5
+_SPECIAL = set("&<>\"'|`*_[]\\$~#!")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a study stands: its state, why it stopped, where it is seen (links by name), the command that resumes it.
+
+    `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption.
+    """
+
+    state: str
+    why: str
+    metric: str
+    goal: Goal
+    links: Mapping[str, str]
+    resume: str
+    findings: Sequence[str] = ()
+
+
+def study_note(study: Standing, trials: Sequence[Trial]) -> str:
+    """Return the note, under 8,000 characters; its first lines survive the clipping on MLflow's run page.
+
+    What does not fit is left out from the bottom: the headline, the links and the command that resumes always stay.
+    """
+    # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
+    head = [_headline(study, trials) + "  ", _links(study.links) + "  ", _state(study, trials), ""]
+    head += [line for finding in study.findings[:5] for line in (f"**Note:** {escape(finding)[:500]}", "")]
+    # Within an indented block Markdown shows text as it is: entities would be copied with the command.
+    tail = ["Resume it from any machine with the tracking URI:", "", f"    {_cut(_one_line(study.resume), 1500)}"]
+    room = LIMIT - len("\n".join([*head, *tail])) - 3
+    table = _fitting(_leaderboard(study.metric, study.goal, trials), room)
+    reasons = _fitting(_reasons(trials), room - len("\n".join(table)) - 2)
+    return "\n".join([*head, *table, *([""] if table else []), *reasons, *([""] if reasons else []), *tail])
+
+
+def escape(value: object) -> str:
+    """Return text that Markdown and HTML show as it is, on one line, also within a table."""
+    return "".join(f"&#{ord(char)};" if char in _SPECIAL else char for char in _one_line(str(value)))
+
+
+def point(params: Mapping[str, Scalar]) -> str:
+    """Return a point as `lr=0.0031, units=64`, escaped, with as many parameters as a line bears."""
+    words = [f"{shown(name)}={shown(value)}" for name, value in params.items()]
+    fitting = _fitting(words, 1000)
+    return ", ".join([*fitting, *(["…"] if len(fitting) < len(words) else [])])
+
+
+def shown(value: Scalar | None, longest: int = 60) -> str:
+    """Return a value in at most five significant digits, escaped, and cut to `longest` characters before that."""
+    return escape(_cut(f"{value:.5g}" if isinstance(value, float) else str(value), longest))
+
+
+def _headline(study: Standing, trials: Sequence[Trial]) -> str:
+    best = best_trial(trials, study.goal)
+    if best is None:
+        return "No trial has a value yet."
+    return f"Best {shown(study.metric)}: **{best.value:.6g}** (trial {best.number}: {point(best.params)})"
+
+
+def _links(links: Mapping[str, str]) -> str:
+    return "Compare the trials: " + " · ".join(_fitting([f"[{name}]({link})" for name, link in links.items()], 2500))
+
+
+def _state(study: Standing, trials: Sequence[Trial]) -> str:
+    counts = Counter(str(trial.outcome or "running") for trial in trials)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
+    why = f": {shown(study.why, 300)}" if study.why else ""
+    return f"**{study.state}**{why} ({len(trials)} trials: {listed})"
+
+
+def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
+    """Return the table of the best trials: a heading, a rule, a row a trial."""
+    sign = 1.0 if goal == "minimize" else -1.0
+    scored = [trial for trial in trials if trial.value is not None]
+    best = sorted(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:ROWS]
+    names = list(best[0].params)[:COLUMNS] if best else []
+    rows = [[str(each.number), f"{each.value:.6g}", *(shown(each.params.get(name)) for name in names)] for each in best]
+    heading = ["trial", shown(metric), *map(shown, names)]
+    return [f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows)] if rows else []
+
+
+def _reasons(trials: Sequence[Trial]) -> list[str]:
+    reasons = Counter(trial.reason for trial in trials if trial.done and trial.value is None)
+    return [f"- {count} times: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+
+
+def _fitting(lines: Sequence[str], room: int) -> list[str]:
+    """Return the first lines, as many as fit into `room` characters with one between each two."""
+    ends: Iterable[int] = accumulate(len(line) + 1 for line in lines)
+    return [line for line, end in zip(lines, ends, strict=True) if end - 1 <= room]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,164 @@
+"""The HTML report: one self-contained page for a colleague who has no access to the tracking server.
+
+It has no script and no outside resource, and says so to the browser. Importing this loads Jinja2, not matplotlib.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlflow_tune.report.note import Standing
+from mlflow_tune.report.subject import Subject
+from mlflow_tune.report.table import seconds_of, time_text
+from mlflow_tune.report.text import printable, short
+from mlflow_tune.space import Categorical, Dimension, Int, Scalar, Space
+from mlflow_tune.trial import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEADERS = 10
+MOST_ROWS = 1000
+MOST_COLUMNS = 20
+MOST_REASONS = 20
+MOST_VALUES = 50
+WIDE = 6.5  # inches: a wider picture scrolls in its own box on a small screen
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the report says besides trials and pictures.
+
+    `strategy` and `budget` are options by name, as the study file gives them. `facts` are further lines by name (what
+    is run, tracking server, experiment, commit), in the order in which they are shown. `made` is the time of writing
+    in milliseconds since the epoch.
+    """
+
+    name: str
+    standing: Standing
+    space: Space
+    strategy: Mapping[str, object]
+    budget: Mapping[str, object]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    unmet: frozenset[int] = frozenset()
+    made: int = 0
+
+
+def report_html(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> str:
+    """Return the page, in UTF-8 when encoded. All text is escaped; links are those that begin with http(s)://."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    text = environment.get_template("report.html").render(_contents(page, trials, figures))
+    # Half a surrogate pair, which JSON may hold, has no encoding.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> dict[str, Any]:
+    standing = page.standing
+    subject = Subject(standing.metric, standing.goal, page.space, page.unmet)
+    ordered = sorted(trials, key=lambda trial: trial.number)
+    best = subject.best(ordered)
+    return {
+        "name": short(page.name),
+        "metric": short(standing.metric),
+        "sense": subject.sense,
+        "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.params)},
+        "state": short(standing.state),
+        "why": short(standing.why),
+        "counts": _counts(ordered),
+        "links": [(short(name), link) for name, link in standing.links.items() if is_link(link)],
+        "space": [(short(name), *_described(dimension)) for name, dimension in page.space.items()],
+        "strategy": _options(page.strategy),
+        "budget": _options(page.budget),
+        "facts": [(short(name), short(fact)) for name, fact in page.facts.items()],
+        "figures": [_picture(figure) for figure in figures.values()],
+        "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
+        "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),
+        "leaders": [_row(trial, page) for trial in subject.ranked(ordered)[:LEADERS]],
+        "rows": [_row(trial, page) for trial in ordered[-MOST_ROWS:]],
+        "rows_left_out": max(len(ordered) - MOST_ROWS, 0),
+        "failures": _failures(ordered),
+        "resume": printable(standing.resume),
+        "made": time_text(page.made),
+    }
+
+
+def number(value: Scalar | None) -> str:
+    """Return a value as a table shows it: numbers in at most six significant digits, an empty text for none."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else short(value)
+
+
+def is_link(link: str) -> bool:
+    """Return whether a link leads somewhere from a page that lies anywhere."""
+    return link.startswith(("http://", "https://"))
+
+
+def _point(params: Mapping[str, Scalar]) -> list[tuple[str, str]]:
+    return [(short(name), number(value)) for name, value in params.items()]
+
+
+def _counts(trials: Sequence[Trial]) -> str:
+    counts = Counter(trial.outcome or "running" for trial in trials)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    return f"{len(trials)} {'trial' if len(trials) == 1 else 'trials'}{f': {listed}' if listed else ''}"
+
+
+def _options(options: Mapping[str, object]) -> list[tuple[str, str]]:
+    return [(short(key), short(value)) for key, value in options.items() if value is not None]
+
+
+def _described(dimension: Dimension) -> tuple[str, str, str]:
+    """Return a parameter's kind, its range and its default in words."""
+    default = "" if dimension.default is None else number(dimension.default)
+    if isinstance(dimension, Categorical):
+        values = [short(value, 60) for value in dimension.values[:MOST_VALUES]]
+        more = [f"… {len(dimension.values) - MOST_VALUES} more"] if len(dimension.values) > MOST_VALUES else []
+        return "one of", ", ".join([*values, *more]), default
+    kind = "whole number" if isinstance(dimension, Int) else "real number"
+    steps = f", in steps of {dimension.step}" if isinstance(dimension, Int) and dimension.step != 1 else ""
+    scale = ", log scale" if dimension.log else ""
+    return kind, f"{number(dimension.low)} to {number(dimension.high)}{steps}{scale}", default
+
+
+def _row(trial: Trial, page: Page) -> dict[str, Any]:
+    seconds = seconds_of(trial)
+    return {
+        "number": trial.number,
+        "outcome": trial.outcome or "running",
+        "value": number(trial.value),
+        "unmet": trial.number in page.unmet,
+        "values": [number(trial.params.get(name)) for name in list(page.space)[:MOST_COLUMNS]],
+        "seconds": "" if seconds is None else f"{seconds:.1f}",
+        "words": short(trial.reason if trial.done and trial.value is None else trial.why),
+    }
+
+
+def _failures(trials: Sequence[Trial]) -> list[tuple[int, str, str]]:
+    """Return how often, how and why trials ended without a value, the commonest first."""
+    failed = [trial for trial in trials if trial.done and trial.value is None]
+    reasons = Counter((str(trial.outcome), short(trial.reason)) for trial in failed)
+    return [(count, outcome, reason) for (outcome, reason), count in reasons.most_common(MOST_REASONS)]
+
+
+def _picture(figure: Figure) -> dict[str, Any]:
+    from mlflow_tune.report.canvas import render, words_of
+
+    width, height = figure.get_size_inches()
+    return {
+        "image": f"data:image/svg+xml;base64,{base64.b64encode(render(figure, 'svg')).decode()}",
+        "words": printable(words_of(figure)),
+        "width": round(float(width) * 96),
+        "height": round(float(height) * 96),
+        "wide": bool(width > WIDE),
+    }

@@ -1,0 +1,69 @@
+"""What every figure and table is about, as frozen data: the study's metric, its goal, its space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlflow_tune.space import Space
+from mlflow_tune.trial import Goal, Trial
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The study that is drawn.
+
+    `unmet` are the numbers of the trials that break the study's constraint: they are drawn, and never the best.
+    """
+
+    metric: str
+    goal: Goal
+    space: Space
+    unmet: frozenset[int] = frozenset()
+
+    @property
+    def sense(self) -> str:
+        """The goal in words for an axis: lower is better, or higher."""
+        return f"{'lower' if self.goal == 'minimize' else 'higher'} is better"
+
+    def best(self, trials: Sequence[Trial]) -> Trial | None:
+        """Return the best trial that meets the constraint, if any."""
+        return next(iter(self.ranked(trials)), None)
+
+    def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trials with a value that meet the constraint, the best first, the earlier of equals first."""
+        sign = 1.0 if self.goal == "minimize" else -1.0
+        met = [trial for trial in scored(trials) if trial.number not in self.unmet]
+        return sorted(met, key=lambda trial: (sign * value_of(trial), trial.number))
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A constraint on a logged metric: `recall >= 0.95`; also a ceiling, with `<=`."""
+
+    metric: str
+    sense: Literal[">=", "<="]
+    bound: float
+
+    def met(self, trial: Trial) -> bool:
+        """Return whether the trial ended well and its metric keeps the bound."""
+        value = trial.metrics.get(self.metric, math.nan)
+        return trial.outcome == "ok" and (value >= self.bound if self.sense == ">=" else value <= self.bound)
+
+
+def scored(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials with a finite value, by number."""
+    found = [trial for trial in trials if trial.value is not None and math.isfinite(trial.value)]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def value_of(trial: Trial) -> float:
+    """Return the trial's value, NaN when it has none."""
+    return math.nan if trial.value is None else trial.value
+
+
+def without_value(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that ended by themselves without a value, by number."""
+    return sorted((trial for trial in trials if trial.done and trial.value is None), key=lambda trial: trial.number)
