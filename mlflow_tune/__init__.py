@@ -1,0 +1,60 @@
+"""Hyperparameter tuning that lives wholly in MLflow.
+
+The names below are imported when they are first used: `import mlflow_tune` itself loads neither MLflow nor NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow_tune.errors import (
+        AccessRefused,
+        InputError,
+        InternalError,
+        StudyConflict,
+        StudyNotFound,
+        TrackingError,
+        TuneError,
+    )
+    from mlflow_tune.space import Categorical, Float, Int, Space
+    from mlflow_tune.strategies import Bayesian, Bisection, Grid, Random
+    from mlflow_tune.study import Study
+    from mlflow_tune.trial import Suggestion, Trial
+
+__version__ = "0.1.0"
+__all__ = [
+    "AccessRefused",
+    "Bayesian",
+    "Bisection",
+    "Categorical",
+    "Float",
+    "Grid",
+    "InputError",
+    "Int",
+    "InternalError",
+    "Random",
+    "Space",
+    "Study",
+    "StudyConflict",
+    "StudyNotFound",
+    "Suggestion",
+    "TrackingError",
+    "Trial",
+    "TuneError",
+]
+
+_ROOMS = ("errors", "space", "strategies", "study", "trial")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for room in _ROOMS:
+            if hasattr(module := import_module(f"{__name__}.{room}"), name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,25 @@
+"""The `mlflow-tune` command."""
+
+from __future__ import annotations
+
+import click
+
+from mlflow_tune import __version__
+from mlflow_tune.cli.common import TuneGroup
+from mlflow_tune.cli.driving import resume, run, stop
+from mlflow_tune.cli.looking import best, list_studies, show
+from mlflow_tune.cli.reporting import report
+
+
+@click.group(cls=TuneGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mlflow-tune")
+def main() -> None:
+    """Tune hyperparameters in MLflow: a study is a run, its trials are nested runs.
+
+    The tracking server holds all there is to know: whoever has the study's name, or its run id, can look at it, compare
+    its trials in the MLflow UI, and resume it from any machine.
+    """
+
+
+for _command in (run, resume, list_studies, show, best, report, stop):
+    main.add_command(_command)

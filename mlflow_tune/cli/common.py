@@ -1,0 +1,135 @@
+"""What every command shares: options, errors and exit codes, the console, JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mlflow_tune.errors import TuneError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlflow_tune.trial import Trial
+
+INTERRUPTED = 130
+WIDE = 1000
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options of every command."""
+
+    tracking_uri: str | None
+    experiment: str | None
+    as_json: bool
+
+
+class TuneGroup(click.Group):
+    """A group whose commands end with the exit codes of the README, without a traceback for what people can mend."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for: an error in the arguments themselves is then told in JSON too."""
+        ctx.ensure_object(dict)["json"] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; show its error in one line a fault."""
+        try:
+            return super().invoke(ctx)
+        except TuneError as error:
+            _show_error(ctx, str(error), error.exit_code)
+            ctx.exit(error.exit_code)
+        except click.ClickException as error:
+            _error_json(ctx, error.format_message(), error.exit_code)
+            raise
+        except KeyboardInterrupt:
+            _show_error(ctx, "interrupted", INTERRUPTED)
+            ctx.exit(INTERRUPTED)
+
+
+def common_options(command: Command) -> Command:
+    """Add --tracking-uri, --experiment, --json and -v; the command gets them as one argument `common`."""
+
+    def wrapped(
+        *args: Any, tracking_uri: str | None, experiment: str | None, as_json: bool, verbose: bool, **more: Any
+    ) -> Any:
+        set_up_logging(verbose)
+        return command(*args, common=Common(tracking_uri, experiment, as_json), **more)
+
+    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Say every decision on standard error."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."),
+        click.option("--experiment", metavar="NAME", help="The MLflow experiment, by name."),
+        click.option(
+            "--tracking-uri",
+            metavar="URI",
+            help="The tracking server [default: MLFLOW_TRACKING_URI, else ./mlflow.db].",
+        ),
+    ):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def console(common: Common) -> Console:
+    """Return the console for people: standard output, or standard error beside JSON."""
+    from rich.console import Console
+
+    class Steadfast(Console):
+        def on_broken_pipe(self) -> None:
+            # Whoever read along has left (`| head`): no reason for the study to end.
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    found = Steadfast(stderr=common.as_json, highlight=False, markup=False, soft_wrap=True)
+    if not found.is_terminal:
+        found.width = WIDE  # a file or a pipe has no edge at which to cut a run id
+    return found
+
+
+def print_json(form: Mapping[str, Any]) -> None:
+    """Print one JSON object on standard output."""
+    click.echo(json.dumps(form, ensure_ascii=False, indent=2))
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as the JSON of `show`."""
+    names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
+    return {name: getattr(trial, name) for name in names}
+
+
+def set_up_logging(verbose: bool) -> None:
+    """Send warnings, or with `verbose` every decision, to standard error; keep MLflow's chatter out."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Words())
+    logger = logging.getLogger("mlflow_tune")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Words(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        return message if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: {message}"
+
+
+def _show_error(ctx: click.Context, message: str, exit_code: int) -> None:
+    for line in message.splitlines():
+        click.echo(f"Error: {line}", err=True)
+    _error_json(ctx, message, exit_code)
+
+
+def _error_json(ctx: click.Context, message: str, exit_code: int) -> None:
+    if (ctx.find_object(dict) or {}).get("json"):
+        print_json({"error": message, "exit_code": exit_code})

@@ -1,0 +1,261 @@
+"""The loop that drives a study: suggest, start, wait, judge, finish, until a rule ends it or a person stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mlflow_tune.errors import TrackingError
+from mlflow_tune.interruptions import Interruptions
+from mlflow_tune.launchers import Launcher
+from mlflow_tune.publisher import Publisher
+from mlflow_tune.space import EVIDENCE_NAMES
+from mlflow_tune.spec import StudySpec
+from mlflow_tune.stopping import why_aborted, why_done
+from mlflow_tune.strategies.base import conclusion, eligible, next_number
+from mlflow_tune.tracking import StudyState, Trials
+from mlflow_tune.tracking.records import now
+from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial
+from mlflow_tune.verdict import best_of_curve, verdict
+
+logger = logging.getLogger(__name__)
+PULSE = 2.0
+GIVE_UP = 20.0
+
+
+class Listener(Protocol):
+    """Whoever shows a study's progress."""
+
+    def began(self, spec: StudySpec) -> None:
+        """Tell that the study is on the tracking server and its trials begin."""
+
+    def started(self, trial: Trial) -> None:
+        """Tell that a trial has started."""
+
+    def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
+        """Tell that a trial has ended."""
+
+
+class Silence:
+    """A listener that shows nothing."""
+
+    def began(self, spec: StudySpec) -> None:
+        """Show nothing."""
+
+    def started(self, trial: Trial) -> None:
+        """Show nothing."""
+
+    def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a drive ended: the study's state, the words for it, and the signal that interrupted it."""
+
+    state: StudyState
+    why: str
+    signal: int | None = None
+
+
+class Driver:
+    """Drives one study from this process. It alone writes the life cycle of the parent's children."""
+
+    def __init__(
+        self, spec: StudySpec, publisher: Publisher, trials: Trials, launcher: Launcher, executor: Executor,
+        listener: Listener,
+    ) -> None:  # fmt: skip
+        self._spec, self._publisher, self._trials = spec, publisher, trials
+        self._launcher, self._executor, self._listener = launcher, executor, listener
+        self._next_pulse = time.monotonic() + PULSE
+        self._history: dict[int, Trial] = {}
+        self._again: list[Trial] = []
+        self._running: dict[Future[Outcome], Trial] = {}
+        self._ending: Ending | None = None
+        self._cut = ""
+        self._began = now()
+
+    @property
+    def history(self) -> list[Trial]:
+        """Every trial once, by number."""
+        return [self._history[number] for number in sorted(self._history)]
+
+    def drive(self, signals: Interruptions, retry_failed: bool = False) -> Ending:
+        """Run trials until the study ends; return how it ended, when no trial runs any more."""
+        try:
+            self._read(retry_failed)
+            while True:
+                self._heed(signals)
+                if self._ending is None:
+                    self._refill()
+                if not self._running:
+                    break
+                self._collect()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            self._launcher.stop()
+        assert self._ending is not None
+        return self._ending
+
+    def _give_up(self, error: BaseException) -> None:
+        """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
+        self._launcher.stop()
+        wait(self._running, timeout=GIVE_UP)
+        if isinstance(error, TrackingError):
+            self._trials.client.abandoned.set()  # it has been waited for long enough
+        outcome = Outcome("interrupted", reason=f"its study ended by an error: {type(error).__name__}")
+        for trial in self.history:
+            if trial.running:
+                with contextlib.suppress(Exception):
+                    self._history[trial.number] = self._trials.finish(trial, outcome, None)
+
+    def _read(self, retry_failed: bool) -> None:
+        self._history = {trial.number: trial for trial in self._trials.take_over()}
+        unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
+        self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        if self._history:
+            logger.info("read %d trials, %d of them run again", len(self._history), len(self._again))
+
+    def _heed(self, signals: Interruptions) -> None:
+        # A study whose last trials are killed is not finished, though a stop rule had struck.
+        cut_short = signals.level > 1 and self._running and self._ending and self._ending.state == "finished"
+        if signals.level and (self._ending is None or cut_short):
+            self._interrupt(f"interrupted by {signals.name}", signals.signal)
+        elif self._cut and self._ending is None:  # by code in this process that raised KeyboardInterrupt itself
+            self._interrupt(self._cut, signal.SIGINT)
+        if signals.level > 1:
+            self._launcher.stop()
+
+    def _interrupt(self, why: str, number: int | None = None) -> None:
+        self._ending = Ending("interrupted", why, number)
+        logger.info("no new trials: %s", why)
+
+    def _refill(self) -> None:
+        while self._ending is None and (free := self._spec.workers - len(self._running)) > 0:
+            if why := self._why_stop():
+                self._end(*why)
+            elif self._again:
+                self._start_again(self._again.pop(0))
+            elif not self._start_new(free):
+                return
+
+    def _why_stop(self) -> tuple[StudyState, str] | None:
+        rules, history = self._spec.stop, self.history
+        waiting = {trial.number for trial in self._again}  # their retries may yet succeed
+        if why := why_aborted(rules, [trial for trial in history if trial.number not in waiting], self._began):
+            return "aborted", why
+        # A point that must run again was started within the budget: only the other rules may keep it back.
+        if self._again:
+            rules = rules.model_copy(update={"trials": None})
+        why = why_done(rules, self._spec.goal, eligible(self._spec.strategy, history), now())
+        return ("finished", why) if why else None
+
+    def _end(self, state: StudyState, why: str) -> None:
+        self._ending = Ending(state, why)
+        logger.info("stopped: %s", why)
+
+    def _start_new(self, free: int) -> bool:
+        left = self._spec.stop.trials - len(self._history) if self._spec.stop.trials else free
+        strategy = self._spec.strategy
+        suggestions = strategy.suggest(self._spec.space, self.history, min(free, left))
+        for suggestion in suggestions:
+            self._start(next_number(self.history), suggestion, strategy.name, attempt=1)
+        if not suggestions and not self._running:
+            self._end("finished", f"{strategy.name}: {conclusion(strategy, self._spec.space, self.history)}")
+        return bool(suggestions)
+
+    def _start_again(self, trial: Trial) -> None:
+        evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
+        self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
+
+    def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int) -> None:
+        logs = log10_metrics(self._spec.space, suggestion.params)
+        trial = self._trials.start(number, suggestion, strategy, attempt, logs)
+        self._history[number] = trial
+        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), trial.why)
+        study = self._trials.study
+        job = Job(number, trial.params, trial.run_id, study.experiment_id, self._trials.client.uri)
+        self._listener.started(trial)
+        self._running[self._executor.submit(self._launcher, job)] = trial
+
+    def _collect(self) -> None:
+        done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=lambda future: self._running[future].number):
+            self._finish(self._running.pop(future), future)
+        if time.monotonic() >= self._next_pulse:
+            self._pulse()
+
+    def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
+        outcome = _result(future)
+        if outcome.kind == "ok" and outcome.logged:
+            trial = replace(trial, metrics={**trial.metrics, **self._trials.logged(trial)})
+        outcome, value = self._judged(trial, outcome)
+        self._keep_output(trial, outcome.output)
+        ended = self._trials.finish(trial, outcome, value)
+        self._history[trial.number] = ended
+        logger.info("trial %d ended: %s %s %s", trial.number, outcome.kind, value, outcome.reason)
+        self._listener.ended(ended, self.history)
+        if outcome.kind in ("failed", "timeout") and trial.attempt <= self._spec.run.retries:
+            self._again.append(ended)
+        if outcome.kind == "interrupted":
+            self._cut = outcome.reason
+
+    def _judged(self, trial: Trial, outcome: Outcome) -> tuple[Outcome, float | None]:
+        metrics, spec = {**trial.metrics, **outcome.metrics}, self._spec
+        if spec.value == "best" and outcome.kind == "ok":
+            metrics |= self._best_steps(trial, outcome)
+        judged, value = verdict(outcome, metrics, spec.metric, spec.constrained)
+        # What the code both logged and returned is there already: another point would bend its learning curve.
+        unseen = {key: number for key, number in outcome.metrics.items() if key not in trial.metrics}
+        if spec.value == "best" and spec.constrained and value is not None:
+            unseen["constraint"] = metrics[spec.constrained]
+        return replace(judged, metrics=unseen), value
+
+    def _best_steps(self, trial: Trial, outcome: Outcome) -> dict[str, float]:
+        logged = {name: goal for name, goal in self._spec.directions.items() if name in trial.metrics}
+        return {
+            name: best_of_curve(self._trials.history(trial, name), goal)
+            for name, goal in logged.items()
+            if name not in outcome.metrics
+        }
+
+    def _keep_output(self, trial: Trial, output: bytes) -> None:
+        if not output:
+            return
+        try:
+            self._trials.log_output(trial, output)
+        except Exception as error:  # whatever an artifact store raises, the result is worth more
+            logger.warning("what trial %d printed could not be kept: %s", trial.number, error)
+
+    def _pulse(self) -> None:
+        self._publisher.pulse(self.history)
+        if self._ending is None and self._publisher.stop_requested():
+            self._interrupt("`mlflow-tune stop` asked for it")
+        self._next_pulse = time.monotonic() + PULSE
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, KeyboardInterrupt):
+        return Outcome("interrupted", reason="interrupted by a person")
+    return Outcome("failed", reason=f"{type(error).__name__}: {error}")
+
+
+def log10_metrics(space: Mapping[str, object], params: Params) -> dict[str, float]:
+    """Return `log10_<name>` of each log-scale parameter: MLflow's scatter plots have linear axes only."""
+    return {
+        f"log10_{name}": math.log10(float(value))
+        for name, value in params.items()
+        if getattr(space.get(name), "log", False)
+    }

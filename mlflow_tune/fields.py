@@ -1,0 +1,127 @@
+"""Field types of the study file: text, names, numbers, durations, commands.
+
+pydantic alone would take True for 1 and its messages speak of types: these accept a number however it is written, and
+nothing else, and say in plain words what is expected and what is there.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Scalar, as_integer, as_number, check_name, shown
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smh])+")
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_SHORTEST = 0.001
+_MAX_NAME = 200
+_MAX_EXPERIMENT = 500  # MLflow's own limit
+
+
+def as_text(value: object) -> str:
+    """Return the value when it is text and not blank; raise InputError otherwise."""
+    if not isinstance(value, str):
+        hint = "; write it in quotes" if isinstance(value, bool | int | float) else ""
+        raise InputError(f"must be text, but got {shown(value)}{hint}")
+    if not value.strip():
+        raise InputError(f"must not be blank, but got {value!r}")
+    return value
+
+
+def as_line(value: object, longest: int = _MAX_NAME) -> str:
+    """Return the value when it is one line of text without blanks at its ends; raise InputError otherwise."""
+    text = as_text(value)
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text) or text != text.strip():
+        raise InputError(f"must be one line of text without blanks at its ends, but got {shown(text)}")
+    if len(text) > longest:
+        raise InputError(f"must have at most {longest} characters, but this has {len(text)}")
+    return text
+
+
+def as_metric(value: object) -> str:
+    """Return the value when MLflow takes it as a metric's name that is not one of ours; raise InputError otherwise."""
+    name = as_text(value)
+    try:
+        check_name(name)
+    except InputError as error:
+        raise InputError(error.message) from None
+    if name.startswith("log10_"):
+        raise InputError(f"names that begin with log10_ are reserved, but got {name!r}")
+    return name
+
+
+def as_command(value: object) -> list[str]:
+    """Return the command's words as texts; raise InputError unless it is a list of texts and numbers."""
+    if not isinstance(value, list) or not value:
+        raise InputError(f"must be a list such as [python, train.py, --lr, '{{lr}}'], but got {shown(value)}")
+    return [_word(word, str(index)) for index, word in enumerate(value)]
+
+
+def _word(word: object, key: str) -> str:
+    if isinstance(word, Mapping):
+        raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}", key)
+    if isinstance(word, bool) or not isinstance(word, str | int | float):
+        raise InputError(f"a word of the command must be text or a number, but got {shown(word)}", key)
+    return str(word)
+
+
+def as_function(value: object) -> str:
+    """Return the value when it has the form `package.module:function`; raise InputError otherwise."""
+    text = as_text(value)
+    if not _FUNCTION.fullmatch(text):
+        raise InputError(f"must be of the form module:function, such as train:objective, but got {text!r}")
+    if ".py:" in text:
+        raise InputError(f"must name the module without .py: {text.replace('.py:', ':')}, but got {text!r}")
+    return text
+
+
+def as_parameters(value: object) -> dict[str, Scalar]:
+    """Return the fixed parameters; raise InputError unless they are names with texts, numbers or truth values."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"must be a mapping of names to fixed values, such as {{epochs: 12}}, but got {shown(value)}")
+    for name, fixed in value.items():
+        check_name(name)
+        if not isinstance(fixed, bool | int | float | str):
+            raise InputError(f"must be text, a number, true or false, but got {shown(fixed)}", name)
+        if isinstance(fixed, float) and not math.isfinite(fixed):
+            raise InputError(f"must be finite, but got {fixed}; write it in quotes if the text is meant", name)
+    return dict(value)
+
+
+def as_duration(value: object) -> float:
+    """Return the seconds that `90s`, `10m`, `2h` or `1h30m` stand for; raise InputError otherwise."""
+    text = str(value).replace(" ", "")
+    if not isinstance(value, str) or not _DURATION.fullmatch(text):
+        raise InputError(f"must be a duration such as 90s, 10m or 2h, but got {shown(value)}")
+    seconds = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([\d.]+)([smh])", text))
+    if not _SHORTEST <= seconds < math.inf:
+        raise InputError(f"must be at least {_SHORTEST}s and finite, but got {shown(value)}")
+    return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """Return the duration as a study file writes it: 90s, 10m, 2h; to the microsecond."""
+    for unit in "hm":
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
+
+
+Text = Annotated[str, BeforeValidator(as_text)]
+Name = Annotated[str, BeforeValidator(as_line)]
+Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT))]
+Metric = Annotated[str, BeforeValidator(as_metric)]
+Command = Annotated[list[str], BeforeValidator(as_command)]
+Function = Annotated[str, BeforeValidator(as_function)]
+Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]
+Number = Annotated[float, BeforeValidator(as_number)]
+Count = Annotated[int, BeforeValidator(as_integer), Field(ge=1)]
+CountFromZero = Annotated[int, BeforeValidator(as_integer), Field(ge=0)]
+Duration = Annotated[float, BeforeValidator(as_duration), PlainSerializer(duration_text)]

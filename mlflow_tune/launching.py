@@ -1,0 +1,88 @@
+"""From what a study runs to the launcher that runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
+from mlflow_tune.spec import StudySpec
+from mlflow_tune.trial import Job, Params
+
+REFERENCE_POINTS = 101
+
+
+@contextlib.contextmanager
+def checked_launcher(
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path
+) -> Iterator[tuple[Launcher, Params]]:
+    """Give the launcher of a study and the defaults that its code declares; close it at the end.
+
+    Raises InputError, with the key in the study file, when the code cannot take the study's parameters.
+    """
+    with _keys_of_the_file():
+        launcher = _launcher(spec, objective, folder)
+    with contextlib.closing(launcher):
+        with _keys_of_the_file():
+            defaults = launcher.check(spec.space)
+        yield launcher, defaults
+
+
+def reference_values(spec: StudySpec, folder: Path) -> list[float]:
+    """Return the study's true function at `REFERENCE_POINTS` places, evenly over the range of its only parameter.
+
+    It is called in a worker process. Empty where the study names none. Raises InputError with the key `reference`.
+    """
+    if spec.reference is None:
+        return []
+    (name, dimension), values = next(iter(spec.space.items())), []
+    with contextlib.closing(FunctionLauncher(spec.reference, "reference", {}, None, folder)) as launcher:
+        try:
+            launcher.check(spec.space)
+        except InputError as error:
+            raise InputError(error.message, "reference") from None
+        for index in range(REFERENCE_POINTS):
+            at = dimension.from_unit(index / (REFERENCE_POINTS - 1))
+            outcome = launcher(Job(index, {name: at}, "", "", ""))
+            values.append(outcome.metrics.get("reference", math.nan))
+            if not math.isfinite(values[-1]):
+                said = outcome.reason or f"it gave {values[-1]}"
+                raise InputError(f"must give a finite number at {name}={at}, but: {said}", "reference")
+    return values
+
+
+def prepare(launcher: Launcher) -> None:
+    """Do what takes long before the first trial. Raises InputError, with the key in the study file."""
+    with _keys_of_the_file():
+        launcher.prepare()
+
+
+@contextlib.contextmanager
+def _keys_of_the_file() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise error.under("run") if error.key and not error.key.startswith("space.") else error from None
+
+
+def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None) -> bool:
+    """Whether trials are calls in this very process: those of a Python object, with one worker."""
+    return objective is not None and spec.workers == 1
+
+
+def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Launcher:
+    run, metric = spec.run, spec.metric
+    if run.project is not None:
+        return ProjectLauncher(run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder)
+    if run.command is not None:
+        return CommandLauncher(run.command, run.parameters, run.timeout, folder)
+    if objective is None and run.objective is not None:
+        message = f"this study runs the Python object {run.objective}: resume it by Study.load(..., objective=...)"
+        raise InputError(message, "objective")
+    if objective is not None and runs_in_process(spec, objective):
+        return ObjectiveLauncher(objective, metric, run.parameters)
+    return FunctionLauncher(objective or str(run.function), metric, run.parameters, run.timeout, folder)

@@ -1,0 +1,299 @@
+"""The public Study: make one, run it, load it again from the tracking server, resume it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shlex
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlflow_tune.driver import Driver, Ending, Listener, Silence
+from mlflow_tune.errors import InputError, StudyConflict, TrackingError
+from mlflow_tune.executors import local_executor
+from mlflow_tune.interruptions import Interruptions
+from mlflow_tune.launchers import Launcher
+from mlflow_tune.launching import checked_launcher, prepare, reference_values, runs_in_process
+from mlflow_tune.origin import source_tags, tell_difference
+from mlflow_tune.publisher import Publisher, kept
+from mlflow_tune.reporting import Reporter
+from mlflow_tune.space import Space, as_integer
+from mlflow_tune.spec import RunSpec, StudySpec, parse_study
+from mlflow_tune.stopping import StopRules
+from mlflow_tune.strategies import Strategy
+from mlflow_tune.tracking import (
+    Artifacts,
+    Client,
+    Studies,
+    StudyRecord,
+    Trials,
+    has_server,
+    public_uri,
+    save_view,
+    study_links,
+    ui_command,
+)
+from mlflow_tune.trial import Goal, Params, Trial
+from mlflow_tune.yaml12 import dump_yaml
+
+logger = logging.getLogger(__name__)
+
+
+class Study:
+    """A hyperparameter study whose only state is in MLflow.
+
+    `Study(name=..., objective=f, space=..., metric=...).run()` tunes a Python function. It is called with the
+    parameters as keyword arguments, its MLflow calls go to the trial's run, and it returns a number (the metric), a
+    dict of metrics, or None when it logged the metric itself. With one worker it runs in this process; with more, in
+    worker processes that get it by cloudpickle. Instead of `objective`, `run` may name a project, a command or a
+    function as a study file does. `Study.load(name_or_run_id)` gives a study back from the tracking server.
+    """
+
+    def __init__(
+        self, *, name: str, space: Space | Mapping[str, Any], metric: str, objective: Callable[..., Any] | None = None,
+        run: RunSpec | Mapping[str, Any] | None = None, goal: Goal = "minimize", value: str = "last",
+        strategy: Strategy | Mapping[str, Any] | str = "random", stop: StopRules | Mapping[str, Any] | None = None,
+        workers: int = 1, parameters: Params | None = None, timeout: str | None = None, retries: int | None = None,
+        experiment: str | None = None, tracking_uri: str | None = None, folder: str | Path = ".",
+        reference: str | None = None,
+    ) -> None:  # fmt: skip
+        """Check the arguments; nothing is created before `run`. Raises InputError."""
+        self.spec = parse_study(
+            {
+                "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
+                "run": _run_options(objective, run, parameters=parameters, timeout=timeout, retries=retries),
+                "space": space, "strategy": strategy, "stop": stop or {}, "workers": workers, "reference": reference,
+            }
+        )  # fmt: skip
+        if objective is not None and workers == 1 and self.spec.run.timeout is not None:
+            raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", "timeout")
+        self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
+        self._record: StudyRecord | None = None
+        self._connection: Client | None = None
+        self._source = source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
+        self.ending: Ending | None = None
+
+    @classmethod
+    def of(cls, spec: StudySpec, **more: Any) -> Study:
+        """Return the study of a checked study file; `more` are further arguments of Study."""
+        return cls(**{name: getattr(spec, name) for name in StudySpec.model_fields}, **more)
+
+    @classmethod
+    def load(
+        cls, study: str, *, objective: Callable[..., Any] | None = None, experiment: str | None = None,
+        tracking_uri: str | None = None, folder: str | Path | None = None,
+    ) -> Study:  # fmt: skip
+        """Return the study with this run id, or the newest of this name, as the tracking server holds it.
+
+        `folder` is where its code lies, when that is not where it was. Raises StudyNotFound, InputError, TrackingError.
+        """
+        client = Client(tracking_uri)
+        record = Studies(client).find(study, experiment)
+        loaded = cls.of(
+            _spec_of(record), objective=objective, tracking_uri=tracking_uri, folder=folder or record.folder
+        )
+        loaded._record, loaded._connection = record, client
+        return loaded
+
+    @property
+    def record(self) -> StudyRecord:
+        """The study as the tracking server held it when it was last read. Raises InputError before it is run."""
+        if self._record is None:
+            raise InputError("this study has not been run yet: call run() first, or Study.load() one that has")
+        return self._record
+
+    @property
+    def started(self) -> bool:
+        """Whether the study is on the tracking server."""
+        return self._record is not None
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run id of the parent. Raises InputError before the study is run."""
+        return self.record.run_id
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials as the tracking server holds them now: the latest attempt of each, by number."""
+        return Trials(self._client(), self.record, {}, {}).all()
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best value, None when none has one."""
+        return self.spec.best(self.trials)
+
+    def run(self, listener: Listener | None = None) -> Study:
+        """Create the study in MLflow and drive it to its end; return itself.
+
+        Raises StudyConflict when an unfinished study of this name exists in the experiment, InputError,
+        TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then resumable).
+        """
+        with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
+            studies = Studies(self._client())
+            self._refuse_second(studies)
+            self._tell_lengths()
+            reference = reference_values(self.spec, self._folder)
+            prepare(launcher)
+            return self._drive(lambda: self._create(studies, defaults, reference), launcher, defaults, listener)
+
+    def resume(
+        self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None
+    ) -> Study:
+        """Go on with a loaded study, wherever it was left; return itself.
+
+        Args:
+            trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
+            retry_failed: Whether failed trials run again, under their own numbers.
+            listener: Shown the progress.
+
+        Raises:
+            InputError: The code is not where the study says.
+            TrackingError: The server is out of reach.
+            KeyboardInterrupt: A person pressed Ctrl-C.
+        """
+        record = self.record
+        if not self._folder.is_dir():
+            raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
+        tell_difference(record.commit, self._folder)
+        with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
+            self._raise_budget(trials)
+            self._tell_lengths()
+            prepare(launcher)
+            studies, definition = Studies(self._client()), self._definition()
+            begin = functools.partial(studies.reopen, record.run_id, definition)
+            return self._drive(begin, launcher, defaults, listener, retry_failed)
+
+    def report(self) -> Study:
+        """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
+        publisher, trials = self._publisher(), self.trials
+        publisher.report(trials, self.record.state, self.record.why_stopped)
+        return self
+
+    @property
+    def resume_command(self) -> str:
+        """The command line that goes on with this study."""
+        moved = self._folder if str(self._folder) != self.record.folder else None
+        return self._resume_command(self.record, moved)
+
+    def _resume_command(self, record: StudyRecord, moved: Path | None = None) -> str:
+        if self.spec.run.objective:
+            return f"Study.load({record.run_id!r}, objective=...).resume()"
+        words = ["mlflow-tune", "resume", record.run_id]
+        if self._uri:
+            words += ["--tracking-uri", public_uri(self._client().uri)]
+        if moved:
+            words += ["--folder", str(moved)]
+        return shlex.join(words)
+
+    @property
+    def ui(self) -> str:
+        """The link that compares the trials in MLflow, or for a local store the command that starts MLflow's UI."""
+        uri = self._client().uri
+        return study_links(public_uri(uri), self.record)["charts"] if has_server(uri) else ui_command(uri)
+
+    def _drive(
+        self, begin: Callable[[], None], launcher: Launcher, defaults: Params, listener: Listener | None,
+        retry_failed: bool = False,
+    ) -> Study:  # fmt: skip
+        executor = local_executor(self.spec.workers, runs_in_process(self.spec, self._objective))
+        self._client().abandoned.clear()
+        with Interruptions(lambda: getattr(executor, "busy", False), self._client().abandoned.set) as signals:
+            begin()
+            listener = listener or Silence()
+            listener.began(self.spec)
+            self.ending = self._driven(launcher, executor, defaults, signals, listener, retry_failed)
+        self._record = replace(self.record, state=self.ending.state, why_stopped=self.ending.why)
+        if self.ending.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.ending.signal is not None:
+            raise SystemExit(128 + self.ending.signal)
+        return self
+
+    def _driven(
+        self, launcher: Launcher, executor: Executor, defaults: Params, signals: Interruptions, listener: Listener,
+        retry_failed: bool,
+    ) -> Ending:  # fmt: skip
+        publisher = self._publisher()
+        trials = Trials(self._client(), self.record, self._source, {**defaults, **self.spec.run.parameters})
+        driver = Driver(self.spec, publisher, trials, launcher, executor, listener)
+        try:
+            ending = driver.drive(signals, retry_failed)
+        except TrackingError:
+            raise
+        except BaseException as error:
+            publisher.close(driver.history, "aborted", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            executor.shutdown()
+        publisher.close(driver.history, ending.state, ending.why)
+        return ending
+
+    def _create(self, studies: Studies, defaults: Params, reference: Sequence[float]) -> None:
+        self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
+        experiment_id = studies.experiment(self.spec.experiment, create=True)
+        definition = self._definition()
+        self._record = studies.create(definition, str(experiment_id), self._source, str(self._folder), reference)
+        save_view(self._client(), self.record, self.spec.metric, self.spec.goal, self.spec.space)
+        artifacts = Artifacts(self._client(), self.run_id)
+        kept("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
+
+    def _publisher(self) -> Publisher:
+        artifacts = Artifacts(self._client(), self.run_id)
+        reporter = Reporter(artifacts, Trials(self._client(), self.record, {}, {}), self.record, self.spec)
+        return Publisher(Studies(self._client()), self.spec, reporter, self.resume_command)
+
+    def _refuse_second(self, studies: Studies) -> None:
+        experiment_id = studies.experiment(self.spec.experiment)
+        for record in studies.within([experiment_id] if experiment_id else []):
+            if record.name == self.spec.name and record.state != "finished":
+                raise StudyConflict(
+                    f"the study {record.name!r} exists and is not finished ({record.state}): go on with it by "
+                    f"`{self._resume_command(record)}`, or give the new one another --name"
+                )
+
+    def _raise_budget(self, trials: int | str | None) -> None:
+        if trials is None:
+            return
+        more = str(trials).startswith("+")
+        try:
+            amount = as_integer(str(trials).removeprefix("+"))
+        except InputError as error:
+            raise error.under("--trials") from None
+        if amount < 1:
+            raise InputError(f"must be at least 1, but got {trials}", "--trials")
+        stop = self.spec.stop.model_copy(update={"trials": amount + len(self.trials) * more})
+        self.spec = self.spec.model_copy(update={"stop": stop})
+
+    def _definition(self) -> dict[str, Any]:
+        return self.spec.model_dump(mode="json", exclude_none=True)
+
+    def _client(self) -> Client:
+        if self._connection is None:
+            self._connection = Client(self._uri)
+        return self._connection
+
+    def _tell_lengths(self) -> None:
+        length, budget = self.spec.strategy.length(self.spec.space), self.spec.stop.trials
+        if length and budget and length > budget:
+            logger.warning("%s asks for up to %d trials, but the budget is %d", self.spec.strategy.name, length, budget)
+
+
+def _spec_of(record: StudyRecord) -> StudySpec:
+    try:
+        return parse_study(record.definition)
+    except InputError as error:
+        raise InputError(f"the study {record.run_id} cannot be read back: {error}") from None
+
+
+def _run_options(
+    objective: Callable[..., Any] | None, run: RunSpec | Mapping[str, Any] | None, **more: Any
+) -> dict[str, Any]:
+    options = dict(run.model_dump(mode="json", exclude_unset=True) if isinstance(run, RunSpec) else run or {})
+    options.update({key: value for key, value in more.items() if value is not None})
+    if objective is not None:
+        options["objective"] = f"{objective.__module__}:{getattr(objective, '__qualname__', repr(objective))}"
+    return options

@@ -1,0 +1,44 @@
+"""What an attempt is worth: from its exit and its metrics to the outcome and the value that strategies see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mlflow_tune.space import RESERVED_NAMES
+from mlflow_tune.trial import Goal, Outcome
+
+INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
+
+
+def verdict(
+    outcome: Outcome, metrics: Mapping[str, float], metric: str, constrained: str | None = None
+) -> tuple[Outcome, float | None]:
+    """Return the final outcome and the value of `metric`, None unless the outcome is "ok".
+
+    `constrained` is the metric that a constraint of the study is about: it must be there and finite as well.
+    """
+    if outcome.kind != "ok":
+        return outcome, None
+    for name in (metric, constrained or metric):
+        if name not in metrics:
+            return replace(outcome, kind="failed", reason=_missing(metrics, name)), None
+        value = metrics[name]
+        if not math.isfinite(value) or abs(value) >= INFINITE:
+            shown = value if math.isnan(value) else math.copysign(math.inf, value)
+            return replace(outcome, kind="not-finite", reason=f"the metric {name!r} is {shown}"), None
+    return outcome, metrics[metric]
+
+
+def best_of_curve(curve: Sequence[tuple[int, float]], goal: Goal) -> float:
+    """Return the best finite value of a learning curve of (step, value), NaN when it has none."""
+    finite = [value for _, value in curve if math.isfinite(value) and abs(value) < INFINITE]
+    return (min if goal == "minimize" else max)(finite, default=math.nan)
+
+
+def _missing(metrics: Mapping[str, float], metric: str) -> str:
+    logged = sorted(key for key in metrics if key not in RESERVED_NAMES and not key.startswith("log10_"))
+    if not logged:
+        return f"the metric {metric!r} was not logged, nor was any other"
+    return f"the metric {metric!r} was not logged; logged were {', '.join(map(repr, logged[:20]))}"

@@ -1,0 +1,6 @@
+"""Diverges."""
+
+import mlflow
+
+with mlflow.start_run():
+    mlflow.log_metric("loss", float("nan"))

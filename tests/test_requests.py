@@ -1,0 +1,114 @@
+"""What a trial's life cycle costs in requests, counted at a real MLflow server: four for a function, five else.
+
+Counted apart, and named here: what the training code sends itself, an artifact (its PUT, and the GET by which MLflow's
+client looks up where a run's artifacts lie), the learning curve that `value: best` needs, and what is paced in time:
+the driver's requests about the parent.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from mlflow_tune import Study
+from tests.manner.light import AGENT, objective
+
+HERE = Path(__file__).parent / "manner"
+FUNCTION = ["POST runs/create", "POST runs/log-batch", "POST runs/log-batch", "POST runs/update"]
+SUBPROCESS = ["POST runs/create", "POST runs/log-batch", "GET runs/get", "POST runs/log-batch", "POST runs/update"]
+ARTIFACT = ["GET runs/get", "PUT mlflow-artifacts/artifacts"]
+COMMAND = ["python", "light.py", "{x}"]
+RUNS = {
+    "in this process": ({"objective": objective}, FUNCTION),
+    "worker processes": ({"run": {"function": "light:objective"}, "workers": 2}, FUNCTION),
+    "pickled": ({"objective": objective, "workers": 2}, FUNCTION),
+    "command": ({"run": {"command": COMMAND}, "workers": 2}, SUBPROCESS),
+    "project": ({"run": {"project": "."}, "workers": 2}, SUBPROCESS),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def experiment(server):
+    """Make the experiment beforehand: the first study of an experiment would cost a request more."""
+    from mlflow_tune.tracking import Client, Studies
+
+    return Studies(Client(server)).experiment("requests", create=True)
+
+
+def study_of(proxy, trials, **options):
+    """Run a study through the proxy and return it, with the seconds that it took."""
+    study = Study(
+        name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss",
+        space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": trials}, strategy="random",
+        tracking_uri=proxy.uri, folder=HERE, **options,
+    )  # fmt: skip
+    proxy.requests.clear()
+    began = time.monotonic()
+    study.run()
+    assert [trial.outcome for trial in study.trials] == ["ok"] * trials
+    return study, time.monotonic() - began
+
+
+def calls_of(proxy, run_id):
+    """Return the driver's calls about one run, in order."""
+    return [request.call for request in proxy.requests if request.run_id == run_id and request.agent != AGENT]
+
+
+def others(proxy, study):
+    """Return the driver's calls about neither the study's run nor its trials'."""
+    known = {study.run_id, *(trial.run_id for trial in study.trials)}
+    return sorted(request.call for request in proxy.requests if request.run_id not in known)
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        ("in this process", 12),
+        ("worker processes", 50),
+        ("pickled", 8),
+        ("command", 8),
+        ("project", 8),
+        pytest.param("in this process", 50, marks=pytest.mark.slow),
+        pytest.param("command", 50, marks=pytest.mark.slow),
+        pytest.param("project", 50, marks=pytest.mark.slow),
+    ],
+)
+def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
+    options, life_cycle = RUNS[kind]
+    counts = {}
+    for trials in (5, most):
+        study, seconds = study_of(proxy, trials, **options)
+        requests = list(proxy.requests)
+        counts[trials] = others(proxy, study)
+        assert [calls_of(proxy, trial.run_id) for trial in study.trials] == [life_cycle] * trials
+        paced = sum(request.run_id == study.run_id for request in requests)
+        assert paced <= 10 + 3 * seconds / 2  # a pulse in two seconds, of at most three requests
+    few, many = counts.values()
+    assert few == many
+
+
+def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
+    study, _ = study_of(proxy, 3, run={"command": [*COMMAND, "hello"]})
+    for trial in study.trials:
+        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], *ARTIFACT, *SUBPROCESS[3:]]
+
+
+def test_the_best_of_a_curve_costs_the_curve_besides(proxy):
+    study, _ = study_of(proxy, 3, run={"command": COMMAND}, value="best")
+    for trial in study.trials:
+        assert trial.value == objective(trial.params["x"])
+        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], "GET metrics/get-history", *SUBPROCESS[3:]]
+
+
+def test_a_failed_trial_costs_no_read(proxy):
+    study = Study(
+        name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss", tracking_uri=proxy.uri,
+        space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": 2}, folder=HERE,
+        run={"command": ["python", "-c", "raise SystemExit(3) # {x}"]},
+    ).run()  # fmt: skip
+    assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
+    for trial in study.trials:
+        assert calls_of(proxy, trial.run_id) == FUNCTION
