@@ -23,7 +23,7 @@ from mlflow_tune.strategies.base import conclusion, eligible, next_number
 from mlflow_tune.tracking import StudyState, Trials
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial
-from mlflow_tune.verdict import best_of_curve, verdict
+from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0
@@ -195,9 +195,11 @@ class Driver:
             self._pulse()
 
     def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
-        outcome = _result(future)
+        outcome, logged = _result(future), {}
         if outcome.kind == "ok" and outcome.logged:
-            trial = replace(trial, metrics={**trial.metrics, **self._trials.logged(trial)})
+            logged = self._trials.logged(trial)
+        outcome = without_reserved(outcome, trial.metrics, logged)
+        trial = replace(trial, metrics={**trial.metrics, **logged})
         outcome, value = self._judged(trial, outcome)
         self._keep_output(trial, outcome.output)
         ended = self._trials.finish(trial, outcome, value)

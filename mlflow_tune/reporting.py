@@ -60,7 +60,9 @@ class Reporter:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "trials.csv").write_text(trials_csv(history, self.spec.space), encoding="utf-8")
-            (folder / "report.html").write_text(report_html(self._page(standing), history, figures), encoding="utf-8")
+            (folder / "report.html").write_text(
+                report_html(self._page(standing, history), history, figures), encoding="utf-8"
+            )
             save_figures(figures, folder / "figures")
             self.artifacts.log_folder(folder)
         self.images(history, self.artifacts.image_steps(IMAGE))
@@ -98,7 +100,7 @@ class Reporter:
         if posterior is not None and figure is not None:
             self.artifacts.log_image(IMAGE, posterior.number, pixels(figure))
 
-    def _page(self, standing: Standing) -> Page:
+    def _page(self, standing: Standing, history: Sequence[Trial]) -> Page:
         from mlflow_tune.report.page import Page
         from mlflow_tune.strategies import strategy_to_json
         from mlflow_tune.tracking.records import now
@@ -111,6 +113,7 @@ class Reporter:
             strategy=strategy_to_json(self.spec.strategy),
             budget=self.spec.stop.model_dump(mode="json", exclude_none=True),
             facts={name: value for name, value in facts.items() if value},
+            unmet=subject_of(self.spec, history).unmet,
             made=now(),
         )
 

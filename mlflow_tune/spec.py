@@ -32,7 +32,7 @@ from mlflow_tune.fields import (
 )
 from mlflow_tune.space import Space, nearest, shown
 from mlflow_tune.stopping import StopRules
-from mlflow_tune.strategies import make_strategy, strategy_to_json
+from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.strategies.base import eligible
 from mlflow_tune.trial import Goal, Trial, best_trial
 from mlflow_tune.yaml12 import load_yaml, one_line
@@ -45,13 +45,14 @@ def _space(value: object) -> Space:
     return value if isinstance(value, Space) else Space.from_json(value)
 
 
-def _strategy(value: object, info: ValidationInfo) -> Any:
-    if hasattr(value, "suggest"):
-        return value
+def _strategy(value: Any, info: ValidationInfo) -> Any:
+    goal = info.data.get("goal", "minimize")
+    if type(value) in STRATEGIES.values():
+        return make_strategy(strategy_to_json(value), goal)
     options = {"name": value} if isinstance(value, str) else value
     if not isinstance(options, Mapping):
         raise InputError(f"must be a mapping such as {{name: random, seed: 0}}, but got {shown(value)}")
-    return make_strategy(options, info.data.get("goal", "minimize"))
+    return make_strategy(options, goal)
 
 
 class RunSpec(BaseModel):

@@ -181,7 +181,8 @@ class Study:
 
     def _resume_command(self, record: StudyRecord, moved: Path | None = None) -> str:
         if self.spec.run.objective:
-            return f"Study.load({record.run_id!r}, objective=...).resume()"
+            server = f", tracking_uri={public_uri(self._client().uri)!r}" if self._uri else ""
+            return f"Study.load({record.run_id!r}, objective=...{server}).resume()"
         words = ["mlflow-tune", "resume", record.run_id]
         if self._uri:
             words += ["--tracking-uri", public_uri(self._client().uri)]
@@ -265,7 +266,10 @@ class Study:
             raise error.under("--trials") from None
         if amount < 1:
             raise InputError(f"must be at least 1, but got {trials}", "--trials")
-        stop = self.spec.stop.model_copy(update={"trials": amount + len(self.trials) * more})
+        held = len(self.trials)
+        if not more and amount < held:
+            raise InputError(f"the study holds {held} trials already, but got {amount}: give more, or +N", "--trials")
+        stop = self.spec.stop.model_copy(update={"trials": amount + held * more})
         self.spec = self.spec.model_copy(update={"stop": stop})
 
     def _definition(self) -> dict[str, Any]:

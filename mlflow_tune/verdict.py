@@ -31,6 +31,19 @@ def verdict(
     return outcome, metrics[metric]
 
 
+def without_reserved(outcome: Outcome, ours: Mapping[str, float], logged: Mapping[str, float]) -> Outcome:
+    """Return the outcome, failed when the training code returned or logged a metric that bears one of our names.
+
+    `ours` are the metrics that the study wrote before the trial, `logged` what the run holds after it.
+    """
+    changed = {name for name, value in logged.items() if value != ours.get(name)}
+    taken = sorted((changed | set(outcome.metrics)).intersection(RESERVED_NAMES))
+    if outcome.kind != "ok" or not taken:
+        return outcome
+    reason = f"the training code gave a metric named {taken[0]!r}, which is reserved: log it under another name"
+    return replace(outcome, kind="failed", reason=reason, metrics={})
+
+
 def best_of_curve(curve: Sequence[tuple[int, float]], goal: Goal) -> float:
     """Return the best finite value of a learning curve of (step, value), NaN when it has none."""
     finite = [value for _, value in curve if math.isfinite(value) and abs(value) < INFINITE]

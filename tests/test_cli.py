@@ -179,8 +179,11 @@ def test_the_experiment_comes_from_the_option_the_file_or_the_environment(uri, t
     assert experiment_of("c", "--experiment", "of the option", experiment="of the file") == "of the option"
     names = [study["name"] for study in parsed(invoke("list", "--experiment", "of the file", "--json"))["studies"]]
     assert names == ["c"]
-    newest = parsed(invoke("show", "c", "--json"))["experiment_id"]
-    assert parsed(invoke("show", "c", "--experiment", "of the file", "--json"))["experiment_id"] != newest
+    assert "several experiments have a study named 'c'" in invoke("show", "c").stderr
+    shown = [invoke("show", "c", "--experiment", f"of the {each}", "--json") for each in ("file", "option")]
+    assert len({parsed(each)["experiment_id"] for each in shown}) == 2
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the option")
+    assert parsed(invoke("show", "c", "--json"))["experiment_id"] == parsed(shown[1])["experiment_id"]
     missing = invoke("show", "b", "--experiment", "of the file", "--json")
     assert (missing.exit_code, parsed(missing)["exit_code"]) == (2, 2)
 

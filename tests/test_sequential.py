@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from mlflow_tune import Float, Study
+from mlflow_tune import Bayesian, Bisection, Float, Study
 from mlflow_tune.cli import main
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -74,6 +74,58 @@ def test_the_constraint_counts_the_same_step_as_the_value(sqlite_store):
     assert ran.best is not None
     assert ran.best.metrics["constraint"] == 1.0
     assert ran.best.metrics["recall"] == 0.7
+
+
+def test_the_report_and_the_note_keep_to_the_constraint(sqlite_store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
+    ran = study(sqlite_store, stop={"trials": 5}).run()
+    run = MlflowClient(sqlite_store).get_run(ran.run_id)
+    page = (Path(run.info.artifact_uri.removeprefix("file://")) / "report.html").read_text()
+    infeasible = min(ran.trials, key=lambda trial: trial.value)
+    assert f"in trial {ran.best.number}" in page
+    assert f"in trial {infeasible.number}" not in page
+    assert "times:" not in run.data.tags["mlflow.note.content"], "no trial failed"
+
+
+def test_a_failed_end_is_told_and_a_crash_is_no_evidence(sqlite_store):
+    def breaks(alpha):
+        if alpha in (0, 1):
+            raise OSError("disk full")
+        return step_at(alpha)
+
+    ran = study(sqlite_store, objective=breaks).run()
+    assert "2 trials failed, which --retry-failed runs again" in ran.ending.why
+    assert not any("monotone" in trial.why for trial in ran.trials)
+
+
+@pytest.mark.parametrize("strategy", [Bisection(find="optimum"), Bayesian(initial=3)], ids=lambda each: each.name)
+def test_a_strategy_object_takes_the_goal_of_the_study(sqlite_store, strategy):
+    ran = study(
+        sqlite_store,
+        objective=lambda alpha: -((alpha - 0.3) ** 2),
+        strategy=strategy,
+        goal="maximize",
+        stop={"trials": 9},
+    ).run()
+    assert abs(ran.best.params["alpha"] - 0.3) < 0.1
+
+
+@pytest.mark.parametrize("name", ["objective", "constraint", "trial"])
+def test_training_code_may_not_use_our_names(sqlite_store, name):
+    def logs_it(x):
+        import mlflow
+
+        mlflow.log_metric(name, 99, step=10)
+        return x
+
+    for objective in (logs_it, lambda x: {"loss": x, name: 99}):
+        ran = Study(
+            name=f"taken-{objective.__name__}", objective=objective, space={"x": Float(0, 1)}, metric="loss",
+            stop={"trials": 2}, tracking_uri=sqlite_store,
+        ).run()  # fmt: skip
+        assert [trial.outcome for trial in ran.trials] == ["failed", "failed"]
+        assert repr(name) in ran.trials[0].reason
+        assert "reserved" in ran.trials[0].reason
 
 
 def test_expected_improvement_ends_a_bayesian_study(sqlite_store):

@@ -104,6 +104,49 @@ def test_random_refuses_what_is_no_seed(seed):
     assert caught.value.key == "seed"
 
 
+def test_random_by_sobol_covers_every_parameter_evenly():
+    drawn = points(Random(sampling="sobol", seed=2).suggest(Space({"x": Float(0, 1), "y": Float(0, 1)}), [], 64))
+    for axis in zip(*drawn, strict=True):
+        assert sorted(math.floor(64 * value) for value in axis) == list(range(64))
+
+
+def test_random_by_sobol_is_keyed_by_seed_and_number():
+    space, sobol = Space({"x": Float(0, 1)}), Random(sampling="sobol", seed=3)
+    (third,) = sobol.suggest(space, [ran(1, {"x": 0.1}), ran(2, {"x": 0.2})], 1)
+    assert third == sobol.suggest(space, [], 3)[2]
+    assert third.why == "Sobol point 3, seed 3"
+    assert third.params != Random(sampling="sobol", seed=4).suggest(space, [], 3)[2].params
+
+
+@pytest.mark.parametrize(
+    ("defaults", "point", "words"),
+    [
+        ({}, (4, "y"), "the centre of the space"),
+        ({"a": 7, "b": "z"}, (7, "z"), "the parameters' defaults"),
+        ({"b": "z"}, (4, "z"), "the defaults of b, the middle of the other ranges"),
+    ],
+)
+def test_random_tries_the_baseline_once_and_first(defaults, point, words):
+    space = Space({"a": Int(0, 8), "b": Categorical(["x", "y", "z"])}).with_defaults(defaults)
+    first, *rest = Random(baseline=True).suggest(space, [], 27)
+    assert points([first]) == [point]
+    assert first.why == f"baseline: {words}"
+    assert len({point, *points(rest)}) == 27
+    later = Random(baseline=True).suggest(space, [ran(4, first.params)], 1)
+    assert later[0].why.startswith("uniform draw of trial 5")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("sampling", "sobel", "did you mean 'sobol'?"), ("baseline", "yes", "must be true or false, but got 'yes'")],
+)
+def test_random_refuses_other_options(key, value, message):
+    with pytest.raises(InputError) as caught:
+        Random(**{key: value})
+    assert caught.value.key == key
+    assert message in caught.value.message
+
+
 # --- by name ---------------------------------------------------------------------------------------------------
 
 

@@ -252,7 +252,9 @@ def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_stor
         raise ValueError("no")
 
     study(sqlite_store, broken, stop={"failures": 1}).run()
-    with pytest.raises(StudyConflict, match=r"Study\.load\('\w{32}', objective=\.\.\.\)\.resume\(\)"):
+    with pytest.raises(
+        StudyConflict, match=r"Study\.load\('\w{32}', objective=\.\.\., tracking_uri='sqlite:.+'\)\.resume\(\)"
+    ):
         study(sqlite_store, lambda x: x).run()
     assert len(children_of(sqlite_store)) == 1
     # In another experiment it is another study.
@@ -303,8 +305,10 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
         return x
 
     done = study(sqlite_store, objective).run()
-    assert [trial.value for trial in done.trials] == [1.0, 2.0, 3.0, 4.0]
-    assert [trial.number for trial in done.trials] == [1, 2, 3, 4]
+    assert [(trial.number, trial.outcome, trial.value) for trial in done.trials] == [
+        (number, "failed", None) for number in (1, 2, 3, 4)
+    ]
+    assert "'objective', which is reserved" in done.trials[0].reason
 
 
 def test_a_child_that_a_person_deletes_is_tried_again_under_a_new_number(sqlite_store):

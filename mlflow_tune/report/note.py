@@ -96,7 +96,7 @@ def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
 
 
 def _reasons(trials: Sequence[Trial]) -> list[str]:
-    reasons = Counter(trial.reason for trial in trials if trial.done and trial.value is None)
+    reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome != "ok")
     return [f"- {count} times: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
 
 

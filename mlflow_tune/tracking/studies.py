@@ -150,10 +150,22 @@ class Studies:
         return study_record(run)
 
     def find(self, study: str, experiment: str | None = None) -> StudyRecord:
-        """Return the study with this run id, or the newest with this name. Raises StudyNotFound."""
+        """Return the study with this run id, or the newest of this name in the experiment.
+
+        The experiment is the one named, else that of the environment, else the only one that has the name. Raises
+        StudyNotFound, and InputError when several experiments have it.
+        """
         if RUN_ID.fullmatch(study):
             return self.get(study)
         named = [record for record in self.all(experiment) if record.name == study]
+        if experiment is None and any(os.environ.get(f"MLFLOW_EXPERIMENT_{key}") for key in ("NAME", "ID")):
+            chosen = self.experiment()
+            named = [record for record in named if record.experiment_id == chosen] or named
+        if len({record.experiment_id for record in named}) > 1:
+            found = ", ".join(f"{record.run_id} in experiment {record.experiment_id}" for record in named[-5:])
+            raise InputError(
+                f"several experiments have a study named {study!r}: give --experiment or a run id ({found})"
+            )
         if not named:
             where = f" in the experiment {experiment!r}" if experiment else ""
             raise StudyNotFound(f"no study is named {study!r}{where}; `mlflow-tune list` shows those that exist")

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
+from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 
 from mlflow_tune.strategies.bayesian.encoding import Array
 from mlflow_tune.strategies.bayesian.targets import Scale, targets
@@ -106,7 +107,7 @@ def _fitted(points: bytes, values: bytes, owners: tuple[int, ...]) -> Kernel:
     return fit_kernel(np.frombuffer(points).reshape(len(aims), -1), aims, owners)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _factor(kernel: Kernel, points: bytes) -> Array:
     rows = np.frombuffer(points).reshape(-1, len(kernel.owners))
     return _cholesky(kernel(rows, rows), kernel.noise)
@@ -145,8 +146,8 @@ def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
 
 
 def _squares(points: Array, owners: tuple[int, ...]) -> Array:
-    columns = (points[:, None, :] - points[None, :, :]) ** 2
-    return np.stack([columns[:, :, np.array(owners) == owner].sum(2) for owner in range(max(owners) + 1)])
+    parts = [points[:, np.array(owners) == owner] for owner in range(max(owners) + 1)]
+    return np.stack([cdist(part, part, "sqeuclidean") for part in parts])
 
 
 def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple[float, Array]:

@@ -31,7 +31,7 @@ class Bisection:
     Without one, that is a thousandth of the range (on its scale), and for an Int no untried value is left inside.
 
     The bracket comes from all trials inside the space, whoever ran them; the answer is empty while one of them runs.
-    A trial that gave no value (failed, timeout, not-finite, interrupted, or without the constraint's metric) counts
+    A trial that ended without a value (failed, timeout, not-finite, or without the constraint's metric) counts
     as the worst, or as not meeting the constraint. With `replicates` the new points, and those known ones that make
     up the bracket, are run so often and averaged. A broken rule raises `InputError`, whose key is the option.
     """
@@ -103,7 +103,7 @@ class Bisection:
         asked = self._unfinished(axis, groups, points) or self._new(axis, points, count)
         bracket = self._search.bracket(axis, points)
         evidence = {"bracket_low": float(bracket.low), "bracket_high": float(bracket.high)}
-        doubts = "".join(f"; but {finding}" for finding in self._search.findings(axis, points))
+        doubts = "".join(f"; but {finding}" for finding in self.findings(space, history))
         return [Suggestion({axis.name: value}, why + doubts, evidence) for value, why in asked[:count]]
 
     def bracket(self, space: Space, history: Sequence[Trial]) -> tuple[float, float] | None:
@@ -121,7 +121,7 @@ class Bisection:
 
         With `find: boundary` it tells as well when an end of the range is the answer, and when there is none.
         """
-        axis, groups = self._known(space, history)
+        axis, groups = self._known(space, _with_value(history))
         return self._search.findings(axis, self._points(groups))
 
     def answer(self, space: Space, history: Sequence[Trial]) -> Trial | None:
@@ -137,8 +137,10 @@ class Bisection:
     def conclusion(self, space: Space, history: Sequence[Trial]) -> str:
         """Return in words the answer and how well it is known."""
         answer, axis = self.answer(space, history), self._axis(space)
+        failed = sum(trial.done and trial.outcome != "ok" for trial in _inside(space, history))
         if answer is None:
-            return f"no value of {axis.name} meets {self.requirement}" if self.requirement else "no trial has a value"
+            found = f"no value of {axis.name} was seen to meet {self.requirement}" if self.requirement else "no value"
+            return found + (f"; {failed} trials failed, which --retry-failed runs again" if failed else "")
         low, high = self.bracket(space, history) or (axis.low, axis.high)
         return f"converged at {axis.name}={answer.params[axis.name]:.6g}, bracket {low:.6g} to {high:.6g}"
 
@@ -160,7 +162,7 @@ class Bisection:
 
     def _known(self, space: Space, history: Sequence[Trial]) -> tuple[Axis, dict[float, list[Trial]]]:
         axis = self._axis(space)
-        return axis, _groups(axis, [trial for trial in _inside(space, history) if not trial.running])
+        return axis, _groups(axis, [trial for trial in _inside(space, history) if trial.done])
 
     def _points(self, groups: Mapping[float, Sequence[Trial]]) -> Points:
         search = self._search
@@ -185,6 +187,11 @@ class Bisection:
 def _distinct(bracket: Bracket) -> list[float]:
     values = (bracket.best, bracket.low, bracket.high)
     return list(dict.fromkeys(value for value in values if value is not None))
+
+
+def _with_value(history: Sequence[Trial]) -> list[Trial]:
+    # A crash says nothing about the assumption: only values may contradict it.
+    return [trial for trial in history if trial.outcome == "ok"]
 
 
 def _inside(space: Space, history: Sequence[Trial]) -> list[Trial]:
