@@ -104,7 +104,7 @@ def test_a_killed_study_goes_on_as_if_it_had_not_been(case, request, tmp_path):
 
 def kill(driver: Tune, uri: str, name: str, draw: random.Random) -> None:
     """Kill the driver a moment after so many of its trials have begun, and wait until all that it ran is gone."""
-    count, moment = draw.randint(1, 12 - len(finished(uri, name))), draw.uniform(0, MOMENT)
+    count, moment = draw.randint(1, max(1, 12 - len(finished(uri, name)))), draw.uniform(0, MOMENT)
     there = len(runs_of(uri, name)[1])
     print(f"kill {moment:.3f} s after child {there + count}")
     wait_for(lambda: len(runs_of(uri, name)[1]) >= there + count or driver.poll() is not None)
