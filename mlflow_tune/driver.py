@@ -7,7 +7,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,8 +15,8 @@ from typing import Protocol
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
-from mlflow_tune.publisher import Publisher
-from mlflow_tune.space import EVIDENCE_NAMES
+from mlflow_tune.publisher import Publisher, kept
+from mlflow_tune.space import EVIDENCE_NAMES, Space
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.stopping import why_aborted, why_done
 from mlflow_tune.strategies.base import conclusion, eligible, next_number
@@ -201,7 +201,8 @@ class Driver:
         outcome = without_reserved(outcome, trial.metrics, logged)
         trial = replace(trial, metrics={**trial.metrics, **logged})
         outcome, value = self._judged(trial, outcome)
-        self._keep_output(trial, outcome.output)
+        if outcome.output:
+            kept(f"what trial {trial.number} printed", lambda: self._trials.log_output(trial, outcome.output))
         ended = self._trials.finish(trial, outcome, value)
         self._history[trial.number] = ended
         logger.info("trial %d ended: %s %s %s", trial.number, outcome.kind, value, outcome.reason)
@@ -230,14 +231,6 @@ class Driver:
             if name not in outcome.metrics
         }
 
-    def _keep_output(self, trial: Trial, output: bytes) -> None:
-        if not output:
-            return
-        try:
-            self._trials.log_output(trial, output)
-        except Exception as error:  # whatever an artifact store raises, the result is worth more
-            logger.warning("what trial %d printed could not be kept: %s", trial.number, error)
-
     def _pulse(self) -> None:
         self._publisher.pulse(self.history)
         if self._ending is None and self._publisher.stop_requested():
@@ -254,10 +247,8 @@ def _result(future: Future[Outcome]) -> Outcome:
     return Outcome("failed", reason=f"{type(error).__name__}: {error}")
 
 
-def log10_metrics(space: Mapping[str, object], params: Params) -> dict[str, float]:
+def log10_metrics(space: Space, params: Params) -> dict[str, float]:
     """Return `log10_<name>` of each log-scale parameter: MLflow's scatter plots have linear axes only."""
     return {
-        f"log10_{name}": math.log10(float(value))
-        for name, value in params.items()
-        if getattr(space.get(name), "log", False)
+        f"log10_{name}": math.log10(float(value)) for name, value in params.items() if name in space and space[name].log
     }

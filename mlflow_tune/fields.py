@@ -14,13 +14,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from mlflow_tune.durations import as_duration, duration_text
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Scalar, as_integer, as_number, check_name, shown
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smh])+")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_SHORTEST = 0.001
 _MAX_NAME = 200
 _MAX_EXPERIMENT = 500  # MLflow's own limit
 
@@ -93,25 +91,6 @@ def as_parameters(value: object) -> dict[str, Scalar]:
         if isinstance(fixed, float) and not math.isfinite(fixed):
             raise InputError(f"must be finite, but got {fixed}; write it in quotes if the text is meant", name)
     return dict(value)
-
-
-def as_duration(value: object) -> float:
-    """Return the seconds that `90s`, `10m`, `2h` or `1h30m` stand for; raise InputError otherwise."""
-    text = str(value).replace(" ", "")
-    if not isinstance(value, str) or not _DURATION.fullmatch(text):
-        raise InputError(f"must be a duration such as 90s, 10m or 2h, but got {shown(value)}")
-    seconds = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([\d.]+)([smh])", text))
-    if not _SHORTEST <= seconds < math.inf:
-        raise InputError(f"must be at least {_SHORTEST}s and finite, but got {shown(value)}")
-    return seconds
-
-
-def duration_text(seconds: float) -> str:
-    """Return the duration as a study file writes it: 90s, 10m, 2h; to the microsecond."""
-    for unit in "hm":
-        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
-            return f"{seconds / _UNITS[unit]:.0f}{unit}"
-    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 Text = Annotated[str, BeforeValidator(as_text)]

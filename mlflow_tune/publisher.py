@@ -38,7 +38,7 @@ class Publisher:
         """Write what has changed, not more often than a person would look."""
         if time.monotonic() >= self._next_curve:
             self._draw(history)
-            self._tell(history)
+            self._tell(self._findings(history))
             if reports_wanted():
                 kept("the pictures", lambda: self._reporter.images(history, self._pictured))
             self._next_curve = time.monotonic() + CURVE_INTERVAL
@@ -57,8 +57,8 @@ class Publisher:
     def close(self, history: Sequence[Trial], state: StudyState, why: str) -> None:
         """Write the study's state and the run's status, after all that people look at."""
         self._draw(history)
-        self._tell(history)
         standing = self._standing(history, state, why)
+        self._tell(standing.findings)
         if reports_wanted() and history:
             kept("the report", lambda: self._reporter.write(history, standing))
         tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why}
@@ -72,8 +72,8 @@ class Publisher:
             self._studies.log_curve(self._run_id, key, points[self._drawn.get(key, 0) :])
             self._drawn[key] = len(points)
 
-    def _tell(self, history: Sequence[Trial]) -> None:
-        for finding in self._findings(history):
+    def _tell(self, findings: Sequence[str]) -> None:
+        for finding in findings:
             if finding not in self._told:
                 logger.warning("%s", finding)
                 self._told.add(finding)

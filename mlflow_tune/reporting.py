@@ -48,7 +48,8 @@ class Reporter:
         for trial in history:
             if trial.number not in known and _is_drawn(self.spec, trial):
                 known.add(trial.number)
-                self._log_image(posterior_before(self.spec, self.record.reference, history, trial))
+                if posterior := posterior_before(self.spec, self.record.reference, history, trial):
+                    self._log_image(posterior)
 
     def write(self, history: Sequence[Trial], standing: Standing) -> None:
         """Log trials.csv, report.html and the figures (PNG and SVG), and the images that are missing."""
@@ -56,19 +57,29 @@ class Reporter:
         from mlflow_tune.report.page import report_html
         from mlflow_tune.report.table import trials_csv
 
-        figures = self.figures(history)
+        subject = subject_of(self.spec, history)
+        posteriors = self._posteriors(history)
+        figures = self._figures(history, subject, posteriors)
+        page = report_html(self._page(standing, subject), history, figures)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "trials.csv").write_text(trials_csv(history, self.spec.space), encoding="utf-8")
-            (folder / "report.html").write_text(
-                report_html(self._page(standing, history), history, figures), encoding="utf-8"
-            )
+            (folder / "report.html").write_text(page, encoding="utf-8")
             save_figures(figures, folder / "figures")
             self.artifacts.log_folder(folder)
-        self.images(history, self.artifacts.image_steps(IMAGE))
+        known = self.artifacts.image_steps(IMAGE)
+        for posterior in posteriors:
+            if posterior.number not in known:
+                self._log_image(posterior)
 
-    def figures(self, history: Sequence[Trial]) -> dict[str, Figure]:
-        """Return every figure that the trials give, by name."""
+    def _posteriors(self, history: Sequence[Trial]) -> list[Posterior]:
+        drawn = (trial for trial in history if _is_drawn(self.spec, trial))
+        found = (posterior_before(self.spec, self.record.reference, history, trial) for trial in drawn)
+        return [posterior for posterior in found if posterior is not None]
+
+    def _figures(
+        self, history: Sequence[Trial], subject: Subject, posteriors: Sequence[Posterior]
+    ) -> dict[str, Figure]:
         from mlflow_tune.report.figures import study_figures
         from mlflow_tune.report.posterior import posterior_grid
         from mlflow_tune.report.subject import Floor
@@ -78,29 +89,26 @@ class Reporter:
             bracket = spec.strategy.bracket(spec.space, history)
             if requirement := spec.strategy.requirement:
                 floor = Floor(requirement.metric, requirement.sense, requirement.bound)
-        found = study_figures(subject_of(spec, history), history, self._curves(history), floor, bracket)
-        drawn = [trial for trial in history if _is_drawn(spec, trial)]
-        posteriors = [posterior_before(spec, self.record.reference, history, trial) for trial in drawn]
-        if grid := posterior_grid([each for each in posteriors if each is not None]):
+        found = study_figures(subject, history, self._curves(subject.ranked(history)), floor, bracket)
+        if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
 
-    def _curves(self, history: Sequence[Trial]) -> dict[int, list[tuple[int, float]]]:
-        ranked = subject_of(self.spec, history).ranked(history)[:MOST_CURVES]
+    def _curves(self, ranked: Sequence[Trial]) -> dict[int, list[tuple[int, float]]]:
         if not ranked or len(first := self.trials.history(ranked[0], self.spec.metric)) < 2:
             return {}  # a metric of one step has no curve: spare the requests for the others
-        curves = {trial.number: self.trials.history(trial, self.spec.metric) for trial in ranked[1:]}
+        others = ranked[1:MOST_CURVES]
+        curves = {trial.number: self.trials.history(trial, self.spec.metric) for trial in others}
         return {ranked[0].number: first, **curves}
 
-    def _log_image(self, posterior: Posterior | None) -> None:
+    def _log_image(self, posterior: Posterior) -> None:
         from mlflow_tune.report.canvas import pixels
         from mlflow_tune.report.posterior import posterior_figure
 
-        figure = posterior_figure(posterior) if posterior is not None else None
-        if posterior is not None and figure is not None:
+        if figure := posterior_figure(posterior):
             self.artifacts.log_image(IMAGE, posterior.number, pixels(figure))
 
-    def _page(self, standing: Standing, history: Sequence[Trial]) -> Page:
+    def _page(self, standing: Standing, subject: Subject) -> Page:
         from mlflow_tune.report.page import Page
         from mlflow_tune.strategies import strategy_to_json
         from mlflow_tune.tracking.records import now
@@ -113,7 +121,7 @@ class Reporter:
             strategy=strategy_to_json(self.spec.strategy),
             budget=self.spec.stop.model_dump(mode="json", exclude_none=True),
             facts={name: value for name, value in facts.items() if value},
-            unmet=subject_of(self.spec, history).unmet,
+            unmet=subject.unmet,
             made=now(),
         )
 
@@ -164,12 +172,7 @@ def posterior_before(
 
 
 def _is_drawn(spec: StudySpec, trial: Trial) -> bool:
-    return (
-        isinstance(spec.strategy, Bayesian)
-        and len(spec.space) == 1
-        and not hasattr(next(iter(spec.space.values())), "values")
-        and "predicted_mean" in trial.metrics
-    )
+    return isinstance(spec.strategy, Bayesian) and spec.one_number and "predicted_mean" in trial.metrics
 
 
 def _as_of(time: int, trial: Trial) -> Trial:

@@ -30,7 +30,7 @@ from mlflow_tune.fields import (
     Parameters,
     Text,
 )
-from mlflow_tune.space import Space, nearest, shown
+from mlflow_tune.space import Categorical, Dimension, Space, nearest, shown
 from mlflow_tune.stopping import StopRules
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.strategies.base import eligible
@@ -38,6 +38,7 @@ from mlflow_tune.trial import Goal, Trial, best_trial
 from mlflow_tune.yaml12 import load_yaml, one_line
 
 POINT_LIMIT = 6000
+NUMBER_LENGTH = 24
 KINDS = ("project", "command", "function")
 
 
@@ -113,6 +114,11 @@ class StudySpec(BaseModel):
     workers: Count = 1
 
     @property
+    def one_number(self) -> bool:
+        """Whether one parameter is searched, and it is numeric: then the metric is a curve over it."""
+        return [isinstance(dimension, Categorical) for dimension in self.space.values()] == [False]
+
+    @property
     def constrained(self) -> str | None:
         """The metric that the strategy's constraint is about, if it has one."""
         requirement = getattr(self.strategy, "requirement", None)
@@ -144,7 +150,7 @@ class StudySpec(BaseModel):
             raise error.under("space" if of_space else "strategy") from None
         if not self.stop.bounded and self.strategy.length(self.space) is None:
             raise InputError(f"{self.strategy.name} never ends by itself: give trials, time or patience", "stop")
-        if self.reference is not None and (len(self.space) > 1 or hasattr(next(iter(self.space.values())), "values")):
+        if self.reference is not None and not self.one_number:
             raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
         if self.stop.expected_improvement is not None and self.strategy.name != "bayesian":
             raise InputError("needs a model, which only the strategy bayesian has", "stop.expected_improvement")
@@ -152,13 +158,13 @@ class StudySpec(BaseModel):
 
 
 def _check_size(space: Space) -> None:
-    longest = sum(len(name) + 6 + max(_text_lengths(dimension)) for name, dimension in space.items())
+    longest = sum(len(name) + 6 + _longest(dimension) for name, dimension in space.items())
     if longest > POINT_LIMIT:
         raise InputError(f"a point may need {longest} characters, but MLflow keeps {POINT_LIMIT} in one tag", "space")
 
 
-def _text_lengths(dimension: Any) -> list[int]:
-    return [len(str(value)) for value in getattr(dimension, "values", ())] or [24]
+def _longest(dimension: Dimension) -> int:
+    return max(len(str(value)) for value in dimension.values) if isinstance(dimension, Categorical) else NUMBER_LENGTH
 
 
 def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -> StudySpec:

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from mlflow_tune.fields import Count, Duration, Number, duration_text
+from mlflow_tune.durations import duration_text
+from mlflow_tune.errors import InputError
+from mlflow_tune.fields import Count, Duration, Number
+from mlflow_tune.space import as_integer
 from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial
 
 
@@ -50,7 +53,7 @@ def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], now: int) -
         return f"target: trial {best.number} reached {best.value:.6g} (target {rules.target:g})"
     if rules.patience is not None and (stale := _since_best(history, goal)) >= rules.patience:
         return f"patience: no improvement in {stale} trials"
-    promised = _promised(history)
+    promised = expected_improvement(history)
     if rules.expected_improvement is not None and promised is not None and promised < rules.expected_improvement:
         return f"expected_improvement: the model promises {promised:.2g} of the spread of the values at the most"
     return None
@@ -77,16 +80,37 @@ def busy_seconds(history: Sequence[Trial], now: int) -> float:
     return total / 1000
 
 
-def _reaches(best: Trial, target: float, goal: Goal) -> bool:
-    value = best.value if best.value is not None else float("nan")
-    return value <= target if goal == "minimize" else value >= target
+def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | None:
+    """Return the largest improvement that any point promised before the `last` model-based trials, None before them.
 
-
-def _promised(history: Sequence[Trial], last: int = 3) -> float | None:
-    """Return the most that the last model-based trials promised: one may be a slip, three in a row are not."""
+    It is relative to the spread of the values seen. One small promise may be a slip of the model; three in a row
+    hardly are.
+    """
     trials = sorted(history, key=lambda trial: trial.number)
     promised = [trial.metrics["expected_improvement"] for trial in trials if "expected_improvement" in trial.metrics]
     return max(promised[-last:]) if len(promised) >= last else None
+
+
+def with_trials(rules: StopRules, trials: int | str, held: int) -> StopRules:
+    """Return the rules with the budget `trials`, or with a plus sign ("+20") so many more than the study holds.
+
+    Raises InputError for a budget that is no whole number from 1, and for one that is smaller than what is `held`.
+    """
+    more = str(trials).startswith("+")
+    try:
+        amount = as_integer(str(trials).removeprefix("+"))
+    except InputError as error:
+        raise error.under("--trials") from None
+    if amount < 1:
+        raise InputError(f"must be at least 1, but got {trials}", "--trials")
+    if not more and amount < held:
+        raise InputError(f"the study holds {held} trials already, but got {amount}: give more, or +N", "--trials")
+    return rules.model_copy(update={"trials": amount + held * more})
+
+
+def _reaches(best: Trial, target: float, goal: Goal) -> bool:
+    value = best.value if best.value is not None else float("nan")
+    return value <= target if goal == "minimize" else value >= target
 
 
 def _since_best(history: Sequence[Trial], goal: Goal) -> int:

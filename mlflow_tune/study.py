@@ -21,9 +21,9 @@ from mlflow_tune.launching import checked_launcher, prepare, reference_values, r
 from mlflow_tune.origin import source_tags, tell_difference
 from mlflow_tune.publisher import Publisher, kept
 from mlflow_tune.reporting import Reporter
-from mlflow_tune.space import Space, as_integer
+from mlflow_tune.space import Space
 from mlflow_tune.spec import RunSpec, StudySpec, parse_study
-from mlflow_tune.stopping import StopRules
+from mlflow_tune.stopping import StopRules, with_trials
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import (
     Artifacts,
@@ -74,7 +74,6 @@ class Study:
         self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
         self._record: StudyRecord | None = None
         self._connection: Client | None = None
-        self._source = source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
         self.ending: Ending | None = None
 
     @classmethod
@@ -119,7 +118,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return Trials(self._client(), self.record, {}, {}).all()
+        return Trials(self._client(), self.record).all()
 
     @property
     def best(self) -> Trial | None:
@@ -160,7 +159,9 @@ class Study:
             raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
         tell_difference(record.commit, self._folder)
         with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
-            self._raise_budget(trials)
+            if trials is not None:
+                stop = with_trials(self.spec.stop, trials, len(self.trials))
+                self.spec = self.spec.model_copy(update={"stop": stop})
             self._tell_lengths()
             prepare(launcher)
             studies, definition = Studies(self._client()), self._definition()
@@ -242,9 +243,14 @@ class Study:
         artifacts = Artifacts(self._client(), self.run_id)
         kept("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
 
+    @functools.cached_property
+    def _source(self) -> dict[str, str]:
+        # Asked of git and of MLflow's plugins: only a study that is driven needs it.
+        return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
+
     def _publisher(self) -> Publisher:
         artifacts = Artifacts(self._client(), self.run_id)
-        reporter = Reporter(artifacts, Trials(self._client(), self.record, {}, {}), self.record, self.spec)
+        reporter = Reporter(artifacts, Trials(self._client(), self.record), self.record, self.spec)
         return Publisher(Studies(self._client()), self.spec, reporter, self.resume_command)
 
     def _refuse_second(self, studies: Studies) -> None:
@@ -255,22 +261,6 @@ class Study:
                     f"the study {record.name!r} exists and is not finished ({record.state}): go on with it by "
                     f"`{self._resume_command(record)}`, or give the new one another --name"
                 )
-
-    def _raise_budget(self, trials: int | str | None) -> None:
-        if trials is None:
-            return
-        more = str(trials).startswith("+")
-        try:
-            amount = as_integer(str(trials).removeprefix("+"))
-        except InputError as error:
-            raise error.under("--trials") from None
-        if amount < 1:
-            raise InputError(f"must be at least 1, but got {trials}", "--trials")
-        held = len(self.trials)
-        if not more and amount < held:
-            raise InputError(f"the study holds {held} trials already, but got {amount}: give more, or +N", "--trials")
-        stop = self.spec.stop.model_copy(update={"trials": amount + held * more})
-        self.spec = self.spec.model_copy(update={"stop": stop})
 
     def _definition(self) -> dict[str, Any]:
         return self.spec.model_dump(mode="json", exclude_none=True)

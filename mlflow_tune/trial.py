@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -10,6 +11,7 @@ from mlflow_tune.space import Scalar
 
 Params: TypeAlias = Mapping[str, Scalar]
 Goal: TypeAlias = Literal["minimize", "maximize"]
+INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
 
 
@@ -80,11 +82,24 @@ class Outcome:
     output: bytes = b""
 
 
+def is_finite(value: float) -> bool:
+    """Whether the value is a finite number also after MLflow's SQL stores have held it."""
+    return math.isfinite(value) and abs(value) < INFINITE
+
+
+def ranked(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
+    """Return the trials that have a value, the best first, the earlier of equals first."""
+    return sorted((trial for trial in trials if trial.value is not None), key=_rank(goal))
+
+
 def best_trial(trials: Iterable[Trial], goal: Goal) -> Trial | None:
     """Return the trial with the best value, the earliest of equals; None when no trial has a value."""
+    return min((trial for trial in trials if trial.value is not None), key=_rank(goal), default=None)
+
+
+def _rank(goal: Goal) -> Callable[[Trial], tuple[float, int]]:
     sign = 1.0 if goal == "minimize" else -1.0
-    scored = [trial for trial in trials if trial.value is not None]
-    return min(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+    return lambda trial: (sign * (trial.value or 0.0), trial.number)
 
 
 def best_so_far(trials: Sequence[Trial], goal: Goal) -> list[Trial]:

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mlflow_tune.space import RESERVED_NAMES
-from mlflow_tune.trial import Goal, Outcome
-
-INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
+from mlflow_tune.trial import Goal, Outcome, is_finite
 
 
 def verdict(
@@ -25,7 +23,7 @@ def verdict(
         if name not in metrics:
             return replace(outcome, kind="failed", reason=_missing(metrics, name)), None
         value = metrics[name]
-        if not math.isfinite(value) or abs(value) >= INFINITE:
+        if not is_finite(value):
             shown = value if math.isnan(value) else math.copysign(math.inf, value)
             return replace(outcome, kind="not-finite", reason=f"the metric {name!r} is {shown}"), None
     return outcome, metrics[metric]
@@ -46,7 +44,7 @@ def without_reserved(outcome: Outcome, ours: Mapping[str, float], logged: Mappin
 
 def best_of_curve(curve: Sequence[tuple[int, float]], goal: Goal) -> float:
     """Return the best finite value of a learning curve of (step, value), NaN when it has none."""
-    finite = [value for _, value in curve if math.isfinite(value) and abs(value) < INFINITE]
+    finite = [value for _, value in curve if is_finite(value)]
     return (min if goal == "minimize" else max)(finite, default=math.nan)
 
 

@@ -14,8 +14,9 @@ from skopt.acquisition import gaussian_ei, gaussian_pi
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.stopping import expected_improvement
 from mlflow_tune.strategies import Bayesian, Random, make_strategy, strategy_to_json
-from mlflow_tune.strategies.bayesian import EVIDENCE, expected_improvement, gp
+from mlflow_tune.strategies.bayesian import EVIDENCE, gp
 from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
 from mlflow_tune.strategies.bayesian.encoding import features, observe, snapped
 from mlflow_tune.strategies.bayesian.posterior import posterior, predict

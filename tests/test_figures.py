@@ -114,7 +114,8 @@ def test_extreme_values_are_survived(value, goal):
     trials = made(30, predicted_mean=1e300, predicted_std=1e305)
     trials[7] = dataclasses.replace(trials[7], value=value)
     curves = {each.number: [(step, value if step == 3 else 1.0 / step) for step in range(1, 6)] for each in trials}
-    all_figures(dataclasses.replace(SUBJECT, goal=goal), trials, curves)
+    found = all_figures(dataclasses.replace(SUBJECT, goal=goal), trials, curves)
+    assert {"best_so_far", "parameters", "learning_curves"} <= found.keys()
 
 
 def test_extreme_ranges_are_survived():
@@ -126,7 +127,8 @@ def test_extreme_ranges_are_survived():
             "d": Float(5, 5.001),
         }
     )
-    all_figures(Subject("loss", "minimize", space), made(30, space))
+    found = all_figures(Subject("loss", "minimize", space), made(30, space))
+    assert {"best_so_far", "parameters", "parallel_coordinates"} <= found.keys()
 
 
 def test_hostile_text_is_drawn_as_it_is():

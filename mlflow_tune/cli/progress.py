@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.cli.views import leaderboard, number_text, point_text, seconds_text, trials_table
+from mlflow_tune.cli.views import number_text, point_text, seconds_text, trials_table
 from mlflow_tune.strategies.base import eligible
-from mlflow_tune.trial import Trial
+from mlflow_tune.trial import Trial, ranked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,7 @@ def print_summary(console: Console, study: Study, trials: Sequence[Trial]) -> No
     """Print how the study ended, its best five, and last the command that people want next."""
     assert study.ending is not None
     console.print(f"\n{study.spec.name} is {study.ending.state} ({study.ending.why})")
-    if board := leaderboard(eligible(study.spec.strategy, trials), study.spec.goal, 5):
+    if board := ranked(eligible(study.spec.strategy, trials), study.spec.goal)[:5]:
         console.print(trials_table(study.spec.metric, board, title="The best"))
     finished = study.ending.state == "finished"
     console.print("Compare the trials in MLflow:" if finished else "Go on with it by:")

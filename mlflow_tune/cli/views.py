@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
+from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Scalar
-from mlflow_tune.trial import Goal, Params, Trial
+from mlflow_tune.trial import Params, Trial
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,13 +51,6 @@ def trials_table(metric: str, trials: Sequence[Trial], title: str = "") -> Table
     return table
 
 
-def leaderboard(trials: Sequence[Trial], goal: Goal, count: int) -> list[Trial]:
-    """Return the best trials, best first."""
-    sign = 1.0 if goal == "minimize" else -1.0
-    scored = [trial for trial in trials if trial.value is not None]
-    return sorted(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:count]
-
-
 def point_text(params: Params) -> str:
     """Return a point as `lr=0.0031 units=64`."""
     return " ".join(f"{name}={scalar_text(value)}" for name, value in params.items())
@@ -74,7 +68,8 @@ def number_text(value: float | None) -> str:
 
 def seconds_text(trial: Trial) -> str:
     """Return how long the trial took."""
-    return f"{(trial.end_time - trial.start_time) / 1000:.1f} s" if trial.end_time else ""
+    seconds = seconds_of(trial)
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def time_text(milliseconds: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 
+from mlflow_tune.durations import duration_text
+
 TAIL_BYTES = 2**20
 REASON_LENGTH = 500
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -81,7 +83,4 @@ def _exit_words(returncode: int) -> str:
 
 def too_long(seconds: float) -> str:
     """Return the reason of a timeout: `took longer than 10m`."""
-    for unit, size in (("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"took longer than {seconds / size:.0f}{unit}"
-    return f"took longer than {seconds:.10g}s"
+    return f"took longer than {duration_text(seconds)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from mlflow_tune.space import Scalar
-from mlflow_tune.trial import Goal, Trial, best_trial
+from mlflow_tune.trial import Goal, Trial, best_trial, ranked
 
 LIMIT = 7999
 ROWS = 10
@@ -86,9 +86,7 @@ def _state(study: Standing, trials: Sequence[Trial]) -> str:
 
 def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
     """Return the table of the best trials: a heading, a rule, a row a trial."""
-    sign = 1.0 if goal == "minimize" else -1.0
-    scored = [trial for trial in trials if trial.value is not None]
-    best = sorted(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:ROWS]
+    best = ranked(trials, goal)[:ROWS]
     names = list(best[0].params)[:COLUMNS] if best else []
     rows = [[str(each.number), f"{each.value:.6g}", *(shown(each.params.get(name)) for name in names)] for each in best]
     heading = ["trial", shown(metric), *map(shown, names)]

@@ -90,7 +90,7 @@ def limits(values: Sequence[float] | Array, goal: Goal | None = None) -> tuple[f
 def parameter_axis(axes: Axes, which: Literal["x", "y"], name: str, dimension: Dimension, most: int = 6) -> None:
     """Name the x or y axis after the parameter, and give it the parameter's scale, range and about `most` ticks."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    label = clean(name, 20) + (" (log scale)" if getattr(dimension, "log", False) else "")
+    label = clean(name, 20) + (" (log scale)" if dimension.log else "")
     axes.set(**{f"{which}label": label})
     if isinstance(dimension, Categorical):
         shown = _thinned(len(dimension.values))

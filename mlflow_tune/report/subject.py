@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlflow_tune.space import Space
-from mlflow_tune.trial import Goal, Trial
+from mlflow_tune.trial import Goal, Trial, ranked
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Subject:
 
     def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the trials with a value that meet the constraint, the best first, the earlier of equals first."""
-        sign = 1.0 if self.goal == "minimize" else -1.0
-        met = [trial for trial in scored(trials) if trial.number not in self.unmet]
-        return sorted(met, key=lambda trial: (sign * value_of(trial), trial.number))
+        return ranked((trial for trial in scored(trials) if trial.number not in self.unmet), self.goal)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space.values import as_integer, as_number, at, listed, shown, unknown
@@ -247,6 +247,7 @@ class Int(_Range):
 class Categorical(_Dimension):
     """One of `values` (texts, numbers or booleans, distinct as text); `grid` is all of them unless given."""
 
+    log: ClassVar[bool] = False
     values: Sequence[Scalar]
     grid: Sequence[Scalar] | None = None
     default: Scalar | None = None

@@ -23,9 +23,13 @@ class Artifacts:
 
     def log_text(self, name: str, text: str) -> None:
         """Log a text as a file."""
+        self.log_bytes(name, text.encode("utf-8"))
+
+    def log_bytes(self, name: str, content: bytes) -> None:
+        """Log bytes as a file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             self.client.send("log_artifact", self.run_id, str(path))
 
     def log_folder(self, folder: Path) -> None:

@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from mlflow_tune.errors import InternalError
 from mlflow_tune.space import Scalar
+from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import KIND, TAG_LIMIT, compact, cut, now, search
 from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
-from mlflow_tune.trial import Outcome, OutcomeKind, Params, Suggestion, Trial
+from mlflow_tune.trial import Outcome, OutcomeKind, Params, Suggestion, Trial, is_finite
 
 STATUS: dict[OutcomeKind, str] = {
     "ok": "FINISHED",
@@ -30,18 +29,21 @@ STATUS: dict[OutcomeKind, str] = {
     "not-finite": "FAILED",
     "interrupted": "KILLED",
 }
-LARGEST = 1.797e308  # what MLflow's SQL stores make of infinity
 NAME_LIMIT = 120
 
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of one study. `source` are the tags that MLflow's client leaves out: user, source, git commit."""
+    """The trials of one study.
+
+    Those that are started get `source`, the tags that MLflow's client leaves out (user, source, git commit), and the
+    `fixed` parameters; to read, neither is needed.
+    """
 
     client: Client
     study: StudyRecord
-    source: Mapping[str, str]
-    fixed: Params
+    source: Mapping[str, str] = field(default_factory=dict)
+    fixed: Params = field(default_factory=dict)
 
     def all(self) -> list[Trial]:
         """Return the latest attempt of every trial, by number."""
@@ -78,10 +80,11 @@ class Trials:
         run = self.client.send(
             "create_run", experiment_id, started, tags, name, again=run_with_nonce(experiment_id, nonce)
         )
-        self._log_point(run.info.run_id, suggestion, {"trial": float(number), **logs}, started)
+        metrics = {"trial": float(number), **logs, **suggestion.evidence}
+        self._log_point(run.info.run_id, suggestion.params, metrics, started)
         return Trial(
             number, suggestion.params, attempt=attempt, run_id=run.info.run_id, strategy=strategy,
-            why=suggestion.why, start_time=started, metrics={"trial": float(number), **logs, **suggestion.evidence},
+            why=suggestion.why, start_time=started, metrics=metrics,
         )  # fmt: skip
 
     def finish(self, trial: Trial, outcome: Outcome, value: float | None) -> Trial:
@@ -114,18 +117,14 @@ class Trials:
 
     def log_output(self, trial: Trial, output: bytes) -> None:
         """Keep what the trial printed as its artifact `output.log`."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "output.log"
-            path.write_bytes(output)
-            self.client.send("log_artifact", trial.run_id, str(path))
+        Artifacts(self.client, trial.run_id).log_bytes("output.log", output)
 
-    def _log_point(self, run_id: str, suggestion: Suggestion, logs: Mapping[str, float], started: int) -> None:
+    def _log_point(self, run_id: str, point: Params, metrics: Mapping[str, float], started: int) -> None:
         from mlflow.entities import Metric, Param
 
-        shown = {**self.fixed, **suggestion.params}
-        params = [Param(name, str(value)) for name, value in shown.items()]
-        metrics = [Metric(key, value, started, 0) for key, value in {**logs, **suggestion.evidence}.items()]
-        self.client.send("log_batch", run_id, params=params, metrics=metrics)
+        params = [Param(name, str(value)) for name, value in {**self.fixed, **point}.items()]
+        points = [Metric(key, value, started, 0) for key, value in metrics.items()]
+        self.client.send("log_batch", run_id, params=params, metrics=points)
 
     def _runs(self) -> Iterator[Any]:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
@@ -171,7 +170,7 @@ def read_trial(run: Any) -> Trial | None:
     outcome, value = tags.get("tune.outcome"), metrics.get("objective")
     if outcome not in get_args(OutcomeKind):
         outcome = None
-    sound = outcome == "ok" and value is not None and abs(value) < LARGEST
+    sound = outcome == "ok" and value is not None and is_finite(value)
     return Trial(
         number=number,
         params=params,

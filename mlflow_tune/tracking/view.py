@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlflow_tune.space import Space
+from mlflow_tune.space import Categorical, Space
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.studies import StudyRecord
@@ -79,14 +79,13 @@ def charts(metric: str, space: Space) -> list[dict[str, Any]]:
 
 
 def _pair(names: Sequence[str], space: Space) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    numeric = [name for name in names if not hasattr(space[name], "values")]
+    numeric = [name for name in names if not isinstance(space[name], Categorical)]
     return [(_axis(numeric[0], space), _axis(numeric[1], space))] if len(numeric) > 1 else []
 
 
 def _axis(name: str, space: Space) -> dict[str, Any]:
     # MLflow's axes are linear: what was searched on a log scale is drawn by the metric of its logarithm.
-    log = getattr(space[name], "log", False)
-    return _measured(f"log10_{name}") if log else {"key": name, "type": "PARAM"}
+    return _measured(f"log10_{name}") if space[name].log else {"key": name, "type": "PARAM"}
 
 
 def _measured(key: str) -> dict[str, Any]:

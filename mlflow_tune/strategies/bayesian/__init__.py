@@ -16,7 +16,7 @@ from mlflow_tune.strategies.base import next_number
 from mlflow_tune.strategies.random import read_seed
 from mlflow_tune.trial import Goal, Suggestion, Trial
 
-__all__ = ["EVIDENCE", "Bayesian", "expected_improvement"]
+__all__ = ["EVIDENCE", "Bayesian"]
 
 SURROGATES = ("GP", "RF", "ET")
 ACQUISITIONS = ("EI", "PI", "LCB", "uncertainty", "EIps")
@@ -83,14 +83,3 @@ class Bayesian:
             found.append(suggestion)
             trials.append(Trial(number=next_number(trials), params=suggestion.params))
         return found
-
-
-def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | None:
-    """Return the largest improvement that any point promised before the `last` model-based trials, None before them.
-
-    It is relative to the spread of the values seen, as `EVIDENCE` describes. One small promise may be a slip of the
-    model; three in a row hardly are.
-    """
-    trials = sorted(history, key=lambda trial: trial.number)
-    promised = [trial.metrics["expected_improvement"] for trial in trials if "expected_improvement" in trial.metrics]
-    return max(promised[-last:]) if len(promised) >= last else None
