@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         TuneError,
     )
     from mlflow_tune.space import Categorical, Float, Int, Space
-    from mlflow_tune.strategies import Bayesian, Bisection, Grid, Random
+    from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
     from mlflow_tune.trial import Suggestion, Trial
 
@@ -34,6 +34,7 @@ __all__ = [
     "InputError",
     "Int",
     "InternalError",
+    "Manual",
     "Random",
     "Space",
     "Study",

@@ -19,8 +19,8 @@ from mlflow_tune.publisher import Publisher, kept
 from mlflow_tune.space import EVIDENCE_NAMES, Space
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.stopping import why_aborted, why_done
-from mlflow_tune.strategies.base import conclusion, eligible, next_number
-from mlflow_tune.tracking import StudyState, Trials
+from mlflow_tune.strategies.base import Strategy, conclusion, eligible, next_number
+from mlflow_tune.tracking import Queue, Queued, StudyState, Trials
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial
 from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
@@ -28,6 +28,7 @@ from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
 logger = logging.getLogger(__name__)
 PULSE = 2.0
 GIVE_UP = 20.0
+LOOK = 1.0
 
 
 class Listener(Protocol):
@@ -66,14 +67,21 @@ class Ending:
 
 
 class Driver:
-    """Drives one study from this process. It alone writes the life cycle of the parent's children."""
+    """Drives one study from this process. It alone writes the life cycle of the parent's children.
+
+    With `by_hand` it runs what a person has queued and nothing else, whatever the stop rules say, and ends so.
+    """
 
     def __init__(
         self, spec: StudySpec, publisher: Publisher, trials: Trials, launcher: Launcher, executor: Executor,
-        listener: Listener,
+        listener: Listener, by_hand: Ending | None = None,
     ) -> None:  # fmt: skip
         self._spec, self._publisher, self._trials = spec, publisher, trials
         self._launcher, self._executor, self._listener = launcher, executor, listener
+        self._by_hand = by_hand
+        self._queue = Queue(trials.client, trials.study)
+        self._waiting: list[Queued] = []
+        self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE
         self._history: dict[int, Trial] = {}
         self._again: list[Trial] = []
@@ -121,7 +129,8 @@ class Driver:
     def _read(self, retry_failed: bool) -> None:
         self._history = {trial.number: trial for trial in self._trials.take_over()}
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
-        self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        if self._by_hand is None:
+            self._again = [trial for trial in self.history if trial.outcome in unfinished]
         if self._history:
             logger.info("read %d trials, %d of them run again", len(self._history), len(self._again))
 
@@ -141,45 +150,70 @@ class Driver:
 
     def _refill(self) -> None:
         while self._ending is None and (free := self._spec.workers - len(self._running)) > 0:
+            self._look()
             if why := self._why_stop():
                 self._end(*why)
             elif self._again:
                 self._start_again(self._again.pop(0))
+            elif self._waiting:
+                self._start_queued(self._waiting.pop(0))
             elif not self._start_new(free):
                 return
+
+    def _look(self, at_once: bool = False) -> bool:
+        """Look into the queue, not more often than needed; return whether anything waits there."""
+        if at_once or time.monotonic() >= self._next_look:
+            self._waiting = self._queue.waiting()
+            self._next_look = time.monotonic() + LOOK
+        return bool(self._waiting)
 
     def _why_stop(self) -> tuple[StudyState, str] | None:
         rules, history = self._spec.stop, self.history
         waiting = {trial.number for trial in self._again}  # their retries may yet succeed
         if why := why_aborted(rules, [trial for trial in history if trial.number not in waiting], self._began):
             return "aborted", why
+        if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
+            return None
         # A point that must run again was started within the budget: only the other rules may keep it back.
         if self._again:
             rules = rules.model_copy(update={"trials": None})
         why = why_done(rules, self._spec.goal, eligible(self._spec.strategy, history), now())
-        return ("finished", why) if why else None
+        return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str) -> None:
         self._ending = Ending(state, why)
         logger.info("stopped: %s", why)
 
     def _start_new(self, free: int) -> bool:
-        left = self._spec.stop.trials - len(self._history) if self._spec.stop.trials else free
-        strategy = self._spec.strategy
-        suggestions = strategy.suggest(self._spec.space, self.history, min(free, left))
+        suggestions = [] if self._by_hand else self._suggested(free)
         for suggestion in suggestions:
-            self._start(next_number(self.history), suggestion, strategy.name, attempt=1)
-        if not suggestions and not self._running:
+            self._start(next_number(self.history), suggestion, self._spec.strategy.name, attempt=1)
+        if suggestions or self._running:
+            return bool(suggestions)
+        if self._look(at_once=True):
+            return True
+        if self._by_hand:
+            self._ending = self._by_hand
+        else:
+            strategy = self._spec.strategy
             self._end("finished", f"{strategy.name}: {conclusion(strategy, self._spec.space, self.history)}")
-        return bool(suggestions)
+        return False
+
+    def _suggested(self, free: int) -> list[Suggestion]:
+        left = self._spec.stop.trials - len(self._history) if self._spec.stop.trials else free
+        strategy: Strategy = self._spec.strategy
+        return strategy.suggest(self._spec.space, self.history, min(free, left))
 
     def _start_again(self, trial: Trial) -> None:
         evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
 
-    def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int) -> None:
+    def _start_queued(self, queued: Queued) -> None:
+        self._start(next_number(self.history), queued.suggestion, "manual", 1, queued.run_id)
+
+    def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int, queued_run: str = "") -> None:
         logs = log10_metrics(self._spec.space, suggestion.params)
-        trial = self._trials.start(number, suggestion, strategy, attempt, logs)
+        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run)
         self._history[number] = trial
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), trial.why)
         study = self._trials.study
@@ -249,6 +283,9 @@ def _result(future: Future[Outcome]) -> Outcome:
 
 def log10_metrics(space: Space, params: Params) -> dict[str, float]:
     """Return `log10_<name>` of each log-scale parameter: MLflow's scatter plots have linear axes only."""
+    on_log_scale = {name: value for name, value in params.items() if name in space and space[name].log}
     return {
-        f"log10_{name}": math.log10(float(value)) for name, value in params.items() if name in space and space[name].log
+        f"log10_{name}": math.log10(value)
+        for name, value in on_log_scale.items()
+        if isinstance(value, int | float) and value > 0  # a person may have asked for a point outside the space
     }

@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import functools
 import logging
-import shlex
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlflow_tune.creation import create_study, refuse_second, resume_command
+from mlflow_tune.definition import changed_spec, recorded_spec, run_options
 from mlflow_tune.driver import Driver, Ending, Listener, Silence
-from mlflow_tune.errors import InputError, StudyConflict, TrackingError
+from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.executors import local_executor
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
 from mlflow_tune.launching import checked_launcher, prepare, reference_values, runs_in_process
 from mlflow_tune.origin import source_tags, tell_difference
-from mlflow_tune.publisher import Publisher, kept
+from mlflow_tune.publisher import Publisher
 from mlflow_tune.reporting import Reporter
 from mlflow_tune.space import Space
 from mlflow_tune.spec import RunSpec, StudySpec, parse_study
-from mlflow_tune.stopping import StopRules, with_trials
+from mlflow_tune.stopping import StopRules
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import (
     Artifacts,
     Client,
+    Queue,
     Studies,
     StudyRecord,
     Trials,
+    beating,
     has_server,
     public_uri,
-    save_view,
     study_links,
     ui_command,
 )
 from mlflow_tune.trial import Goal, Params, Trial
-from mlflow_tune.yaml12 import dump_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Study:
         self.spec = parse_study(
             {
                 "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
-                "run": _run_options(objective, run, parameters=parameters, timeout=timeout, retries=retries),
+                "run": run_options(objective, run, parameters=parameters, timeout=timeout, retries=retries),
                 "space": space, "strategy": strategy, "stop": stop or {}, "workers": workers, "reference": reference,
             }
         )  # fmt: skip
@@ -93,7 +95,7 @@ class Study:
         client = Client(tracking_uri)
         record = Studies(client).find(study, experiment)
         loaded = cls.of(
-            _spec_of(record), objective=objective, tracking_uri=tracking_uri, folder=folder or record.folder
+            recorded_spec(record), objective=objective, tracking_uri=tracking_uri, folder=folder or record.folder
         )
         loaded._record, loaded._connection = record, client
         return loaded
@@ -125,48 +127,72 @@ class Study:
         """The trial with the best value, None when none has one."""
         return self.spec.best(self.trials)
 
+    def create(self) -> Study:
+        """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
+        with checked_launcher(self.spec, self._objective, self._folder) as (_, defaults):
+            refuse_second(self._client(), self.spec, self._given_uri)
+            self._create(defaults)
+            self._close([], Ending("interrupted", "made, and no trial run yet"))
+        return self
+
     def run(self, listener: Listener | None = None) -> Study:
         """Create the study in MLflow and drive it to its end; return itself.
 
-        Raises StudyConflict when an unfinished study of this name exists in the experiment, InputError,
-        TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then resumable).
+        In a process that `mlflow run` started, MLflow's run becomes the parent. Raises StudyConflict when an unfinished
+        study of this name exists in the experiment, InputError, TrackingError, and KeyboardInterrupt when a person
+        pressed Ctrl-C (the study is then resumable).
         """
         with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
-            studies = Studies(self._client())
-            self._refuse_second(studies)
+            refuse_second(self._client(), self.spec, self._given_uri)
             self._tell_lengths()
             reference = reference_values(self.spec, self._folder)
             prepare(launcher)
-            return self._drive(lambda: self._create(studies, defaults, reference), launcher, defaults, listener)
+            return self._drive(lambda: self._create(defaults, reference), launcher, defaults, listener)
 
     def resume(
-        self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None
-    ) -> Study:
+        self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None,
+        strategy: Strategy | Mapping[str, Any] | str | None = None, workers: int | None = None,
+    ) -> Study:  # fmt: skip
         """Go on with a loaded study, wherever it was left; return itself.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
             retry_failed: Whether failed trials run again, under their own numbers.
             listener: Shown the progress.
+            strategy: Who goes on from here, when that is another than before; it knows all earlier trials.
+            workers: How many trials run at once from now on.
 
         Raises:
-            InputError: The code is not where the study says.
+            InputError: The code is not where the study says, or the strategy cannot search the space.
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        record = self.record
-        if not self._folder.is_dir():
-            raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
-        tell_difference(record.commit, self._folder)
-        with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
-            if trials is not None:
-                stop = with_trials(self.spec.stop, trials, len(self.trials))
-                self.spec = self.spec.model_copy(update={"stop": stop})
+        held = len(self.trials) if trials is not None else 0
+        self.spec = changed_spec(self.spec, held, trials, strategy, workers)
+        with self._code() as (launcher, defaults):
             self._tell_lengths()
             prepare(launcher)
-            studies, definition = Studies(self._client()), self._definition()
-            begin = functools.partial(studies.reopen, record.run_id, definition)
-            return self._drive(begin, launcher, defaults, listener, retry_failed)
+            return self._drive(self._reopen, launcher, defaults, listener, retry_failed)
+
+    def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
+        """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
+
+        Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point is not
+        checked against the space.
+        """
+        return Queue(self._client(), self.record).put(params, why, self._source)
+
+    def run_queued(self, listener: Listener | None = None) -> Study:
+        """Run the trials that wait in the queue, and nothing else; return itself. Raises as `resume` does."""
+        record = self.record
+        manual = self.spec.strategy.name == "manual"
+        ending = Ending(
+            "finished" if manual or record.state == "finished" else "interrupted",
+            "the trials that were asked for have ended",
+        )
+        with self._code() as (launcher, defaults):
+            prepare(launcher)
+            return self._drive(self._reopen, launcher, defaults, listener, by_hand=ending)
 
     def report(self) -> Study:
         """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
@@ -177,19 +203,7 @@ class Study:
     @property
     def resume_command(self) -> str:
         """The command line that goes on with this study."""
-        moved = self._folder if str(self._folder) != self.record.folder else None
-        return self._resume_command(self.record, moved)
-
-    def _resume_command(self, record: StudyRecord, moved: Path | None = None) -> str:
-        if self.spec.run.objective:
-            server = f", tracking_uri={public_uri(self._client().uri)!r}" if self._uri else ""
-            return f"Study.load({record.run_id!r}, objective=...{server}).resume()"
-        words = ["mlflow-tune", "resume", record.run_id]
-        if self._uri:
-            words += ["--tracking-uri", public_uri(self._client().uri)]
-        if moved:
-            words += ["--folder", str(moved)]
-        return shlex.join(words)
+        return resume_command(self.record, self.spec, self._given_uri, self._folder)
 
     @property
     def ui(self) -> str:
@@ -199,7 +213,7 @@ class Study:
 
     def _drive(
         self, begin: Callable[[], None], launcher: Launcher, defaults: Params, listener: Listener | None,
-        retry_failed: bool = False,
+        retry_failed: bool = False, by_hand: Ending | None = None,
     ) -> Study:  # fmt: skip
         executor = local_executor(self.spec.workers, runs_in_process(self.spec, self._objective))
         self._client().abandoned.clear()
@@ -207,8 +221,12 @@ class Study:
             begin()
             listener = listener or Silence()
             listener.began(self.spec)
-            self.ending = self._driven(launcher, executor, defaults, signals, listener, retry_failed)
-        self._record = replace(self.record, state=self.ending.state, why_stopped=self.ending.why)
+            publisher = self._publisher()
+            trials = Trials(self._client(), self.record, self._source, {**defaults, **self.spec.run.parameters})
+            driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
+            with beating(self._client(), self.run_id):
+                self._driven(driver, publisher, executor, signals, retry_failed)
+        assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
             raise KeyboardInterrupt
         if self.ending.signal is not None:
@@ -216,12 +234,8 @@ class Study:
         return self
 
     def _driven(
-        self, launcher: Launcher, executor: Executor, defaults: Params, signals: Interruptions, listener: Listener,
-        retry_failed: bool,
-    ) -> Ending:  # fmt: skip
-        publisher = self._publisher()
-        trials = Trials(self._client(), self.record, self._source, {**defaults, **self.spec.run.parameters})
-        driver = Driver(self.spec, publisher, trials, launcher, executor, listener)
+        self, driver: Driver, publisher: Publisher, executor: Executor, signals: Interruptions, retry_failed: bool
+    ) -> None:
         try:
             ending = driver.drive(signals, retry_failed)
         except TrackingError:
@@ -231,17 +245,28 @@ class Study:
             raise
         finally:
             executor.shutdown()
-        publisher.close(driver.history, ending.state, ending.why)
-        return ending
+        self._close(driver.history, ending, publisher)
 
-    def _create(self, studies: Studies, defaults: Params, reference: Sequence[float]) -> None:
+    def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        experiment_id = studies.experiment(self.spec.experiment, create=True)
-        definition = self._definition()
-        self._record = studies.create(definition, str(experiment_id), self._source, str(self._folder), reference)
-        save_view(self._client(), self.record, self.spec.metric, self.spec.goal, self.spec.space)
-        artifacts = Artifacts(self._client(), self.run_id)
-        kept("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
+        self._record = create_study(self._client(), self.spec, self._source, self._folder, reference)
+
+    def _reopen(self) -> None:
+        Studies(self._client()).reopen(self.run_id, self.spec.model_dump(mode="json", exclude_none=True))
+
+    def _close(self, history: Sequence[Trial], ending: Ending, publisher: Publisher | None = None) -> None:
+        (publisher or self._publisher()).close(history, ending.state, ending.why)
+        self.ending = ending
+        self._record = replace(self.record, state=ending.state, why_stopped=ending.why)
+
+    @contextmanager
+    def _code(self) -> Iterator[tuple[Launcher, Params]]:
+        """Give the launcher of a study that exists, where its code lies now."""
+        if not self._folder.is_dir():
+            raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
+        tell_difference(self.record.commit, self._folder)
+        with checked_launcher(self.spec, self._objective, self._folder) as found:
+            yield found
 
     @functools.cached_property
     def _source(self) -> dict[str, str]:
@@ -253,17 +278,9 @@ class Study:
         reporter = Reporter(artifacts, Trials(self._client(), self.record), self.record, self.spec)
         return Publisher(Studies(self._client()), self.spec, reporter, self.resume_command)
 
-    def _refuse_second(self, studies: Studies) -> None:
-        experiment_id = studies.experiment(self.spec.experiment)
-        for record in studies.within([experiment_id] if experiment_id else []):
-            if record.name == self.spec.name and record.state != "finished":
-                raise StudyConflict(
-                    f"the study {record.name!r} exists and is not finished ({record.state}): go on with it by "
-                    f"`{self._resume_command(record)}`, or give the new one another --name"
-                )
-
-    def _definition(self) -> dict[str, Any]:
-        return self.spec.model_dump(mode="json", exclude_none=True)
+    @property
+    def _given_uri(self) -> str | None:
+        return self._client().uri if self._uri else None
 
     def _client(self) -> Client:
         if self._connection is None:
@@ -274,20 +291,3 @@ class Study:
         length, budget = self.spec.strategy.length(self.spec.space), self.spec.stop.trials
         if length and budget and length > budget:
             logger.warning("%s asks for up to %d trials, but the budget is %d", self.spec.strategy.name, length, budget)
-
-
-def _spec_of(record: StudyRecord) -> StudySpec:
-    try:
-        return parse_study(record.definition)
-    except InputError as error:
-        raise InputError(f"the study {record.run_id} cannot be read back: {error}") from None
-
-
-def _run_options(
-    objective: Callable[..., Any] | None, run: RunSpec | Mapping[str, Any] | None, **more: Any
-) -> dict[str, Any]:
-    options = dict(run.model_dump(mode="json", exclude_unset=True) if isinstance(run, RunSpec) else run or {})
-    options.update({key: value for key, value in more.items() if value is not None})
-    if objective is not None:
-        options["objective"] = f"{objective.__module__}:{getattr(objective, '__qualname__', repr(objective))}"
-    return options

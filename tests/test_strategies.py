@@ -161,7 +161,7 @@ def test_strategies_are_made_from_their_json():
     ("options", "key", "message"),
     [
         ({"name": "randon"}, "name", "unknown strategy 'randon'; did you mean 'random'?"),
-        ({"name": "zzz"}, "name", "known: grid, random"),
+        ({"name": "zzz"}, "name", "known: manual, grid, random"),
         ({"name": ["grid"]}, "name", "unknown strategy"),
         ({"name": "random", "sede": 1}, "sede", "unknown key 'sede'; did you mean 'seed'?"),
         ({"name": "grid", "seed": 1}, "seed", "unknown key 'seed'"),

@@ -12,12 +12,23 @@ from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
 from mlflow_tune.strategies.bisection import Bisection
 from mlflow_tune.strategies.grid import Grid
+from mlflow_tune.strategies.manual import Manual
 from mlflow_tune.strategies.random import Random
 from mlflow_tune.trial import Goal
 
-__all__ = ["STRATEGIES", "Bayesian", "Bisection", "Grid", "Random", "Strategy", "make_strategy", "strategy_to_json"]
+__all__ = [
+    "STRATEGIES",
+    "Bayesian",
+    "Bisection",
+    "Grid",
+    "Manual",
+    "Random",
+    "Strategy",
+    "make_strategy",
+    "strategy_to_json",
+]
 
-STRATEGIES: dict[str, type[Strategy]] = {kind.name: kind for kind in (Grid, Random, Bisection, Bayesian)}
+STRATEGIES: dict[str, type[Strategy]] = {kind.name: kind for kind in (Manual, Grid, Random, Bisection, Bayesian)}
 
 
 def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Strategy:

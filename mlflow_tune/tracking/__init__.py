@@ -2,7 +2,9 @@
 
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client, public_uri
+from mlflow_tune.tracking.heartbeat import beating, is_driven
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
+from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState
 from mlflow_tune.tracking.trials import Trials
 from mlflow_tune.tracking.view import save_view
@@ -10,11 +12,15 @@ from mlflow_tune.tracking.view import save_view
 __all__ = [
     "Artifacts",
     "Client",
+    "Queue",
+    "Queued",
     "Studies",
     "StudyRecord",
     "StudyState",
     "Trials",
+    "beating",
     "has_server",
+    "is_driven",
     "public_uri",
     "save_view",
     "study_links",

@@ -74,6 +74,14 @@ class Client:
         except Exception as error:
             raise self._translated(error, patience) from error
 
+    def once(self, method: str, *args: Any) -> Any:
+        """Return the answer of this method of MlflowClient; a request that fails is not sent again."""
+        try:
+            with _settings():
+                return getattr(self._client, method)(*args)
+        except Exception as error:
+            raise self._translated(error, 0.0) from error
+
     def _retrying(self, patience: float) -> Any:
         import tenacity
 

@@ -13,6 +13,8 @@ PAGE = 1000
 OLDEST_FIRST = ["attributes.start_time ASC", "attributes.run_id ASC"]
 TAG_LIMIT = 8000
 KIND, STUDY = "tune.kind", "tune.study"
+QUEUED = "tune.queued"  # "waiting", then "numbered"
+STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
 
 
 def now() -> int:

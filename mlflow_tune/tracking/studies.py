@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -40,6 +41,7 @@ class StudyRecord:
     start_time: int = 0
     stop_request: str = ""
     reference: Sequence[float] = field(default=(), repr=False)
+    heartbeat: str = ""
 
 
 class Studies:
@@ -75,7 +77,9 @@ class Studies:
     ) -> StudyRecord:  # fmt: skip
         """Make the parent run, RUNNING, with all that a resume needs; `source` are MLflow's own tags.
 
-        `reference` are values of the true function, evenly over the range of the only parameter, for pictures.
+        A run that MLflow started this process in (MLFLOW_RUN_ID, as `mlflow run` sets it) becomes the parent, unless
+        it is a study or a trial itself. `reference` are values of the true function, evenly over the range of the only
+        parameter, for pictures.
         """
         fixed = {key: value for key, value in definition.items() if key not in CHANGEABLE}
         tags = {
@@ -89,18 +93,38 @@ class Studies:
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([float(f"{value:.9g}") for value in reference])),
         }
-        nonce = tags["tune.nonce"] = os.urandom(8).hex()
-        run = self._client.send(
-            "create_run",
-            experiment_id,
-            now(),
-            tags,
-            str(definition["name"]),
-            again=run_with_nonce(experiment_id, nonce),
-        )
-        record = study_record(run)
+        record = self._adopted(tags) or self._made(tags, experiment_id)
         self._log_params(record.run_id, record.definition)
         return record
+
+    def started_run(self) -> Any:
+        """Return the MLflow run that this process was started in and that may become a study's parent, else None."""
+        from mlflow.exceptions import MlflowException
+
+        if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
+            return None
+        try:
+            run = self._client.send("get_run", run_id)
+        except (TrackingError, MlflowException):  # a run of another server, or none at all
+            return None
+        free = KIND not in run.data.tags and run.info.lifecycle_stage == "active"
+        return run if free and run.info.status == "RUNNING" else None
+
+    def _adopted(self, tags: Mapping[str, str]) -> StudyRecord | None:
+        from mlflow.entities import RunTag
+
+        if (run := self.started_run()) is None:
+            return None
+        run_id = run.info.run_id
+        self._client.send("log_batch", run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        self._client.send("update_run", run_id, name=tags[STUDY])
+        return self.get(run_id)
+
+    def _made(self, tags: Mapping[str, str], experiment_id: str) -> StudyRecord:
+        nonce = os.urandom(8).hex()
+        known = run_with_nonce(experiment_id, nonce)
+        tags = {**tags, "tune.nonce": nonce}
+        return study_record(self._client.send("create_run", experiment_id, now(), tags, tags[STUDY], again=known))
 
     def update(self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None) -> None:
         """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
@@ -194,7 +218,8 @@ class Studies:
         from mlflow.entities import Param
 
         params = [Param(key, str(definition[key])) for key in ("metric", "goal")]
-        self._client.send("log_batch", run_id, params=params)
+        with contextlib.suppress(TrackingError):  # `mlflow run` has logged a project's own params of these names
+            self._client.send("log_batch", run_id, params=params)
 
 
 def _changeable_tags(definition: Mapping[str, Any]) -> dict[str, str]:
@@ -218,6 +243,7 @@ def study_record(run: Any) -> StudyRecord:
         start_time=run.info.start_time,
         stop_request=tags.get("tune.stop", ""),
         reference=_reference(tags),
+        heartbeat=tags.get("tune.heartbeat", ""),
     )
 
 

@@ -18,7 +18,7 @@ from mlflow_tune.errors import InternalError
 from mlflow_tune.space import Scalar
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import KIND, TAG_LIMIT, compact, cut, now, search
+from mlflow_tune.tracking.records import KIND, QUEUED, STARTED, TAG_LIMIT, compact, cut, now, search
 from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
 from mlflow_tune.trial import Outcome, OutcomeKind, Params, Suggestion, Trial, is_finite
 
@@ -58,11 +58,14 @@ class Trials:
         return _latest(self._closed(trial, run.info.status) for run, trial in trials)
 
     def start(
-        self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float]
-    ) -> Trial:
-        """Make the child run and return the running trial; `logs` are the metrics known beforehand."""
-        nonce, started = os.urandom(8).hex(), now()
-        params = compact(suggestion.params)
+        self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float],
+        queued_run: str = "",
+    ) -> Trial:  # fmt: skip
+        """Make the child run, or number the one that was queued; return the running trial.
+
+        `logs` are the metrics known beforehand.
+        """
+        started, params = now(), compact(suggestion.params)
         if len(params) > TAG_LIMIT:
             raise InternalError(f"the point of trial {number} takes {len(params)} characters, a tag {TAG_LIMIT}")
         tags = {
@@ -74,17 +77,17 @@ class Trials:
             "tune.params": params,
             "tune.strategy": strategy,
             "tune.why": cut(suggestion.why),
-            "tune.nonce": nonce,
         }
-        experiment_id, name = self.study.experiment_id, run_name(number, suggestion.params)
-        run = self.client.send(
-            "create_run", experiment_id, started, tags, name, again=run_with_nonce(experiment_id, nonce)
-        )
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
-        self._log_point(run.info.run_id, suggestion.params, metrics, started)
+        name = run_name(number, suggestion.params)
+        if queued_run:
+            self._number(queued_run, name, suggestion.params, metrics, {**tags, STARTED: str(started)}, started)
+        run_id = queued_run or self._make(name, tags, started)
+        if not queued_run:
+            self._log_point(run_id, suggestion.params, metrics, started)
         return Trial(
-            number, suggestion.params, attempt=attempt, run_id=run.info.run_id, strategy=strategy,
-            why=suggestion.why, start_time=started, metrics=metrics,
+            number, suggestion.params, attempt=attempt, run_id=run_id, strategy=strategy, why=suggestion.why,
+            start_time=started, metrics=metrics,
         )  # fmt: skip
 
     def finish(self, trial: Trial, outcome: Outcome, value: float | None) -> Trial:
@@ -119,12 +122,34 @@ class Trials:
         """Keep what the trial printed as its artifact `output.log`."""
         Artifacts(self.client, trial.run_id).log_bytes("output.log", output)
 
-    def _log_point(self, run_id: str, point: Params, metrics: Mapping[str, float], started: int) -> None:
-        from mlflow.entities import Metric, Param
+    def _make(self, name: str, tags: Mapping[str, str], started: int) -> str:
+        nonce, experiment_id = os.urandom(8).hex(), self.study.experiment_id
+        known = run_with_nonce(experiment_id, nonce)
+        tags = {**tags, "tune.nonce": nonce}
+        return str(self.client.send("create_run", experiment_id, started, tags, name, again=known).info.run_id)
+
+    def _number(
+        self, run_id: str, name: str, point: Params, metrics: Mapping[str, float], tags: Mapping[str, str], started: int
+    ) -> None:
+        # Who queued it stays; MLflow commits the tags last, and until then the run is still in the queue.
+        kept = {key: value for key, value in tags.items() if key != "mlflow.user"}
+        self._log_point(run_id, point, metrics, started, {**kept, QUEUED: "numbered"})
+        self.client.send("update_run", run_id, "RUNNING", name)
+
+    def _log_point(
+        self,
+        run_id: str,
+        point: Params,
+        metrics: Mapping[str, float],
+        started: int,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
 
         params = [Param(name, str(value)) for name, value in {**self.fixed, **point}.items()]
         points = [Metric(key, value, started, 0) for key, value in metrics.items()]
-        self.client.send("log_batch", run_id, params=params, metrics=points)
+        entities = [RunTag(key, value) for key, value in (tags or {}).items()]
+        self.client.send("log_batch", run_id, params=params, metrics=points, tags=entities)
 
     def _runs(self) -> Iterator[Any]:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
@@ -153,8 +178,13 @@ def _latest(trials: Iterable[Trial]) -> list[Trial]:
 
 def run_name(number: int, params: Params) -> str:
     """Return a child run's name: `#007 lr=0.0031 dropout=0.42`."""
+    return f"#{number:03d} {point_text(params)}"
+
+
+def point_text(params: Params) -> str:
+    """Return a point in one line, as short as a run's name should be: `lr=0.0031 dropout=0.42`."""
     words = [f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
-    return cut(" ".join([f"#{number:03d}", *words]).replace("\n", " "), NAME_LIMIT)
+    return cut(" ".join(words).replace("\n", " "), NAME_LIMIT)
 
 
 def read_trial(run: Any) -> Trial | None:
@@ -165,7 +195,7 @@ def read_trial(run: Any) -> Trial | None:
         params = json.loads(tags["tune.params"])
     except (KeyError, ValueError):
         return None
-    if number < 1 or attempt < 1 or not _is_point(params):
+    if number < 1 or attempt < 1 or not is_point(params):
         return None
     outcome, value = tags.get("tune.outcome"), metrics.get("objective")
     if outcome not in get_args(OutcomeKind):
@@ -182,10 +212,11 @@ def read_trial(run: Any) -> Trial | None:
         why=tags.get("tune.why", ""),
         reason=tags.get("tune.reason", ""),
         metrics=dict(metrics),
-        start_time=run.info.start_time,
+        start_time=int(tags[STARTED]) if tags.get(STARTED, "").isdecimal() else run.info.start_time,
         end_time=run.info.end_time,
     )
 
 
-def _is_point(params: object) -> bool:
+def is_point(params: object) -> bool:
+    """Whether this is a mapping of names to scalars."""
     return isinstance(params, dict) and all(isinstance(value, Scalar) for value in params.values())

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlflow_tune.space import Categorical, Float, Int, Space
-from mlflow_tune.strategies import Bayesian, Bisection, Grid, Random, Strategy
+from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random, Strategy
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.trial import Params, Suggestion, Trial
 
@@ -41,6 +41,7 @@ STEPS = Space({"width": Int(30, 3030, step=3)})
 SIZES = Space({"units": Int(1, 5000, log=True)})
 
 CASES: list[tuple[Strategy, Space]] = [
+    (Manual([{"lr": f"{index}e-3"} for index in range(1, 21)]), LINE),
     (Grid(), FINITE),
     (Grid(), MIXED),
     (Grid(), LINE),

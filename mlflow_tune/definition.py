@@ -1,0 +1,46 @@
+"""A study's definition: from Python arguments, from the tracking server, and with what a resume changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.spec import RunSpec, StudySpec, parse_study
+from mlflow_tune.stopping import with_trials
+from mlflow_tune.strategies import Strategy
+from mlflow_tune.tracking import StudyRecord
+
+
+def recorded_spec(record: StudyRecord) -> StudySpec:
+    """Return the definition that the tracking server holds. Raises InputError when it cannot be read."""
+    try:
+        return parse_study(record.definition)
+    except InputError as error:
+        raise InputError(f"the study {record.run_id} cannot be read back: {error}") from None
+
+
+def run_options(
+    objective: Callable[..., Any] | None, run: RunSpec | Mapping[str, Any] | None, **more: Any
+) -> dict[str, Any]:
+    """Return the key `run` of a study file from Python arguments; `more` that are None are left out."""
+    options = dict(run.model_dump(mode="json", exclude_unset=True) if isinstance(run, RunSpec) else run or {})
+    options.update({key: value for key, value in more.items() if value is not None})
+    if objective is not None:
+        options["objective"] = f"{objective.__module__}:{getattr(objective, '__qualname__', repr(objective))}"
+    return options
+
+
+def changed_spec(
+    spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None,
+    workers: int | None,
+) -> StudySpec:  # fmt: skip
+    """Return the definition with another budget of trials (`held` are there), strategy or number of workers.
+
+    Raises InputError when they do not fit the study.
+    """
+    stop = None if trials is None else with_trials(spec.stop, trials, held)
+    given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers}
+    changed = {name: value for name, value in given.items() if value is not None}
+    fields = {name: getattr(spec, name) for name in StudySpec.model_fields}
+    return parse_study({**fields, **changed}) if changed else spec

@@ -1,0 +1,58 @@
+"""Babysitting: a person chooses the points, and looks at each result before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Scalar, Space, shown
+from mlflow_tune.space.values import at
+from mlflow_tune.trial import Suggestion, Trial
+
+
+@dataclass(frozen=True)
+class Manual:
+    """Tries the `points` that a person wrote down, in their order, and then leaves the choice to `mlflow-tune try`.
+
+    A point that any trial of the history has is skipped. Without points it asks for nothing by itself.
+    """
+
+    name: ClassVar[str] = "manual"
+    points: Sequence[Mapping[str, Scalar]] = field(default=(), hash=False)
+
+    def __post_init__(self) -> None:
+        listed = isinstance(self.points, Sequence) and not isinstance(self.points, str)
+        if not listed or not all(isinstance(point, Mapping) for point in self.points):
+            raise InputError(f"must be a list of points such as {{lr: 0.01}}, but got {shown(self.points)}", "points")
+        object.__setattr__(self, "points", tuple(self.points))
+
+    def check(self, space: Space) -> None:
+        """Raise `InputError` with the key `points.<index>.<param>` for the first point that is not in the space."""
+        for index, point in enumerate(self.points):
+            at(f"points.{index}", lambda point: space.check(self._read(space, point)), point)
+
+    def length(self, space: Space) -> int:
+        """Return the number of different points."""
+        return len(space.identities(self._read(space, point) for point in self.points))
+
+    def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
+        """Return the next `count` points that no trial has, fewer at the end of the list."""
+        visited = space.identities(trial.params for trial in history)
+        found: list[Suggestion] = []
+        for index, written in enumerate(self.points, start=1):
+            point = self._read(space, written)
+            if len(found) < count and space.identity(point) not in visited:
+                visited.add(space.identity(point))
+                found.append(Suggestion(point, f"point {index} of {len(self.points)} that a person wrote down"))
+        return found
+
+    def conclusion(self, _space: Space, _history: Sequence[Trial]) -> str:
+        """Return what a person may do next."""
+        return "every point that was asked for has been tried; `mlflow-tune try` runs the next"
+
+    @staticmethod
+    def _read(space: Space, point: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Return the point with numbers in place of their texts: `1e-4` is text to YAML."""
+        return {name: at(name, space[name].decode, value) if name in space else value for name, value in point.items()}
