@@ -7,13 +7,14 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
+from mlflow_tune.judging import Judge
 from mlflow_tune.launchers import Launcher
 from mlflow_tune.publisher import Publisher, kept
 from mlflow_tune.space import EVIDENCE_NAMES, Space
@@ -23,7 +24,6 @@ from mlflow_tune.strategies.base import Strategy, conclusion, eligible, next_num
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial
-from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0
@@ -34,8 +34,8 @@ LOOK = 1.0
 class Listener(Protocol):
     """Whoever shows a study's progress."""
 
-    def began(self, spec: StudySpec) -> None:
-        """Tell that the study is on the tracking server and its trials begin."""
+    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
+        """Tell that the study is on the tracking server, where it is seen, and that its trials begin."""
 
     def started(self, trial: Trial) -> None:
         """Tell that a trial has started."""
@@ -47,7 +47,7 @@ class Listener(Protocol):
 class Silence:
     """A listener that shows nothing."""
 
-    def began(self, spec: StudySpec) -> None:
+    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
         """Show nothing."""
 
     def started(self, trial: Trial) -> None:
@@ -78,7 +78,7 @@ class Driver:
     ) -> None:  # fmt: skip
         self._spec, self._publisher, self._trials = spec, publisher, trials
         self._launcher, self._executor, self._listener = launcher, executor, listener
-        self._by_hand = by_hand
+        self._by_hand, self._judge = by_hand, Judge(spec, trials)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
@@ -229,12 +229,7 @@ class Driver:
             self._pulse()
 
     def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
-        outcome, logged = _result(future), {}
-        if outcome.kind == "ok" and outcome.logged:
-            logged = self._trials.logged(trial)
-        outcome = without_reserved(outcome, trial.metrics, logged)
-        trial = replace(trial, metrics={**trial.metrics, **logged})
-        outcome, value = self._judged(trial, outcome)
+        trial, outcome, value = self._judge.judge(trial, _result(future))
         if outcome.output:
             kept(f"what trial {trial.number} printed", lambda: self._trials.log_output(trial, outcome.output))
         ended = self._trials.finish(trial, outcome, value)
@@ -245,25 +240,6 @@ class Driver:
             self._again.append(ended)
         if outcome.kind == "interrupted":
             self._cut = outcome.reason
-
-    def _judged(self, trial: Trial, outcome: Outcome) -> tuple[Outcome, float | None]:
-        metrics, spec = {**trial.metrics, **outcome.metrics}, self._spec
-        if spec.value == "best" and outcome.kind == "ok":
-            metrics |= self._best_steps(trial, outcome)
-        judged, value = verdict(outcome, metrics, spec.metric, spec.constrained)
-        # What the code both logged and returned is there already: another point would bend its learning curve.
-        unseen = {key: number for key, number in outcome.metrics.items() if key not in trial.metrics}
-        if spec.value == "best" and spec.constrained and value is not None:
-            unseen["constraint"] = metrics[spec.constrained]
-        return replace(judged, metrics=unseen), value
-
-    def _best_steps(self, trial: Trial, outcome: Outcome) -> dict[str, float]:
-        logged = {name: goal for name, goal in self._spec.directions.items() if name in trial.metrics}
-        return {
-            name: best_of_curve(self._trials.history(trial, name), goal)
-            for name, goal in logged.items()
-            if name not in outcome.metrics
-        }
 
     def _pulse(self) -> None:
         self._publisher.pulse(self.history)

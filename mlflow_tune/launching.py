@@ -77,7 +77,9 @@ def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None) -> bo
 def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Launcher:
     run, metric = spec.run, spec.metric
     if run.project is not None:
-        return ProjectLauncher(run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder)
+        return ProjectLauncher(
+            run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version
+        )
     if run.command is not None:
         return CommandLauncher(run.command, run.parameters, run.timeout, folder)
     if objective is None and run.objective is not None:

@@ -20,11 +20,17 @@ def git_commit(folder: Path) -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def source_tags(source: str, kind: str, folder: Path) -> dict[str, str]:
-    """Return user, source and git commit as MLflow's fluent API tags them; its client leaves them out."""
+def user_tags() -> dict[str, str]:
+    """Return who runs what, as MLflow's fluent API tags it: user, source, and what its plugins add."""
     from mlflow.tracking.context import registry
 
     tags: dict[str, str] = registry.resolve_tags()
+    return tags
+
+
+def source_tags(source: str, kind: str, folder: Path) -> dict[str, str]:
+    """Return user, source and git commit as MLflow's fluent API tags them; its client leaves them out."""
+    tags = user_tags()
     tags["mlflow.source.name"] = source
     tags["mlflow.source.type"] = "PROJECT" if kind == "project" else "LOCAL"
     tags.pop("mlflow.source.git.commit", None)

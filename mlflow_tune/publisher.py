@@ -54,6 +54,12 @@ class Publisher:
         """Log every picture, the table and the HTML report, whether or not studies are to end with them."""
         self._reporter.write(history, self._standing(history, state, why))
 
+    def refresh(self, history: Sequence[Trial], state: str, why: str) -> None:
+        """Write the curve and the note of a study that nobody drives."""
+        self._draw(history)
+        note = self._note(history, self._standing(history, state, why))
+        self._studies.update(self._run_id, {"mlflow.note.content": note})
+
     def close(self, history: Sequence[Trial], state: StudyState, why: str) -> None:
         """Write the study's state and the run's status, after all that people look at."""
         self._draw(history)

@@ -15,7 +15,7 @@ from mlflow_tune.spec import StudySpec
 from mlflow_tune.strategies import Bayesian, Bisection
 from mlflow_tune.strategies.base import eligible
 from mlflow_tune.tracking import Artifacts, StudyRecord, Trials
-from mlflow_tune.trial import Trial
+from mlflow_tune.trial import Curve, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,7 +94,7 @@ class Reporter:
             found["posterior"] = grid
         return found
 
-    def _curves(self, ranked: Sequence[Trial]) -> dict[int, list[tuple[int, float]]]:
+    def _curves(self, ranked: Sequence[Trial]) -> dict[int, Curve]:
         if not ranked or len(first := self.trials.history(ranked[0], self.spec.metric)) < 2:
             return {}  # a metric of one step has no curve: spare the requests for the others
         others = ranked[1:MOST_CURVES]

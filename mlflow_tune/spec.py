@@ -59,6 +59,7 @@ def _strategy(value: Any, info: ValidationInfo) -> Any:
 class RunSpec(BaseModel):
     """What one trial runs: exactly one of `project`, `command`, `function`.
 
+    `version` is the branch, tag or commit of a project that lies in a git repository.
     `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not use it.
     """
 
@@ -69,6 +70,7 @@ class RunSpec(BaseModel):
     function: Function | None = None
     objective: str | None = None
     entry_point: Text = "main"
+    version: Text | None = None
     parameters: Parameters = {}
     env_manager: Literal["local", "uv"] = "local"
     timeout: Duration | None = None
@@ -90,7 +92,7 @@ class RunSpec(BaseModel):
         if len(given) != 1:
             found = f"but got {' and '.join(given)}" if given else "but none is there"
             raise InputError(f"exactly one of project, command, function is needed, {found}")
-        for key, default in (("entry_point", "main"), ("env_manager", "local")):
+        for key, default in (("entry_point", "main"), ("version", None), ("env_manager", "local")):
             if getattr(self, key) != default and given != ["project"]:
                 raise InputError(f"only a project has one, but this study runs a {given[0]}; take it out", key)
         return self
@@ -177,13 +179,18 @@ def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -
         if isinstance(raw, dict) and isinstance(raw.get("run"), dict) and "objective" in raw["run"]:
             message = "an objective is given from Python alone; a file names a project, a command or a function"
             raise InputError(message, "run.objective")
-        return parse_study(_overridden(raw, overrides or {}))
+        return read_study(raw, overrides or {})
     except OSError as error:
         raise InputError(f"{path}: the study file cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: the study file cannot be read: it is not UTF-8 text") from error
     except InputError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+
+def read_study(raw: object, overrides: Mapping[str, object]) -> StudySpec:
+    """Return the study of a mapping, with `overrides` (`{"stop.trials": 5}`) over it. Raises InputError."""
+    return parse_study(_overridden(raw, overrides))
 
 
 def parse_study(raw: object) -> StudySpec:

@@ -38,7 +38,6 @@ from mlflow_tune.tracking import (
     has_server,
     public_uri,
     study_links,
-    ui_command,
 )
 from mlflow_tune.trial import Goal, Params, Trial
 
@@ -108,6 +107,13 @@ class Study:
         return self._record
 
     @property
+    def client(self) -> Client:
+        """The connection to the study's tracking store, made when it is first needed."""
+        if self._connection is None:
+            self._connection = Client(self._uri)
+        return self._connection
+
+    @property
     def started(self) -> bool:
         """Whether the study is on the tracking server."""
         return self._record is not None
@@ -120,7 +126,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return Trials(self._client(), self.record).all()
+        return Trials(self.client, self.record).all()
 
     @property
     def best(self) -> Trial | None:
@@ -130,7 +136,7 @@ class Study:
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
         with checked_launcher(self.spec, self._objective, self._folder) as (_, defaults):
-            refuse_second(self._client(), self.spec, self._given_uri)
+            refuse_second(self.client, self.spec, self._given_uri)
             self._create(defaults)
             self._close([], Ending("interrupted", "made, and no trial run yet"))
         return self
@@ -143,7 +149,7 @@ class Study:
         pressed Ctrl-C (the study is then resumable).
         """
         with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
-            refuse_second(self._client(), self.spec, self._given_uri)
+            refuse_second(self.client, self.spec, self._given_uri)
             self._tell_lengths()
             reference = reference_values(self.spec, self._folder)
             prepare(launcher)
@@ -180,19 +186,21 @@ class Study:
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point is not
         checked against the space.
         """
-        return Queue(self._client(), self.record).put(params, why, self._source)
+        return Queue(self.client, self.record).put(params, why, self._source)
 
     def run_queued(self, listener: Listener | None = None) -> Study:
         """Run the trials that wait in the queue, and nothing else; return itself. Raises as `resume` does."""
-        record = self.record
-        manual = self.spec.strategy.name == "manual"
-        ending = Ending(
-            "finished" if manual or record.state == "finished" else "interrupted",
-            "the trials that were asked for have ended",
-        )
+        over = self.spec.strategy.name == "manual" or self.record.state == "finished"
+        ending = Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
         with self._code() as (launcher, defaults):
             prepare(launcher)
             return self._drive(self._reopen, launcher, defaults, listener, by_hand=ending)
+
+    def publish(self) -> Study:
+        """Bring the parent run up to date with its trials, when something else than a driver changed them."""
+        record = self.record
+        self._publisher().refresh(self.trials, record.state, record.why_stopped)
+        return self
 
     def report(self) -> Study:
         """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
@@ -205,26 +213,28 @@ class Study:
         """The command line that goes on with this study."""
         return resume_command(self.record, self.spec, self._given_uri, self._folder)
 
-    @property
-    def ui(self) -> str:
-        """The link that compares the trials in MLflow, or for a local store the command that starts MLflow's UI."""
-        uri = self._client().uri
-        return study_links(public_uri(uri), self.record)["charts"] if has_server(uri) else ui_command(uri)
+    def links(self, server: str | None = None) -> dict[str, str]:
+        """Return the links to the study's charts, table, parent run and plain list of trials in MLflow's UI.
+
+        `server` is the URL of a server on a local store, which has none by itself: then the links are none without it.
+        """
+        uri = server or self.client.uri
+        return study_links(public_uri(uri), self.record) if has_server(uri) else {}
 
     def _drive(
         self, begin: Callable[[], None], launcher: Launcher, defaults: Params, listener: Listener | None,
         retry_failed: bool = False, by_hand: Ending | None = None,
     ) -> Study:  # fmt: skip
         executor = local_executor(self.spec.workers, runs_in_process(self.spec, self._objective))
-        self._client().abandoned.clear()
-        with Interruptions(lambda: getattr(executor, "busy", False), self._client().abandoned.set) as signals:
+        self.client.abandoned.clear()
+        with Interruptions(lambda: getattr(executor, "busy", False), self.client.abandoned.set) as signals:
             begin()
             listener = listener or Silence()
-            listener.began(self.spec)
+            listener.began(self.spec, self.links())
             publisher = self._publisher()
-            trials = Trials(self._client(), self.record, self._source, {**defaults, **self.spec.run.parameters})
+            trials = Trials(self.client, self.record, self._source, {**defaults, **self.spec.run.parameters})
             driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
-            with beating(self._client(), self.run_id):
+            with beating(self.client, self.run_id):
                 self._driven(driver, publisher, executor, signals, retry_failed)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
@@ -249,10 +259,10 @@ class Study:
 
     def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self._client(), self.spec, self._source, self._folder, reference)
+        self._record = create_study(self.client, self.spec, self._source, self._folder, reference)
 
     def _reopen(self) -> None:
-        Studies(self._client()).reopen(self.run_id, self.spec.model_dump(mode="json", exclude_none=True))
+        Studies(self.client).reopen(self.run_id, self.spec.model_dump(mode="json", exclude_none=True))
 
     def _close(self, history: Sequence[Trial], ending: Ending, publisher: Publisher | None = None) -> None:
         (publisher or self._publisher()).close(history, ending.state, ending.why)
@@ -274,18 +284,13 @@ class Study:
         return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
 
     def _publisher(self) -> Publisher:
-        artifacts = Artifacts(self._client(), self.run_id)
-        reporter = Reporter(artifacts, Trials(self._client(), self.record), self.record, self.spec)
-        return Publisher(Studies(self._client()), self.spec, reporter, self.resume_command)
+        artifacts = Artifacts(self.client, self.run_id)
+        reporter = Reporter(artifacts, Trials(self.client, self.record), self.record, self.spec)
+        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command)
 
     @property
     def _given_uri(self) -> str | None:
-        return self._client().uri if self._uri else None
-
-    def _client(self) -> Client:
-        if self._connection is None:
-            self._connection = Client(self._uri)
-        return self._connection
+        return self.client.uri if self._uri else None
 
     def _tell_lengths(self) -> None:
         length, budget = self.spec.strategy.length(self.spec.space), self.spec.stop.trials

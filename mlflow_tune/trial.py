@@ -12,6 +12,7 @@ from mlflow_tune.space import Scalar
 Params: TypeAlias = Mapping[str, Scalar]
 Goal: TypeAlias = Literal["minimize", "maximize"]
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
+Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
 
 
@@ -20,7 +21,8 @@ class Trial:
     """One point of the search space and what came of its latest attempt.
 
     `outcome` is None while the trial runs. `value` is the objective, in the metric's own sign, and is
-    present exactly when `outcome` is "ok". Times are milliseconds since the epoch.
+    present exactly when `outcome` is "ok". `diagnosis` is what its learning curves show, as JSON, empty where there are
+    none. Times are milliseconds since the epoch.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Trial:
     metrics: Mapping[str, float] = field(default_factory=dict)
     start_time: int = 0
     end_time: int | None = None
+    diagnosis: str = ""
 
     @property
     def running(self) -> bool:

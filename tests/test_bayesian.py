@@ -19,6 +19,7 @@ from mlflow_tune.strategies import Bayesian, Random, make_strategy, strategy_to_
 from mlflow_tune.strategies.bayesian import EVIDENCE, gp
 from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
 from mlflow_tune.strategies.bayesian.encoding import features, observe, snapped
+from mlflow_tune.strategies.bayesian.model import KAPPA, fit_model
 from mlflow_tune.strategies.bayesian.posterior import posterior, predict
 from mlflow_tune.strategies.bayesian.surrogate import Forest
 from mlflow_tune.strategies.bayesian.targets import targets
@@ -321,7 +322,7 @@ def test_evidence_is_in_the_metrics_units_and_why_tells_it():
     mean, std = suggestion.evidence["predicted_mean"], suggestion.evidence["predicted_std"]
     assert abs(mean - 100 - bowl(suggestion.params)) < max(5 * std, 1e-3)
     assert suggestion.why == (
-        f"GP model, EI {suggestion.evidence['acquisition']:.4g}: predicted {mean:.6g} +- {std:.2g} "
+        f"GP model, LCB {suggestion.evidence['acquisition']:.4g}: predicted {mean:.6g} +- {std:.2g} "
         "from 17 trials (1 running)"
     )
 
@@ -341,6 +342,19 @@ def test_running_trials_count_as_what_the_model_predicts():
     before, after = (predict(Bayesian(), PLANE, each, [point]) for each in (history, [*history, running]))
     assert math.isclose(before.mean[0], after.mean[0], rel_tol=0.01)
     assert after.std[0] < 0.1 * before.std[0]
+
+
+def test_while_trials_run_a_lower_bound_with_a_random_kappa_stands_in_for_expected_improvement():
+    history, point = study(Bayesian(), PLANE, bowl, 12), {"x": 0.9, "y": -0.9}
+    running = [*history, Trial(number=13, params=point)]
+    assert predict(Bayesian(), PLANE, history, [point]).acquisition_name == "EI"
+    seen = observe(PLANE, running, "minimize")
+    models = [fit_model(Bayesian(seed=seed), PLANE, seen, 14) for seed in range(200)]
+    assert {model.acquisition for model in models} == {"LCB"}
+    assert min(model.kappa for model in models) >= 0
+    assert math.isclose(np.mean([model.kappa for model in models]), KAPPA, rel_tol=0.25)
+    for name in ("PI", "LCB", "uncertainty", "EIps"):
+        assert predict(Bayesian(acquisition=name), PLANE, running, [point]).acquisition_name == name
 
 
 def test_uncertainty_explores():

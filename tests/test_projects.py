@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.diagnosis import train as train_in_process
+
 DIGITS = Path(__file__).parents[1] / "projects" / "digits"
 EPOCHS = 3
 PARAMS = {
@@ -17,6 +19,8 @@ PARAMS = {
     "batch_size": "200",
     "activation": "relu",
     "epochs": str(EPOCHS),
+    "train_images": "1347",
+    "seed": "0",
 }
 # MLflow 3.17's own tables under SQLAlchemy 2.1; nothing that this project or the script could change.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -120,6 +124,26 @@ def test_by_hand_it_logs_its_params_and_says_nothing_but_its_epochs(by_hand):
 @pytest.mark.slow
 def test_equal_parameters_give_equal_curves(by_mlflow, by_hand):
     assert by_mlflow.curves() == by_hand.curves()
+
+
+@pytest.mark.slow
+def test_the_seed_changes_the_curves_and_few_images_are_fitted_faster():
+    settings = {"lr": 0.01, "units": 32, "epochs": EPOCHS}
+    ours, again, other = (train_in_process(settings, seed) for seed in (0, 0, 1))
+    assert ours == again
+    assert ours["train_loss"] != other["train_loss"]
+    few = train_in_process(settings | {"train_images": 20, "epochs": 40}, 0)
+    assert few["train_loss"][-1][1] < 0.1 < 1 < few["val_loss"][-1][1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [("--train_images", "0"), ("--train_images", "1348"), ("--epochs", "0")])
+def test_what_cannot_be_trained_is_refused_in_words(wrong):
+    process = subprocess.run(
+        [sys.executable, str(DIGITS / "train.py"), *wrong], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert process.returncode == 2
+    assert f"must hold, but got {wrong[1]}" in process.stderr
 
 
 @pytest.mark.slow

@@ -5,10 +5,18 @@ from __future__ import annotations
 import click
 
 from mlflow_tune import __version__
+from mlflow_tune.cli.adopting import adopt
 from mlflow_tune.cli.common import TuneGroup
+from mlflow_tune.cli.comparing import compare
+from mlflow_tune.cli.diffing import diff
 from mlflow_tune.cli.driving import resume, run, stop
 from mlflow_tune.cli.looking import best, list_studies, show
+from mlflow_tune.cli.mlprojects import mlproject
+from mlflow_tune.cli.opening import open_study, ui
 from mlflow_tune.cli.reporting import report
+from mlflow_tune.cli.starting import init
+from mlflow_tune.cli.trying import enqueue, try_points
+from mlflow_tune.cli.watching import watch
 
 
 @click.group(cls=TuneGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,5 +29,9 @@ def main() -> None:
     """
 
 
-for _command in (run, resume, list_studies, show, best, report, stop):
+_COMMANDS = (
+    init, run, try_points, enqueue, adopt, resume, stop,
+    list_studies, show, best, watch, report, compare, diff, open_study, ui, mlproject,
+)  # fmt: skip
+for _command in _COMMANDS:
     main.add_command(_command)

@@ -34,7 +34,7 @@ def run(
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
     study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
     try:
-        _drive(study, common, study.run)
+        drive(study, common, study.run)
     except InputError as error:
         raise InputError(f"{file}: {error}" if error.key else error.message) from None
 
@@ -42,15 +42,21 @@ def run(
 @click.command()
 @click.argument("study")
 @click.option("--trials", metavar="N|+N", help="The new budget of trials, or so many more.")
+@click.option("--strategy", metavar="NAME|{...}", help="Let another strategy go on; it knows all earlier trials.")
+@click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
 @common_options
-def resume(study: str, common: Common, trials: str | None, retry_failed: bool, folder: Path | None) -> None:
+def resume(
+    study: str, common: Common, trials: str | None, strategy: str | None, workers: int | None, retry_failed: bool,
+    folder: Path | None,
+) -> None:  # fmt: skip
     """Go on with STUDY, a name or a run id, wherever it was left."""
     from mlflow_tune.study import Study
 
     loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
-    _drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener))
+    chosen = None if strategy is None else _strategy(strategy)
+    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers))
 
 
 @click.command()
@@ -73,7 +79,15 @@ def stop(study: str, common: Common) -> None:
         click.echo(f"{record.name} is not running: it is {record.state}.")
 
 
-def _drive(study: Study, common: Common, action: Any) -> None:
+def _strategy(text: str) -> Any:
+    """Return a strategy's name, or its mapping as a study file writes it."""
+    from mlflow_tune.yaml12 import load_yaml
+
+    return load_yaml(text) if text.lstrip().startswith("{") else text
+
+
+def drive(study: Study, common: Common, action: Any) -> None:
+    """Drive the study by `action`, show its progress and its end, and exit as the README's table says."""
     from mlflow_tune.cli.progress import listener_for, print_summary
     from mlflow_tune.cli.views import study_json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.views import number_text, point_text, seconds_text, trials_table
@@ -29,11 +29,21 @@ def listener_for(console: Console) -> Iterator[Listener]:
         yield Bar(progress)
 
 
-def start_line(spec: StudySpec) -> str:
-    """Return in one line what is searched, how, and how long that may take."""
+def start_lines(spec: StudySpec, links: Mapping[str, str]) -> str:
+    """Return in one line what is searched, how, and how long that may take; then the links."""
     most = most_trials(spec)
     how_long = "" if most is None else f", up to {most} trial{'s' * (most > 1)}"
-    return f"{spec.name}: {spec.goal} {spec.metric} by {spec.strategy.name}{how_long}"
+    first = f"{spec.name}: {spec.goal} {spec.metric} by {spec.strategy.name}{how_long}"
+    return "\n".join([first, *_link_lines(links)])
+
+
+def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
+    """Return in one line how a trial ended, and the best so far."""
+    best = spec.best(history)
+    found = f"{spec.metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
+    words = [f"#{trial.number:03d} {trial.outcome}", found, point_text(trial.params), f"({seconds_text(trial)})"]
+    words += [f"best {number_text(best.value)} (#{best.number:03d})"] if best else []
+    return "  ".join(" ".join(word.split()) for word in words)
 
 
 def most_trials(spec: StudySpec) -> int | None:
@@ -52,21 +62,17 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def began(self, spec: StudySpec) -> None:
-        """Print what is searched, how, and how long that may take."""
+    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
+        """Print what is searched, how, how long that may take, and where it is seen."""
         self._spec = spec
-        self._console.print(start_line(spec))
+        self._console.print(start_lines(spec, links))
 
     def started(self, trial: Trial) -> None:
         """Print nothing: the line comes at the end."""
 
     def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
         """Print the trial's outcome, its value or reason, its point, and the best so far."""
-        best = self._spec.best(history)
-        found = f"{self._spec.metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
-        words = [f"#{trial.number:03d} {trial.outcome}", found, point_text(trial.params), f"({seconds_text(trial)})"]
-        words += [f"best {number_text(best.value)} (#{best.number:03d})"] if best else []
-        self._console.print("  ".join(" ".join(word.split()) for word in words))
+        self._console.print(trial_line(self._spec, trial, history))
 
 
 class Bar:
@@ -76,10 +82,10 @@ class Bar:
         self._progress = progress
         self._running: set[int] = set()
 
-    def began(self, spec: StudySpec) -> None:
-        """Print what is searched and how, and show the empty bar."""
+    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
+        """Print what is searched, how, and where it is seen, and show the empty bar."""
         self._spec = spec
-        self._progress.console.print(start_line(spec))
+        self._progress.console.print(start_lines(spec, links))
         self._task = self._progress.add_task(spec.name, total=most_trials(spec), running=0, failed=0, best="")
 
     def started(self, trial: Trial) -> None:
@@ -107,8 +113,27 @@ def print_summary(console: Console, study: Study, trials: Sequence[Trial]) -> No
     if board := ranked(eligible(study.spec.strategy, trials), study.spec.goal)[:5]:
         console.print(trials_table(study.spec.metric, board, title="The best"))
     finished = study.ending.state == "finished"
-    console.print("Compare the trials in MLflow:" if finished else "Go on with it by:")
-    console.print(study.ui if finished else study.resume_command)
+    if finished or study.links():
+        print_links(console, study)
+    if not finished:
+        console.print("Go on with it by:")
+        console.print(study.resume_command)
+
+
+def print_links(console: Console, study: Study) -> None:
+    """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
+    from mlflow_tune.tracking import ui_command
+
+    if links := study.links():
+        console.print("Compare the trials in MLflow:")
+        console.print("\n".join(_link_lines(links)))
+    else:
+        console.print(f"Compare the trials in MLflow by `mlflow-tune ui {study.run_id}`, or start all of its UI:")
+        console.print(ui_command(study.client.uri))
+
+
+def _link_lines(links: Mapping[str, str]) -> list[str]:
+    return [f"{name:7}{link}" for name, link in links.items()]
 
 
 def _progress(console: Console) -> Any:

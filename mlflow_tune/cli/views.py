@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
+from mlflow_tune.diagnosis import findings_from_json
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Scalar
 from mlflow_tune.trial import Params, Trial
@@ -42,12 +43,15 @@ def trials_table(metric: str, trials: Sequence[Trial], title: str = "") -> Table
 
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     table = Table(box=box.SIMPLE, title=Text(title) if title else None, title_justify="left")
-    for column in ("trial", "outcome", metric, *names, "time", "reason"):
-        table.add_column(Text(column), justify="left" if column == "reason" else "right", no_wrap=column != "reason")
+    diagnosed = any(trial.diagnosis for trial in trials)
+    for column in ("trial", "outcome", metric, *names, "time", *(["diagnosis"] if diagnosed else []), "reason"):
+        words = column in ("diagnosis", "reason")
+        table.add_column(Text(column), justify="left" if words else "right", no_wrap=not words)
     for trial in trials:
         cells = [f"#{trial.number:03d}", trial.outcome or "running", number_text(trial.value)]
         cells += [scalar_text(trial.params.get(name, "")) for name in names]
-        table.add_row(*map(Text, [*cells, seconds_text(trial), trial.reason.replace("\n", " ")[:80]]))
+        cells += [seconds_text(trial), *([diagnosis_text(trial)] if diagnosed else [])]
+        table.add_row(*map(Text, [*cells, trial.reason.replace("\n", " ")[:80]]))
     return table
 
 
@@ -64,6 +68,11 @@ def scalar_text(value: Scalar) -> str:
 def number_text(value: float | None) -> str:
     """Return a metric's value, empty when there is none."""
     return "" if value is None else f"{value:.6g}"
+
+
+def diagnosis_text(trial: Trial) -> str:
+    """Return the names of what the trial's learning curves show."""
+    return ", ".join(finding.name for finding in findings_from_json(trial.diagnosis))
 
 
 def seconds_text(trial: Trial) -> str:

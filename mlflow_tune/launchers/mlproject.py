@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -32,12 +33,16 @@ class Declared:
 
 
 class EntryPoint:
-    """One entry point of a project in a local folder; a bare script declares nothing and takes any parameter."""
+    """One entry point of a project in a local folder; a bare script declares nothing and takes any parameter.
+
+    `template` is its command, with `{name}` where a parameter's value goes.
+    """
 
     def __init__(self, folder: Path, name: str, mlflow_entry_point: Any, bare: bool) -> None:
         self.folder = folder
         self.name = name
         self.bare = bare
+        self.template = str(mlflow_entry_point.command)
         self.declared = {
             each.name: Declared(each.name, str(each.type), each.default)
             for each in mlflow_entry_point.parameters.values()
@@ -56,22 +61,25 @@ class EntryPoint:
 def fetch(uri: str, version: str | None, folder: Path, into: Path) -> Path:
     """Return the local folder of a project: one below `folder`, or a git repository cloned to `into`.
 
-    InputError, key `project`, when there is no such project.
+    A version of a local repository is cloned too: MLflow would check it out in the folder that people work in.
+    InputError, key `project` or `version`, when there is no such project.
     """
     from mlflow.projects import utils
 
     base, _, subfolder = uri.partition("#")
     local = folder / Path(base).expanduser()
-    if local.exists():
-        if version is not None:
-            raise InputError("only a project of a git URI has versions", "version")
+    if version is not None and version.startswith("-"):  # git would take it for an option
+        raise InputError(f"must be a branch, a tag or a commit, but got {version!r}", "version")
+    if local.exists() and version is None:
         found = local / subfolder
+    elif local.exists() and not (local / ".git").exists() and not (local / "HEAD").is_file():
+        raise InputError("only a project of a git URI has versions, or a folder that is a git repository", "version")
     else:
-        if "://" not in base and "@" not in base:
+        if "://" not in base and "@" not in base and not local.exists():
             raise InputError(f"there is no folder {str(local)!r}, and {uri!r} is no git URI", "project")
         try:
             base, subfolder = utils._parse_subdirectory(uri)
-            utils._fetch_git_repo(base, version, str(into))
+            utils._fetch_git_repo(str(local.absolute()) if local.exists() else base, version, str(into))
         except Exception as error:  # GitPython has many
             raise InputError(f"cannot fetch {uri!r}: {last_lines(str(error).encode())}", "project") from error
         found = into / subfolder
@@ -92,7 +100,23 @@ def entry_point(folder: Path, name: str) -> EntryPoint:
         if not known:
             raise InputError(f"{str(folder)!r} has neither an MLproject file with entry points nor a script", "project")
         raise InputError(unknown("entry point", name, known), "entry_point")
-    return EntryPoint(folder, name, project.get_entry_point(name), bare)
+    found = project.get_entry_point(name)
+    for parameter in found.parameters:
+        if not isinstance(parameter, str):  # YAML reads `no` as false, for one
+            message = f"the MLproject file declares a parameter {parameter!r} that is no text: put its name in quotes"
+            raise InputError(message, "entry_point")
+    return EntryPoint(folder, name, found, bare)
+
+
+def project_name(uri: str, folder: Path) -> str:
+    """Return the name that the project fetched to `folder` gives itself, else that of its folder or repository.
+
+    InputError, key `project`, when its MLproject file cannot be read.
+    """
+    base, _, subfolder = uri.partition("#")
+    given = str(_load(folder).name or "")
+    in_uri = re.split(r"[/:]", (subfolder or base).rstrip("/"))[-1].removesuffix(".git")
+    return given or (in_uri if in_uri.strip(".") else folder.resolve().name)
 
 
 def _load(folder: Path) -> Any:

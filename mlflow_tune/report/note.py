@@ -44,8 +44,8 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
     tail = ["Resume it from any machine with the tracking URI:", "", f"    {_cut(_one_line(study.resume), 1500)}"]
     room = LIMIT - len("\n".join([*head, *tail])) - 3
-    table = _fitting(_leaderboard(study.metric, study.goal, trials), room)
-    reasons = _fitting(_reasons(trials), room - len("\n".join(table)) - 2)
+    table = fitting(_leaderboard(study.metric, study.goal, trials), room)
+    reasons = fitting(_reasons(trials), room - len("\n".join(table)) - 2)
     return "\n".join([*head, *table, *([""] if table else []), *reasons, *([""] if reasons else []), *tail])
 
 
@@ -57,8 +57,8 @@ def escape(value: object) -> str:
 def point(params: Mapping[str, Scalar]) -> str:
     """Return a point as `lr=0.0031, units=64`, escaped, with as many parameters as a line bears."""
     words = [f"{shown(name)}={shown(value)}" for name, value in params.items()]
-    fitting = _fitting(words, 1000)
-    return ", ".join([*fitting, *(["…"] if len(fitting) < len(words) else [])])
+    kept = fitting(words, 1000)
+    return ", ".join([*kept, *(["…"] if len(kept) < len(words) else [])])
 
 
 def shown(value: Scalar | None, longest: int = 60) -> str:
@@ -74,7 +74,7 @@ def _headline(study: Standing, trials: Sequence[Trial]) -> str:
 
 
 def _links(links: Mapping[str, str]) -> str:
-    return "Compare the trials: " + " · ".join(_fitting([f"[{name}]({link})" for name, link in links.items()], 2500))
+    return "Compare the trials: " + " · ".join(fitting([f"[{name}]({link})" for name, link in links.items()], 2500))
 
 
 def _state(study: Standing, trials: Sequence[Trial]) -> str:
@@ -98,7 +98,7 @@ def _reasons(trials: Sequence[Trial]) -> list[str]:
     return [f"- {count} times: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
 
 
-def _fitting(lines: Sequence[str], room: int) -> list[str]:
+def fitting(lines: Sequence[str], room: int) -> list[str]:
     """Return the first lines, as many as fit into `room` characters with one between each two."""
     ends: Iterable[int] = accumulate(len(line) + 1 for line in lines)
     return [line for line, end in zip(lines, ends, strict=True) if end - 1 <= room]

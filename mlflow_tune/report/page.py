@@ -5,13 +5,12 @@ It has no script and no outside resource, and says so to the browser. Importing 
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlflow_tune.report.html import filled, is_link, number, picture
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.report.table import seconds_of, time_text
@@ -27,7 +26,6 @@ MOST_ROWS = 1000
 MOST_COLUMNS = 20
 MOST_REASONS = 20
 MOST_VALUES = 50
-WIDE = 6.5  # inches: a wider picture scrolls in its own box on a small screen
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,7 @@ class Page:
 
 def report_html(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> str:
     """Return the page, in UTF-8 when encoded. All text is escaped; links are those that begin with http(s)://."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    text = environment.get_template("report.html").render(_contents(page, trials, figures))
-    # Half a surrogate pair, which JSON may hold, has no encoding.
-    return text.encode("utf-8", "replace").decode()
+    return filled("report.html", _contents(page, trials, figures))
 
 
 def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> dict[str, Any]:
@@ -80,7 +70,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "strategy": _options(page.strategy),
         "budget": _options(page.budget),
         "facts": [(short(name), short(fact)) for name, fact in page.facts.items()],
-        "figures": [_picture(figure) for figure in figures.values()],
+        "figures": [picture(figure) for figure in figures.values()],
         "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
         "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),
         "leaders": [_row(trial, page) for trial in subject.ranked(ordered)[:LEADERS]],
@@ -90,18 +80,6 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "resume": printable(standing.resume),
         "made": time_text(page.made),
     }
-
-
-def number(value: Scalar | None) -> str:
-    """Return a value as a table shows it: numbers in at most six significant digits, an empty text for none."""
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else short(value)
-
-
-def is_link(link: str) -> bool:
-    """Return whether a link leads somewhere from a page that lies anywhere."""
-    return link.startswith(("http://", "https://"))
 
 
 def _point(params: Mapping[str, Scalar]) -> list[tuple[str, str]]:
@@ -149,16 +127,3 @@ def _failures(trials: Sequence[Trial]) -> list[tuple[int, str, str]]:
     failed = [trial for trial in trials if trial.done and trial.value is None]
     reasons = Counter((str(trial.outcome), short(trial.reason)) for trial in failed)
     return [(count, outcome, reason) for (outcome, reason), count in reasons.most_common(MOST_REASONS)]
-
-
-def _picture(figure: Figure) -> dict[str, Any]:
-    from mlflow_tune.report.canvas import render, words_of
-
-    width, height = figure.get_size_inches()
-    return {
-        "image": f"data:image/svg+xml;base64,{base64.b64encode(render(figure, 'svg')).decode()}",
-        "words": printable(words_of(figure)),
-        "width": round(float(width) * 96),
-        "height": round(float(height) * 96),
-        "wide": bool(width > WIDE),
-    }

@@ -204,14 +204,14 @@ def _by_look(subject: Subject, trials: Sequence[Trial], ends: tuple[float, float
     return found
 
 
-def legend_below(figure: Figure, *panels: Axes) -> None:
+def legend_below(figure: Figure, *panels: Axes, columns: int | None = None) -> None:
     """Put the legend of the panels under the figure, where it hides nothing; what has one name is told once."""
     found: dict[str, Artist] = {}
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
         found |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in found}
     if found:
-        columns = len(found) if len(found) <= 4 else 3
+        columns = columns or (len(found) if len(found) <= 4 else 3)
         figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
 
 

@@ -33,11 +33,15 @@ def trials_table(trials: Sequence[Trial], space: Space) -> dict[str, list[Cell]]
 
 
 def trials_csv(trials: Sequence[Trial], space: Space) -> str:
-    """Return the table of `trials_table` as CSV (RFC 4180), its numbers in full.
+    """Return the table of `trials_table` as CSV."""
+    return columns_csv(trials_table(trials, space))
+
+
+def columns_csv(columns: Mapping[str, Sequence[Cell]]) -> str:
+    """Return columns by name as CSV (RFC 4180), numbers in full.
 
     Text that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    columns = trials_table(trials, space)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(map(_inert, columns))

@@ -25,6 +25,7 @@ __all__ = [
     "Random",
     "Strategy",
     "make_strategy",
+    "strategy_options",
     "strategy_to_json",
 ]
 
@@ -42,7 +43,7 @@ def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Str
     if not isinstance(name, str) or name not in STRATEGIES:
         raise InputError(unknown("strategy", name, STRATEGIES), "name")
     chosen: dict[str, Any] = {key: value for key, value in options.items() if key != "name"}
-    known = _options(STRATEGIES[name])
+    known = strategy_options(name)
     for key in chosen:
         if key not in known:
             raise InputError(unknown("key", key, ["name", *known]), str(key))
@@ -53,8 +54,11 @@ def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Str
 
 def strategy_to_json(strategy: Strategy) -> dict[str, Any]:
     """Return the options that `make_strategy` reads back to an equal strategy, defaults included."""
-    return {"name": strategy.name, **{key: getattr(strategy, key) for key in _options(type(strategy))}}
+    return {"name": strategy.name, **{key: getattr(strategy, key) for key in strategy_options(strategy.name)}}
 
 
-def _options(kind: type[Strategy]) -> list[str]:
-    return [each.name for each in fields(kind) if each.name != "goal"]  # type: ignore[arg-type]
+def strategy_options(name: str) -> list[str]:
+    """Return the names of a strategy's options. Raises `InputError` when there is no such strategy."""
+    if name not in STRATEGIES:
+        raise InputError(unknown("strategy", name, STRATEGIES), "strategy.name")
+    return [each.name for each in fields(STRATEGIES[name]) if each.name != "goal"]  # type: ignore[arg-type]

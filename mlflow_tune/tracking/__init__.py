@@ -5,6 +5,8 @@ from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.heartbeat import beating, is_driven
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
 from mlflow_tune.tracking.queue import Queue, Queued
+from mlflow_tune.tracking.refresh import Refresh
+from mlflow_tune.tracking.runs import Run, Runs
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState
 from mlflow_tune.tracking.trials import Trials
 from mlflow_tune.tracking.view import save_view
@@ -14,6 +16,9 @@ __all__ = [
     "Client",
     "Queue",
     "Queued",
+    "Refresh",
+    "Run",
+    "Runs",
     "Studies",
     "StudyRecord",
     "StudyState",

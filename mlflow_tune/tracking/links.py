@@ -9,7 +9,7 @@ from mlflow_tune.tracking.client import public_uri
 from mlflow_tune.tracking.studies import StudyRecord
 
 # Without it MLflow opens its GenAI overview.
-_TRAINING = {"workflowType": "machine_learning"}
+TRAINING = {"workflowType": "machine_learning"}
 
 
 def study_links(base: str, study: StudyRecord) -> dict[str, str]:
@@ -25,10 +25,10 @@ def study_links(base: str, study: StudyRecord) -> dict[str, str]:
         "orderByAsc": "true" if study.definition.get("goal") != "maximize" else "false",
     }
     return {
-        "charts": f"{runs}?{urlencode({**shared, 'compareRunsMode': 'CHART', **_TRAINING})}",
-        "table": f"{runs}?{urlencode({**shared, **_TRAINING})}",
-        "run": f"{runs}/{study.run_id}?{urlencode(_TRAINING)}",
-        "list": f"{runs}?{urlencode({**listed, **_TRAINING})}",
+        "charts": f"{runs}?{urlencode({**shared, 'compareRunsMode': 'CHART', **TRAINING})}",
+        "table": f"{runs}?{urlencode({**shared, **TRAINING})}",
+        "run": f"{runs}/{study.run_id}?{urlencode(TRAINING)}",
+        "list": f"{runs}?{urlencode({**listed, **TRAINING})}",
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, joined_tag, now, search, split_tag
+from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
@@ -42,6 +43,11 @@ class StudyRecord:
     stop_request: str = ""
     reference: Sequence[float] = field(default=(), repr=False)
     heartbeat: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody drives the study, or died while driving it."""
+        return self.state == "running"
 
 
 class Studies:
@@ -93,32 +99,10 @@ class Studies:
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([float(f"{value:.9g}") for value in reference])),
         }
-        record = self._adopted(tags) or self._made(tags, experiment_id)
+        started = take_started_run(self._client, tags, tags[STUDY])
+        record = self.get(started) if started else self._made(tags, experiment_id)
         self._log_params(record.run_id, record.definition)
         return record
-
-    def started_run(self) -> Any:
-        """Return the MLflow run that this process was started in and that may become a study's parent, else None."""
-        from mlflow.exceptions import MlflowException
-
-        if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
-            return None
-        try:
-            run = self._client.send("get_run", run_id)
-        except (TrackingError, MlflowException):  # a run of another server, or none at all
-            return None
-        free = KIND not in run.data.tags and run.info.lifecycle_stage == "active"
-        return run if free and run.info.status == "RUNNING" else None
-
-    def _adopted(self, tags: Mapping[str, str]) -> StudyRecord | None:
-        from mlflow.entities import RunTag
-
-        if (run := self.started_run()) is None:
-            return None
-        run_id = run.info.run_id
-        self._client.send("log_batch", run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        self._client.send("update_run", run_id, name=tags[STUDY])
-        return self.get(run_id)
 
     def _made(self, tags: Mapping[str, str], experiment_id: str) -> StudyRecord:
         nonce = os.urandom(8).hex()

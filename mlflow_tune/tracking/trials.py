@@ -20,7 +20,7 @@ from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import KIND, QUEUED, STARTED, TAG_LIMIT, compact, cut, now, search
 from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
-from mlflow_tune.trial import Outcome, OutcomeKind, Params, Suggestion, Trial, is_finite
+from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, is_finite
 
 STATUS: dict[OutcomeKind, str] = {
     "ok": "FINISHED",
@@ -48,6 +48,10 @@ class Trials:
     def all(self) -> list[Trial]:
         """Return the latest attempt of every trial, by number."""
         return _latest(trial for run in self._runs() if (trial := read_trial(run)))
+
+    def of_run(self, run_id: str) -> Trial | None:
+        """Return the trial of this MLflow run, None while it waits in the queue without a number."""
+        return read_trial(self.client.send("get_run", run_id))
 
     def take_over(self) -> list[Trial]:
         """Return all trials after ending those that a dead driver left open: they are interrupted, to be run again.
@@ -100,6 +104,7 @@ class Trials:
         metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
         points = [Metric(key, number, ended, 0) for key, number in metrics.items()]
         tags = [RunTag("tune.reason", cut(outcome.reason))] if outcome.reason else []
+        tags += [RunTag("tune.diagnosis", cut(trial.diagnosis))] if trial.diagnosis else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
         self._terminate(trial.run_id, outcome.kind, ended)
@@ -108,12 +113,12 @@ class Trials:
             metrics={**trial.metrics, **metrics},
         )  # fmt: skip
 
-    def logged(self, trial: Trial) -> dict[str, float]:
-        """Return the latest value of each metric that the training code logged to the trial's run."""
-        run = self.client.send("get_run", trial.run_id)
-        return {str(key): float(value) for key, value in run.data.metrics.items()}
+    def logged(self, trial: Trial) -> tuple[dict[str, float], list[str]]:
+        """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
+        metrics = self.client.send("get_run", trial.run_id).data.to_proto().metrics
+        return {each.key: each.value for each in metrics}, [each.key for each in metrics if each.step > 0]
 
-    def history(self, trial: Trial, metric: str) -> list[tuple[int, float]]:
+    def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
         points = self.client.send("get_metric_history", trial.run_id, metric)
         return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
@@ -214,6 +219,7 @@ def read_trial(run: Any) -> Trial | None:
         metrics=dict(metrics),
         start_time=int(tags[STARTED]) if tags.get(STARTED, "").isdecimal() else run.info.start_time,
         end_time=run.info.end_time,
+        diagnosis=tags.get("tune.diagnosis", ""),
     )
 
 

@@ -23,9 +23,13 @@ TAG = "mlflow.sharedViewState."
 
 def save_view(client: Client, study: StudyRecord, metric: str, goal: str, space: Space) -> None:
     """Write the study's comparison under a key that stays the same: the parent's run id."""
-    state = compact(comparison(study.run_id, metric, goal, space))
-    packed = "deflate;" + base64.b64encode(zlib.compress(state.encode(), 9)).decode()
-    client.send("set_experiment_tag", study.experiment_id, f"{TAG}{study.run_id}", packed)
+    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, space))
+
+
+def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str, Any]) -> None:
+    """Write the state of a runs page under a key, which a link then names as viewStateShareKey."""
+    packed = "deflate;" + base64.b64encode(zlib.compress(compact(state).encode(), 9)).decode()
+    client.send("set_experiment_tag", experiment_id, f"{TAG}{key}", packed)
 
 
 def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 `python tests/benchmarks/bayesian_regret.py --seeds 20 --trials 40` prints a table: mean regret of both, the mean of the
 paired differences with its 95 % interval, and the regret where `--pending` other trials (default 4) run while one is
 chosen, in terms of the sequential regret. The last column is the sequential regret so many trials earlier, in the same
-terms: what it costs at the least to choose without these results. `--time` prints the time of a suggestion at 50, 200
-and 1,000 trials in 8 dimensions instead. Give BLAS one thread (OMP_NUM_THREADS=1) for times that can be compared.
+terms: what it costs to choose without these results. `--first` names the first seed. `--time` prints the time of a
+suggestion at 50, 200 and 1,000 trials in 8 dimensions instead. Give BLAS one thread (OMP_NUM_THREADS=1) for times that
+can be compared.
 """
 
 from __future__ import annotations
@@ -124,12 +125,12 @@ def skopt_dimensions(space: Space) -> list[object]:
     return found
 
 
-def compare(problem: Problem, seeds: int, trials: int, pending: int) -> str:
+def compare(problem: Problem, seeds: range, trials: int, pending: int) -> str:
     """Return a row of the table for one problem."""
-    curves = [study(problem, Bayesian(seed=seed), trials) for seed in range(seeds)]
+    curves = [study(problem, Bayesian(seed=seed), trials) for seed in seeds]
     ours, earlier = ([curve[-1 - late] for curve in curves] for late in (0, pending))
-    wide = [study(problem, Bayesian(seed=seed), trials, pending)[-1] for seed in range(seeds)]
-    theirs = [plain(problem, seed, trials) for seed in range(seeds)]
+    wide = [study(problem, Bayesian(seed=seed), trials, pending)[-1] for seed in seeds]
+    theirs = [plain(problem, seed, trials) for seed in seeds]
     differences = [mine - their for mine, their in zip(ours, theirs, strict=True)]
     middle, half = statistics.mean(differences), interval(differences)
     mean, late, parallel = statistics.mean(ours), statistics.mean(earlier), statistics.mean(wide)
@@ -193,6 +194,7 @@ def plain_time(trials: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--pending", type=int, default=4)
     parser.add_argument("--time", action="store_true", help="time suggestions instead")
@@ -210,14 +212,15 @@ def main() -> None:
                 flush=True,
             )
         return
-    print(f"Mean regret after {options.trials} trials, {options.seeds} paired seeds")
+    seeds = range(options.first, options.first + options.seeds)
+    print(f"Mean regret after {options.trials} trials, {len(seeds)} paired seeds from {options.first}")
     print(
         f"| problem | bayesian | gp_minimize | difference [95 %] | with {options.pending} pending | ratio "
         f"| ratio {options.pending} trials earlier |"
     )
     print("|---|---|---|---|---|---|---|")
     for problem in PROBLEMS:
-        print(compare(problem, options.seeds, options.trials, options.pending), flush=True)
+        print(compare(problem, seeds, options.trials, options.pending), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ class Posterior:
     """What a model believes of some points, a number each.
 
     `mean` and `std` of the function are in the metric's own units and sign; of `acquisition` the largest is chosen.
+    `acquisition_name` is LCB instead of the strategy's EI where other trials ran.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     acquisition: tuple[float, ...]
+    acquisition_name: str
 
 
 def posterior(strategy: Bayesian, space: Space, history: Sequence[Trial], xs: Sequence[Scalar]) -> Posterior | None:
@@ -47,5 +49,5 @@ def predict(strategy: Bayesian, space: Space, history: Sequence[Trial], points: 
         return None
     judged = model.judge(np.array([space.to_unit(point) for point in points]).reshape(len(points), len(space)))
     mean, std = model.in_units(judged[:, 2], judged[:, 3])
-    acquisition = shown(strategy.acquisition, judged[:, 0])
-    return Posterior(tuple(mean.tolist()), tuple(std.tolist()), tuple(acquisition.tolist()))
+    acquisition = shown(model.acquisition, judged[:, 0])
+    return Posterior(tuple(mean.tolist()), tuple(std.tolist()), tuple(acquisition.tolist()), model.acquisition)

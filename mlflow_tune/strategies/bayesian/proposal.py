@@ -37,7 +37,7 @@ def propose(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Sugge
     points, judged = candidates(space, model.judge, _best(seen), draws, budget)
     params = _first_free(space, points, seen) or Random(strategy.seed).suggest(space, history, 1)[0].params
     evidence = model.evidence(params, log_improvement=float(judged[:, 1].max()))
-    return Suggestion(params, _why(strategy, seen, evidence), evidence)
+    return Suggestion(params, _why(strategy.surrogate, model.acquisition, seen, evidence), evidence)
 
 
 def _initial(strategy: Bayesian, space: Space, history: Sequence[Trial], index: int) -> Suggestion | None:
@@ -61,11 +61,11 @@ def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Sc
     return None
 
 
-def _why(strategy: Bayesian, seen: Observations, evidence: dict[str, float]) -> str:
+def _why(surrogate: str, acquisition: str, seen: Observations, evidence: dict[str, float]) -> str:
     failed, running = int(np.isnan(seen.values).sum()), len(seen.pending)
     parts = [f"{failed} without a value"] * bool(failed) + [f"{running} running"] * bool(running)
     return (
-        f"{strategy.surrogate} model, {strategy.acquisition} {evidence['acquisition']:.4g}: "
+        f"{surrogate} model, {acquisition} {evidence['acquisition']:.4g}: "
         f"predicted {evidence['predicted_mean']:.6g} +- {evidence['predicted_std']:.2g} "
         f"from {len(seen.points) + running} trials" + (f" ({', '.join(parts)})" if parts else "")
     )

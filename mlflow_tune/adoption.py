@@ -1,0 +1,112 @@
+"""Runs that people made by hand or by autolog become trials of a study, and so evidence for every strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.spec import StudySpec
+from mlflow_tune.strategies.base import next_number
+from mlflow_tune.study import Study
+from mlflow_tune.tracking import Run, Runs, Studies, is_driven
+from mlflow_tune.trial import Outcome, Params, Trial
+from mlflow_tune.verdict import best_of_curve, verdict
+
+STRATEGY = "adopted"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run that may become a trial: `trial` says as what, or `refusal` why not. `copied` says that a copy does."""
+
+    run: Run
+    trial: Trial | None = None
+    refusal: str = ""
+    copied: bool = False
+
+
+def candidates(study: Study, query: str, experiment: str | None = None, copy: bool = False) -> list[Candidate]:
+    """Return the runs that MLflow's filter `query` finds in the experiment (the study's own unless named), checked.
+
+    Runs of another experiment are to be copied, with `copy` all are. Raises InputError for a filter that MLflow
+    refuses and an experiment that does not exist.
+    """
+    runs, own = Runs(study.client), study.record.experiment_id
+    experiment_id = own if experiment is None else Studies(study.client).experiment(experiment)
+    if experiment_id is None:
+        raise InputError(f"there is no experiment {experiment!r}", "--from-experiment")
+    number, found = next_number(study.trials), []
+    for run in runs.matching(experiment_id, query):
+        if run.run_id == study.run_id:
+            continue
+        copied = copy or run.experiment_id != own
+        try:
+            trial = _as_trial(study.spec, runs, run, number, copied)
+        except InputError as error:
+            found.append(Candidate(run, refusal=str(error), copied=copied))
+        else:
+            found.append(Candidate(run, trial, copied=copied))
+            number += 1
+    return found
+
+
+def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
+    """Make trials of the candidates that were not refused; return them. Raises InputError while the study runs."""
+    if is_driven(Studies(study.client), study.run_id):
+        raise InputError(f"{study.record.name} is running, and its driver numbers the trials: stop it first")
+    runs, adopted = Runs(study.client), []
+    for candidate in chosen:
+        if candidate.trial is None:
+            continue
+        run_id = candidate.run.run_id
+        if candidate.copied:
+            run_id = runs.copy(candidate.run, study.record, candidate.trial)
+        else:
+            runs.adopt(candidate.run, study.record, candidate.trial)
+        adopted.append(replace(candidate.trial, run_id=run_id))
+    if adopted:
+        study.publish()
+    return adopted
+
+
+def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) -> Trial:
+    """Return the run as a trial of the study. Raises InputError with the reason when it cannot be one."""
+    if run.kind:
+        raise InputError(f"it is a {run.kind} of mlflow-tune already")
+    if run.parent and not copied:
+        raise InputError("it is the child of another run; --copy adopts a copy of it")
+    if run.status != "FINISHED":
+        raise InputError(f"its status is {run.status}, and only finished runs are evidence")
+    params = _point(spec, run)
+    who = f" of {run.user}" if run.user else ""
+    return Trial(
+        number, params, outcome="ok", value=_value(spec, runs, run), run_id=run.run_id, strategy=STRATEGY,
+        why=f"adopted from the run {run.name}{who}", start_time=run.start_time, end_time=run.end_time,
+    )  # fmt: skip
+
+
+def _point(spec: StudySpec, run: Run) -> Params:
+    for name, value in spec.run.parameters.items():
+        if name in run.params and not _equal(run.params[name], value):
+            raise InputError(f"it ran with {run.params[name]}, the study with {value}", name)
+    params: Params = spec.space.decode(run.params)
+    spec.space.check(params)
+    return params
+
+
+def _value(spec: StudySpec, runs: Runs, run: Run) -> float:
+    metrics = dict(run.metrics)
+    if spec.value == "best" and spec.metric in metrics:
+        metrics[spec.metric] = best_of_curve(runs.curve(run, spec.metric), spec.goal)
+    judged, value = verdict(Outcome("ok"), metrics, spec.metric, spec.constrained)
+    if value is None:
+        raise InputError(judged.reason)
+    return value
+
+
+def _equal(text: str, value: object) -> bool:
+    try:
+        return float(text) == float(str(value))
+    except ValueError:
+        return text == str(value)

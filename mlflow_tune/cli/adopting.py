@@ -1,0 +1,81 @@
+"""The command by which runs that people made become trials of a study: adopt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.finding import find_study
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mlflow_tune.adoption import Candidate
+
+
+@click.command()
+@click.argument("study")
+@click.option("--filter", "query", required=True, metavar="FILTER", help="Which runs, in MLflow's search language.")
+@click.option("--from-experiment", metavar="NAME", help="Where they are, when not in the study's experiment.")
+@click.option("--copy", is_flag=True, help="Copy the runs and leave the originals as they are.")
+@click.option("--dry-run", is_flag=True, help="Show what would become of each run, and change nothing.")
+@common_options
+def adopt(study: str, common: Common, query: str, from_experiment: str | None, copy: bool, dry_run: bool) -> None:
+    """Make trials of STUDY from runs that people made by hand or by autolog.
+
+    A run is adopted when it is finished, its params are a point of the search space, and it has the metric; any other
+    is told with the reason. Nothing of the run is altered but its tags and the metrics `trial` and `objective`. Runs of
+    another experiment are copied.
+    """
+    from mlflow_tune.adoption import adopt as adopt_runs
+    from mlflow_tune.adoption import candidates
+
+    loaded = find_study(study, common)
+    found = candidates(loaded, query, from_experiment, copy)
+    adopted = [] if dry_run else adopt_runs(loaded, found)
+    if common.as_json:
+        form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
+        print_json({**form, "runs": [_json(candidate) for candidate in found]})
+    else:
+        shown = console(common)
+        shown.print(_table(found) if found else f"No run matches {query!r}.")
+        welcome = sum(candidate.trial is not None for candidate in found)
+        told = f"{welcome} would be adopted" if dry_run else f"{len(adopted)} adopted"
+        shown.print(f"{told}, {len(found) - welcome} refused.")
+    if not dry_run and not adopted:
+        raise SystemExit(1)
+
+
+def _json(candidate: Candidate) -> dict[str, Any]:
+    trial = candidate.trial
+    return {
+        "run_id": candidate.run.run_id,
+        "name": candidate.run.name,
+        "trial": trial and trial.number,
+        "params": trial and trial.params,
+        "value": trial and trial.value,
+        "copied": candidate.copied,
+        "refusal": candidate.refusal,
+    }
+
+
+def _table(found: Sequence[Candidate]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mlflow_tune.cli.views import number_text, point_text
+
+    table = Table(box=box.SIMPLE)
+    for column in ("run", "run id", "becomes", "point", "value", "refused because"):
+        table.add_column(column, no_wrap=column in ("run id", "becomes"))
+    for candidate in found:
+        trial = candidate.trial
+        becomes = f"#{trial.number:03d}{' (copy)' if candidate.copied else ''}" if trial else ""
+        point, value = (point_text(trial.params), number_text(trial.value)) if trial else ("", "")
+        cells = (candidate.run.name, candidate.run.run_id, becomes, point, value, candidate.refusal)
+        table.add_row(*map(Text, cells))
+    return table

@@ -1,0 +1,201 @@
+"""How the difference of two trials is shown: tables, a plot and diffs on a terminal, JSON for programs.
+
+Names, reasons and contents are other people's: each goes through `short` or `printable`, so that no control character
+of theirs reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlflow_tune.cli.common import trial_json
+from mlflow_tune.cli.curves import curves_text
+from mlflow_tune.cli.views import number_text, scalar_text, seconds_text
+from mlflow_tune.diagnosis import findings_from_json
+from mlflow_tune.report.difference import Artifact, Content, Difference, size_text, told, unified
+from mlflow_tune.report.table import seconds_of
+from mlflow_tune.report.text import short
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mlflow_tune.space import Scalar
+    from mlflow_tune.trial import Trial
+
+WIDEST = 100
+MOST_LINES = 200
+LOOKS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def difference_json(difference: Difference) -> dict[str, Any]:
+    """Return the difference for programs: all that is shown but for the artifacts' contents.
+
+    A number that JSON does not have is text: "nan", "inf".
+    """
+    return {
+        "study": difference.study,
+        "run_id": difference.run_id,
+        "metric": difference.direction.metric,
+        "goal": difference.direction.goal,
+        "against": difference.sentence,
+        "trials": [
+            {**_trial_form(trial), "findings": list(lines)}
+            for trial, lines in zip(difference.trials, difference.findings, strict=True)
+        ],
+        "params": [
+            {"name": row.name, "values": list(row.values), "changed": row.changed, "factor": _number(row.factor)}
+            for row in difference.param_rows()
+        ],
+        "metrics": [
+            {
+                "name": row.name, "values": list(map(_number, row.values)), "difference": _number(row.difference),
+                "better": row.better,
+            }
+            for row in difference.metric_rows()
+        ],
+        "curves": {
+            name: [[[step, _number(value)] for step, value in curve] for curve in pair]
+            for name, pair in difference.curves.items()
+        },
+        "files": _files_form(difference),
+        "files_complete": difference.files.complete if difference.files else None,
+        "artifacts": [_artifact_form(artifact) for artifact in difference.artifacts],
+    }  # fmt: skip
+
+
+def _trial_form(trial: Trial) -> dict[str, Any]:
+    diagnosis = [finding.name for finding in findings_from_json(trial.diagnosis)]
+    return {**trial_json(trial), "seconds": seconds_of(trial), "diagnosis": diagnosis}
+
+
+def _number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(float(value))
+
+
+def _files_form(difference: Difference) -> list[dict[str, Any]] | None:
+    if difference.files is None:
+        return None
+    return [{"name": name, "in": list(held), "sizes": list(sizes)} for name, held, sizes in difference.files.rows()]
+
+
+def _artifact_form(artifact: Artifact) -> dict[str, Any]:
+    files = [file and _content_form(file) for file in artifact.files]
+    return {"name": artifact.name, "kind": artifact.kind, "equal": artifact.equal, "files": files}
+
+
+def _content_form(file: Content) -> dict[str, Any]:
+    return {"size": file.size, "sha256": file.sha256 or None, "pixels": file.pixels and list(file.pixels)}
+
+
+def print_difference(console: Console, difference: Difference, page: Path | None = None) -> None:
+    """Print the difference for people; `page` is where it was written as a page."""
+    first, second = difference.labels
+    console.print(f"{short(difference.study)}, from {first} to {second}: {short(difference.sentence, 2000)}")
+    for trial, label, lines in zip(difference.trials, difference.labels, difference.findings, strict=True):
+        _print_trial(console, difference.direction.metric, trial, label, lines)
+    console.print(_params(difference))
+    console.print(_metrics(difference) if difference.metric_rows() else "No metric.")
+    _print_curve(console, difference)
+    _print_files(console, difference)
+    for artifact in difference.artifacts:
+        _print_artifact(console, difference, artifact, page)
+    if page:
+        console.print(f"\nThe page: {page}")
+
+
+def _print_trial(console: Console, metric: str, trial: Trial, label: str, findings: Sequence[str]) -> None:
+    value = f"  {short(metric)}={number_text(trial.value)}" if trial.value is not None else ""
+    seconds = f"  ({seconds_text(trial)})" if trial.end_time is not None else ""
+    console.print(f"\n{label} {trial.outcome or 'running'}{value}{seconds}")
+    told = [("why", trial.why), ("reason", trial.reason), *(("diagnosis", line) for line in findings)]
+    for heading, words in told:
+        if words:
+            console.print(f"  {heading}: {short(words, 1000)}")
+
+
+def _params(difference: Difference) -> Table:
+    table = _table("parameter", *difference.labels, "change")
+    for row in difference.param_rows():
+        change = "" if not row.changed else "changed" if row.factor is None else f"{row.factor:.3g} times"
+        cells = [_scalar(value) for value in row.values]
+        _add(table, [short(row.name), *cells, change], bold=row.changed)
+    return table
+
+
+def _metrics(difference: Difference) -> Table:
+    table = _table("metric", *difference.labels, "difference", "better")
+    for row in difference.metric_rows():
+        gain = "" if row.difference is None else f"{row.difference:+.4g}"
+        better = "" if row.better is None else f"#{row.better:03d}"
+        _add(table, [short(row.name), *map(number_text, row.values), gain, better])
+    return table
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE)
+    for index, column in enumerate(columns):
+        table.add_column(Text(column), justify="right" if index else "left", overflow="fold")
+    return table
+
+
+def _add(table: Table, cells: Sequence[str], bold: bool = False) -> None:
+    from rich.text import Text
+
+    table.add_row(*(Text(cell, style="bold" if bold else "") for cell in cells))
+
+
+def _scalar(value: Scalar | None) -> str:
+    return "" if value is None else short(scalar_text(value))
+
+
+def _print_curve(console: Console, difference: Difference) -> None:
+    metric = difference.direction.metric
+    if metric in difference.curves:
+        named = zip(difference.labels, difference.curves[metric], strict=True)
+        curves = {f"{label} {short(metric, 40)}": curve for label, curve in named}
+        console.print(curves_text(curves, min(console.width, WIDEST)))
+
+
+def _print_files(console: Console, difference: Difference) -> None:
+    if difference.files is None:
+        return
+    rows = difference.files.rows()
+    if not rows:
+        console.print("Neither trial has an artifact.")
+        return
+    table = _table("artifact", *difference.labels)
+    for name, held, sizes in rows:
+        cells = [size_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)]
+        _add(table, [short(name), *cells])
+    console.print(table)
+    if not difference.files.complete:
+        console.print("The list is cut: there are more.")
+
+
+def _print_artifact(console: Console, difference: Difference, artifact: Artifact, page: Path | None) -> None:
+    console.print(f"\n{short(artifact.name)}: {short(told(difference, artifact))}")
+    for label, file in zip(difference.labels, artifact.files, strict=True):
+        if file is not None:
+            pixels = f", {file.pixels[0]} x {file.pixels[1]} pixels" if file.pixels else ""
+            digest = f", SHA-256 {file.sha256}" if file.sha256 and artifact.kind == "other" else ""
+            console.print(f"  {label} {size_text(file.size)}{pixels}{digest}")
+    if artifact.kind == "image" and page is None and any(file and file.shown for file in artifact.files):
+        console.print("  --html FILE writes a page on which the images are seen side by side.")
+    _print_diff(console, unified(difference, artifact))
+
+
+def _print_diff(console: Console, lines: Sequence[str]) -> None:
+    from rich.text import Text
+
+    for line in lines[:MOST_LINES]:
+        console.print(Text(line, style=LOOKS.get(line[:1], "")))
+    if len(lines) > MOST_LINES:
+        console.print(f"… {len(lines) - MOST_LINES} more lines, which --html FILE shows")

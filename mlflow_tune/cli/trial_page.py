@@ -1,0 +1,68 @@
+"""The page about one trial: how it ended, against the best and the one before, its diagnosis, what to change next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlflow_tune.cli.common import trial_json
+from mlflow_tune.cli.views import number_text, point_text, seconds_text
+from mlflow_tune.diagnosis import findings_from_json, suggestions
+from mlflow_tune.report.against import against
+from mlflow_tune.space import Space
+from mlflow_tune.trial import Trial
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlflow_tune.spec import StudySpec
+
+
+def diagnosis_lines(trial: Trial) -> list[str]:
+    """Return what the learning curves show, a sentence each; empty when the trial has none."""
+    if not trial.diagnosis:
+        return []
+    return [finding.text for finding in findings_from_json(trial.diagnosis)] or ["nothing unusual in its curves"]
+
+
+def advice(trial: Trial, space: Space) -> list[str]:
+    """Return what one might change next."""
+    return suggestions(findings_from_json(trial.diagnosis), space, trial.params)
+
+
+def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[str, Any]:
+    """Return the page for programs."""
+    return {
+        **trial_json(trial),
+        "diagnosis": [finding.name for finding in findings_from_json(trial.diagnosis)],
+        "findings": [finding.text for finding in findings_from_json(trial.diagnosis)],
+        "against": _comparisons(spec, trial, history),
+        "suggestions": advice(trial, spec.space),
+    }
+
+
+def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
+    """Print the page for people."""
+    found = f"{spec.metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
+    console.print(
+        f"\n#{trial.number:03d} {trial.outcome}  {found}  {point_text(trial.params)}  ({seconds_text(trial)})"
+    )
+    for label, words in _comparisons(spec, trial, history).items():
+        console.print(f"  {label}: {words}")
+    for line in diagnosis_lines(trial):
+        console.print(f"  diagnosis: {line}")
+    for line in advice(trial, spec.space):
+        console.print(f"  next: {line}")
+
+
+def _comparisons(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[str, str]:
+    """Return what was changed since the best of the others and since the one before, and what that did."""
+    others = [other for other in history if other.number != trial.number]
+    best = spec.best(others)
+    before = max((other for other in others if other.number < trial.number), key=lambda t: t.number, default=None)
+    found = {}
+    if best is not None:
+        found[f"against the best of the others (#{best.number:03d})"] = against(trial, best, spec.metric, spec.goal)
+    if before is not None and before is not best:
+        found[f"against the one before (#{before.number:03d})"] = against(trial, before, spec.metric, spec.goal)
+    return found

@@ -1,0 +1,157 @@
+"""The commands by which a person chooses points: try, enqueue."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
+from mlflow_tune.cli.finding import find_study
+from mlflow_tune.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlflow_tune.study import Study
+
+_POINT = click.option(
+    "-P",
+    "--param",
+    "texts",
+    multiple=True,
+    metavar="NAME=VALUE[,VALUE]",
+    help="A parameter; several values are several trials.",
+)
+_NOTE = click.option("--note", default="", help="Why, in your words; it stands in the trial's description.")
+_FROM = click.option(
+    "--from",
+    "start",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Take what is left out from trial N [default: the best].",
+)
+_OUTSIDE = click.option("--outside", is_flag=True, help="Also run points outside the search space.")
+
+
+@click.command("try")
+@click.argument("study")
+@_POINT
+@_NOTE
+@_FROM
+@_OUTSIDE
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@common_options
+def try_points(
+    study: str, common: Common, texts: tuple[str, ...], note: str, start: int | None, outside: bool, folder: Path | None
+) -> None:
+    """Run a trial of STUDY with parameters of your choice, and see what it did.
+
+    STUDY is a name, a run id, or a study file, whose study is made on first use. Parameters left out take the value of
+    the best trial so far. While somebody drives the study, that driver runs the trial next.
+    """
+    from mlflow_tune.tracking import Studies, is_driven
+
+    loaded = find_study(study, common, folder)
+    points = _points(loaded, texts, start, outside)
+    run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
+    shown = console(common)
+    if is_driven(Studies(loaded.client), loaded.run_id):
+        _follow(loaded, run_ids, shown)
+    else:
+        _run_queued(loaded, run_ids, shown)
+    _tell(loaded, run_ids, common, shown)
+
+
+@click.command()
+@click.argument("study")
+@_POINT
+@_NOTE
+@_FROM
+@_OUTSIDE
+@common_options
+def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start: int | None, outside: bool) -> None:
+    """Put points before whatever STUDY would try next.
+
+    Whoever drives the study, now or later, on any machine, runs them first.
+    """
+    loaded = find_study(study, common)
+    points = _points(loaded, texts, start, outside)
+    run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
+    if common.as_json:
+        form = {"study": loaded.record.name, "run_id": loaded.run_id, "queued": run_ids, "points": points}
+        print_json({**form, "state": loaded.record.state})
+        return
+    count = f"{len(points)} point{'s' * (len(points) > 1)}"
+    when = "runs next" if loaded.record.running else f"runs when the study goes on: {loaded.resume_command}"
+    click.echo(f"{count} queued in {loaded.record.name}; {when}")
+
+
+def _points(study: Study, texts: Sequence[str], start: int | None, outside: bool) -> list[dict[str, Any]]:
+    from mlflow_tune.points import read_points
+
+    trials = study.trials
+    defaults = {name: each.default for name, each in study.spec.space.items() if each.default is not None}
+    source = next((trial for trial in trials if trial.number == start), None) if start else study.spec.best(trials)
+    if start and source is None:
+        raise InputError(f"the study has no trial {start}; it has {len(trials)}", "--from")
+    return read_points(study.spec.space, texts, {**defaults, **(source.params if source else {})}, outside)
+
+
+def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
+    from mlflow_tune.cli.following import Follower
+
+    shown.print(f"{study.record.name} is running elsewhere: its driver runs this next.")
+    try:
+        Follower(shown, study.client, study.record, study.spec.metric, elsewhere=True).follow(run_ids)
+    except KeyboardInterrupt:
+        shown.print(f"It goes on without you; see it again by: mlflow-tune watch {study.run_id}")
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
+    from mlflow_tune.cli.following import Follower
+    from mlflow_tune.tracking import Client
+
+    follower = Follower(shown, Client(study.client.uri), study.record, study.spec.metric)
+    thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
+    thread.start()
+    try:
+        study.run_queued()
+    except (KeyboardInterrupt, SystemExit):
+        if study.ending is None:
+            raise
+    except BaseException:
+        follower.over.set()
+        raise
+    finally:
+        thread.join(timeout=5)
+        follower.over.set()
+
+
+def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
+    from mlflow_tune.cli.progress import print_links
+    from mlflow_tune.cli.trial_page import page_json, print_page
+
+    history = study.trials
+    tried = [trial for trial in history if trial.run_id in run_ids]
+    if common.as_json:
+        pages = [page_json(study.spec, trial, history) for trial in tried]
+        print_json({"study": study.record.name, "run_id": study.run_id, "trials": pages})
+    for trial in tried:
+        print_page(shown, study.spec, trial, history)
+    if not common.as_json:
+        best = study.spec.best(history)
+        shown.print(
+            f"\nbest so far: #{best.number:03d} {study.spec.metric}={best.value:.6g}" if best else "\nno value yet"
+        )
+        print_links(shown, study)
+    if len(tried) < len(run_ids):
+        shown.print(f"{len(run_ids) - len(tried)} still wait in the queue; run them by: {study.resume_command}")
+    if study.ending is not None and study.ending.state == "interrupted" and study.ending.signal:
+        raise SystemExit(128 + study.ending.signal)
+    if any(trial.outcome != "ok" for trial in tried) or len(tried) < len(run_ids):
+        raise SystemExit(1)

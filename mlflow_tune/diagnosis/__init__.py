@@ -1,0 +1,66 @@
+"""What the learning curves of one trial show, and what people do next: pure functions of the curves.
+
+`diagnose` names what it finds, with the metric, the steps and the figures that each finding rests on; an empty list is
+a healthy run. `suggestions` says what people change then; nothing of it is ever applied.
+
+The most serious comes first, and what it makes meaningless is left out:
+
+1. `diverged`: a curve ends NaN or infinite; or the training loss ends at 3 times its first value, or was at 2 times
+   what guessing gives and came back to it, or at 5 times and stayed above it, or lost nine tenths of a fall by half.
+   Only `not-learning` may follow.
+2. `unstable`: the training loss jumps by 3 % of its spread at each step, a fifth of the movement upwards. Only
+   `not-learning` or `overfitting` may follow.
+3. `not-learning`: no loss and no error rate fell by 5 %; or the loss rests where guessing is. Nothing follows.
+4. `overfitting`: validation ends 10 % above its best, or stands still at ten times the training loss, while training
+   fell by another fifth. Only `plateaued` may follow.
+5. `still-improving`: the last quarter of the steps brought 6 % of the whole fall. Nothing follows.
+6. `plateaued`: the last 65 % of the steps brought less than 1 % of the whole fall. No fault, but wasted steps.
+7. `too-little-evidence`: no curve has five finite steps. It stands alone.
+
+Rules see every curve as lower = better. Which curve is which is read from the names, see `names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlflow_tune.diagnosis import rules
+from mlflow_tune.diagnosis.evidence import Evidence, gather
+from mlflow_tune.diagnosis.finding import Finding, FindingName, findings_from_json, findings_to_json
+from mlflow_tune.diagnosis.suggestions import suggestions
+from mlflow_tune.trial import Goal
+
+__all__ = ["TAG", "Finding", "FindingName", "diagnose", "findings_from_json", "findings_to_json", "suggestions"]
+
+TAG = "tune.diagnosis"
+
+
+def diagnose(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal) -> list[Finding]:
+    """Return what the curves of one trial show, the most serious first; an empty list when nothing is wrong.
+
+    `curves` are all metrics that the training code logged: name -> (step, value), in any order. NaN and infinity (also
+    as MLflow's SQL stores keep it) are read as divergence at the end of a curve and skipped before it; of a repeated
+    step the last value counts. `metric` and `goal` are the study's; the direction of other curves is read from their
+    names, and those that do not tell it are ignored. Any input has an answer, and equal input the same one.
+    """
+    known, evidence = gather(curves, metric, goal)
+    blown = rules.diverged(known, evidence)
+    if evidence is None:
+        return [blown or rules.too_little_evidence(known, metric)]
+    found = _broken_training(evidence, blown) or _course(evidence)
+    return [finding for finding in found if finding is not None]
+
+
+def _broken_training(evidence: Evidence, blown: Finding | None) -> list[Finding]:
+    """Return the findings after which nothing else is worth saying; an unstable run may still be overfitting."""
+    jumpy = None if blown else rules.unstable(evidence)
+    idle = rules.not_learning(evidence, blown, jumpy)
+    over = rules.overfitting(evidence) if jumpy and not idle else None
+    return [finding for finding in (blown, jumpy, idle, over) if finding is not None]
+
+
+def _course(evidence: Evidence) -> list[Finding | None]:
+    """Return the findings about a run that learns: too long, too short, or neither."""
+    over = rules.overfitting(evidence)
+    going = None if over else rules.still_improving(evidence)
+    return [over, going, None if going else rules.plateaued(evidence)]

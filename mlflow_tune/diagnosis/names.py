@@ -1,0 +1,71 @@
+"""What a metric's name says of its curve: which way is better, and which data it was measured on.
+
+A name is split into words at capitals and at whatever is no letter or digit, so that `val_loss`, `val/loss`,
+`validationLoss` and `loss-val` read alike. Words alone decide, never a part of one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+Split: TypeAlias = Literal["train", "validation", ""]
+
+TRAIN = {"train", "training", "trn"}
+VALIDATION = {"val", "valid", "validation", "dev", "eval", "evaluation", "holdout", "test", "testing"}
+COSTS = {
+    "loss", "losses", "error", "err", "mse", "rmse", "rmsle", "msle", "mae", "mape", "logloss", "nll", "ce", "bce",
+    "crossentropy", "xent", "deviance", "brier", "hinge", "perplexity", "ppl", "wer", "cer", "l1", "l2",
+}  # fmt: skip
+SHARES = {
+    "acc", "accuracy", "auc", "auroc", "auprc", "f1", "precision", "recall", "sensitivity", "specificity", "iou",
+    "miou", "dice", "ap", "map", "ndcg", "mrr", "top1", "top5", "r2",
+}  # fmt: skip
+SCORES = SHARES | {"bleu", "rouge", "psnr", "ssim", "reward", "return", "kappa", "mcc"}
+
+
+def words(name: str) -> list[str]:
+    """Return the words of a metric's name in lower case: `validationLoss` is validation, loss."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+", name)]
+
+
+def falls(name: str) -> bool | None:
+    """Return whether the metric falls when training goes well; None when its name does not tell."""
+    found = set(words(name.replace("cross_entropy", "crossentropy")))
+    if found & COSTS:
+        return True
+    return False if found & SCORES else None
+
+
+def is_share(name: str) -> bool:
+    """Return whether the metric is a share of 1, or of 100, by its name."""
+    return not falls(name) and bool(SHARES & set(words(name)))
+
+
+def is_accuracy(name: str) -> bool:
+    """Return whether the metric is the share of right answers, by its name."""
+    return not falls(name) and bool({"acc", "accuracy"} & set(words(name)))
+
+
+def split(name: str) -> Split:
+    """Return which data the metric is measured on: "train", "validation", or "" when the name does not tell."""
+    found = set(words(name))
+    if found & TRAIN:
+        return "train"
+    return "validation" if found & VALIDATION else ""
+
+
+def stem(name: str) -> tuple[str, ...]:
+    """Return what is left of the name without its data: two curves with one stem are a pair.
+
+    Left out are the words for the data, a number right after one (LightGBM's `valid_1-l2`), and `epoch`, which
+    Lightning appends.
+    """
+    found = words(name)
+    data = TRAIN | VALIDATION
+    before = ["", *found]
+    return tuple(
+        word
+        for word, previous in zip(found, before, strict=False)
+        if word not in data and word != "epoch" and not (word.isdigit() and previous in data)
+    )

@@ -1,0 +1,152 @@
+"""What people change after a finding, for the parameters whose role the space states. Nothing of it is applied.
+
+The table is custom, not theory: Goodfellow et al. 2016, section 11.4 (learning rate first, then capacity and
+regularization); Bengio 2012, "Practical recommendations for gradient-based training of deep architectures" (learning
+rates on a log scale, early stopping); Smith 2018, "A disciplined approach to neural network hyper-parameters" (under-
+and overfitting, batch size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlflow_tune.diagnosis.finding import Finding
+from mlflow_tune.space import Categorical, Dimension, Int, Space
+from mlflow_tune.trial import Params
+
+STEADY = 0.2  # a loss of whose movement a smaller share goes up creeps down: its steps are too small
+LINEAR = (1.5, 2.0)  # factors for a regularization on a linear scale, such as dropout
+
+
+@dataclass(frozen=True)
+class Custom:
+    """Multiply (`up`) or divide the parameter by a factor between the two of `factors`."""
+
+    up: bool
+    factors: tuple[float, float]
+
+
+LESS, MORE = Custom(up=False, factors=(3, 10)), Custom(up=True, factors=(3, 10))
+HALVE, DOUBLE = Custom(up=False, factors=(2, 2)), Custom(up=True, factors=(2, 2))
+STOP_THERE = Custom(up=False, factors=(1, 1))  # epochs: end where the finding begins
+CUSTOMS: dict[tuple[str, str], tuple[Custom, ...]] = {
+    ("diverged", "learning_rate"): (LESS,),
+    ("unstable", "learning_rate"): (LESS,),
+    ("unstable", "batch_size"): (DOUBLE,),
+    ("not-learning", "learning_rate"): (MORE, LESS),
+    ("not-learning", "regularization"): (LESS,),
+    ("overfitting", "regularization"): (MORE,),
+    ("overfitting", "capacity"): (HALVE,),
+    ("overfitting", "epochs"): (STOP_THERE,),
+    ("still-improving", "epochs"): (DOUBLE,),
+    ("still-improving", "learning_rate"): (Custom(up=True, factors=(2, 3)),),
+    ("plateaued", "epochs"): (STOP_THERE,),
+    ("plateaued", "capacity"): (DOUBLE,),
+}
+
+
+def suggestions(findings: Sequence[Finding], space: Space, params: Params) -> list[str]:
+    """Return what people do after these findings, a sentence for each parameter that has a role in the space.
+
+    `params` is the trial's point. Of several findings the first that has a custom for the parameter's role decides.
+    Values are clipped to the space; of a parameter at its bound it is said that the bound could be widened. Parameters
+    that are no numbers are left out.
+    """
+    found = []
+    for name, dimension in space.items():
+        value = params.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        choices = ((finding, _customs(finding, findings, dimension, value)) for finding in findings)
+        finding, customs = next((choice for choice in choices if choice[1]), (None, ()))
+        if finding is not None:
+            found.append(_sentence(name, dimension, value, customs, finding))
+    return found
+
+
+def _customs(finding: Finding, findings: Sequence[Finding], dimension: Dimension, value: float) -> tuple[Custom, ...]:
+    """Return the customs of the table that the other findings and the figures leave standing."""
+    customs = CUSTOMS.get((finding.name, dimension.role or ""), ())
+    if finding.name == "not-learning":
+        if finding is not findings[0]:  # it is what the first one, of too large steps, has done
+            return ()
+        if dimension.role == "learning_rate" and _creeps(finding):
+            return (MORE,)
+    if finding.name == "plateaued" and dimension.role == "capacity" and finding is not findings[0]:
+        return ()  # an overfitting network need not grow
+    can_stop = bool(finding.steps) and 0 <= finding.steps[0] <= finding.steps[-1] > 0
+    return tuple(each for each in customs if (each.up or value != 0) and (can_stop or each is not STOP_THERE))
+
+
+def _creeps(finding: Finding) -> bool:
+    return finding.figures.get("rises", 1.0) < STEADY and finding.figures.get("fall", 0.0) > 0
+
+
+def _sentence(name: str, dimension: Dimension, value: float, customs: Sequence[Custom], finding: Finding) -> str:
+    verbs = " or ".join(_verb(custom, dimension, finding) for custom in customs) if value else "turn it on"
+    return f"{name}: people {verbs} here: " + ", or ".join(
+        _advice(dimension, value, custom, _targets(dimension, value, custom, finding)) for custom in customs
+    )
+
+
+def _factors(custom: Custom, dimension: Dimension) -> tuple[float, float]:
+    return LINEAR if dimension.role == "regularization" and not dimension.log else custom.factors
+
+
+def _targets(dimension: Dimension, value: float, custom: Custom, finding: Finding) -> list[float]:
+    """Return the values that the custom leads to; a regularization of 0 begins with 1 % and 10 % of its bound."""
+    if custom is STOP_THERE:
+        return [value * _progress(finding)]
+    if value == 0:
+        return [_bound(dimension, up=True) * share for share in (0.01, 0.1)]
+    return [value * factor if custom.up else value / factor for factor in _factors(custom, dimension)]
+
+
+def _advice(dimension: Dimension, value: float, custom: Custom, targets: Sequence[float]) -> str:
+    fitted = [_fit(dimension, value, target, up=custom.up) for target in targets]
+    tries = sorted({each for each in fitted if each is not None})
+    bound = _bound(dimension, up=custom.up)
+    side = f"its {'upper' if custom.up else 'lower'} bound"
+    if not tries:
+        return f"it is at {side} {bound:.6g}, which could be widened"
+    return "try " + " to ".join(f"{each:.6g}" for each in tries) + (f" ({side})" if bound in tries else "")
+
+
+def _verb(custom: Custom, dimension: Dimension, finding: Finding) -> str:
+    low, high = _factors(custom, dimension)
+    if custom is STOP_THERE:
+        return f"stop near step {finding.steps[0]}"
+    if low == high:
+        return "double it" if custom.up else "halve it"
+    return f"{'multiply' if custom.up else 'divide'} it by {low:g} to {high:g}"
+
+
+def _progress(finding: Finding) -> float:
+    """Return how far into the run the finding begins; steps may count epochs or minibatches, from 0 or from 1."""
+    return finding.steps[0] / finding.steps[-1]
+
+
+def _bound(dimension: Dimension, *, up: bool) -> float:
+    values = _numbers(dimension) if isinstance(dimension, Categorical) else [dimension.low, dimension.high]
+    return max(values) if up else min(values)
+
+
+def _numbers(dimension: Categorical) -> list[float]:
+    return [each for each in dimension.values if isinstance(each, int | float) and not isinstance(each, bool)] or [0.0]
+
+
+def _fit(dimension: Dimension, value: float, target: float, *, up: bool) -> float | None:
+    """Return the value of the space next to `target` that lies on its side of `value`; None when there is none."""
+    if isinstance(dimension, Categorical):
+        beyond = [each for each in _numbers(dimension) if (each > value if up else each < value)]
+        return min(beyond, key=lambda each: abs(each - target), default=None)
+    if isinstance(dimension, Int):
+        cells = round((target - dimension.low) / dimension.step)
+        target = dimension.low + dimension.step * cells
+        near = value + dimension.step if up else value - dimension.step
+        target = max(target, near) if up else min(target, near)
+    else:
+        target = float(f"{target:.2g}")
+    fitted = min(max(target, dimension.low), dimension.high)
+    return fitted if (fitted > value if up else fitted < value) else None

@@ -1,0 +1,75 @@
+"""What an attempt is worth, and what its learning curves show: what the training code logged, read back and judged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from mlflow_tune.diagnosis import diagnose, findings_to_json, names
+from mlflow_tune.errors import TrackingError
+from mlflow_tune.spec import StudySpec
+from mlflow_tune.tracking import Trials
+from mlflow_tune.trial import Curve, Outcome, Trial
+from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
+
+logger = logging.getLogger(__name__)
+ENDED = ("ok", "failed", "timeout")
+MOST_CURVES = 6
+
+
+class Judge:
+    """Judges the attempts of one study.
+
+    One read tells what the training code logged; a learning curve costs one more each, and there are few of them.
+    """
+
+    def __init__(self, spec: StudySpec, trials: Trials) -> None:
+        self._spec, self._trials = spec, trials
+
+    def judge(self, trial: Trial, outcome: Outcome) -> tuple[Trial, Outcome, float | None]:
+        """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any."""
+        logged, stepped = self._logged(trial, outcome)
+        outcome = without_reserved(outcome, trial.metrics, logged)
+        curves = self._curves(trial, stepped)
+        trial = replace(trial, metrics={**trial.metrics, **logged}, diagnosis=self._diagnosed(curves))
+        metrics = {**trial.metrics, **outcome.metrics}
+        if outcome.kind == "ok" and self._spec.value == "best":
+            metrics |= self._best_steps(trial, outcome, curves)
+        judged, value = verdict(outcome, metrics, self._spec.metric, self._spec.constrained)
+        # What the code both logged and returned is there already: another point would bend its learning curve.
+        unseen = {key: number for key, number in outcome.metrics.items() if key not in trial.metrics}
+        if self._spec.value == "best" and self._spec.constrained and value is not None:
+            unseen["constraint"] = metrics[self._spec.constrained]
+        return trial, replace(judged, metrics=unseen), value
+
+    def _logged(self, trial: Trial, outcome: Outcome) -> tuple[Mapping[str, float], Collection[str]]:
+        if not outcome.logged or outcome.kind not in ENDED:
+            return {}, ()
+        return self._trials.logged(trial)
+
+    def _curves(self, trial: Trial, stepped: Collection[str]) -> dict[str, Curve]:
+        try:
+            wanted = curves_of_interest(stepped, self._spec.metric)
+            return {name: self._trials.history(trial, name) for name in wanted}
+        except TrackingError as error:  # what a person looks at must not cost the trial
+            logger.warning("trial %d is not diagnosed: %s", trial.number, error)
+            return {}
+
+    def _diagnosed(self, curves: Mapping[str, Curve]) -> str:
+        return findings_to_json(diagnose(curves, self._spec.metric, self._spec.goal)) if curves else ""
+
+    def _best_steps(self, trial: Trial, outcome: Outcome, curves: Mapping[str, Curve]) -> dict[str, float]:
+        wanted = {name: goal for name, goal in self._spec.directions.items() if name in trial.metrics}
+        return {
+            name: best_of_curve(curves.get(name) or self._trials.history(trial, name), goal)
+            for name, goal in wanted.items()
+            if name not in outcome.metrics
+        }
+
+
+def curves_of_interest(stepped: Collection[str], metric: str) -> list[str]:
+    """Return the metrics with steps that a diagnosis reads: the study's, its pair, and others whose names tell."""
+    pair = names.stem(metric)
+    telling = [name for name in sorted(stepped) if name == metric or names.falls(name) is not None]
+    return sorted(telling, key=lambda name: (name != metric, names.stem(name) != pair))[:MOST_CURVES]

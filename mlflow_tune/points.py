@@ -1,0 +1,70 @@
+"""The points that a person names: `lr=0.01,0.1` and `units=64` are two, and what is left out comes from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical, Dimension, Scalar, Space, as_number, unknown
+from mlflow_tune.trial import Params
+
+MOST = 1000
+
+
+def read_points(space: Space, texts: Sequence[str], base: Params, outside: bool = False) -> list[dict[str, Scalar]]:
+    """Return the points that texts such as `lr=0.01,0.1` name: every combination of the values, the last fastest.
+
+    A parameter that no text names has its value of `base`. Raises InputError with the parameter as key when a text
+    names none, a value is none of it or lies outside of its range (allowed with `outside`), or one has no value.
+    """
+    given: dict[str, list[Scalar]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        if not values:
+            raise InputError(f"must be NAME=VALUE, such as lr=0.01, but got {text!r}", "-P")
+        if name not in space:
+            raise InputError(unknown("parameter", name, space), "-P")
+        if name in given:
+            raise InputError(f"is given twice; give several values as {name}=A,B", f"-P {name}")
+        given[name] = _values(name, space[name], values, outside)
+    choices = [given.get(name) or [_from(base, name)] for name in space]
+    points = [dict(zip(space, values, strict=True)) for values in product(*choices)]
+    if len(points) > MOST:
+        raise InputError(f"at most {MOST} points at once, but these values make {len(points)}", "-P")
+    return points
+
+
+def _values(name: str, dimension: Dimension, text: str, outside: bool) -> list[Scalar]:
+    whole = isinstance(dimension, Categorical) and text in map(str, dimension.values)
+    return [_value(name, dimension, part.strip(), outside) for part in ([text] if whole else text.split(","))]
+
+
+def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Scalar:
+    try:
+        value = dimension.decode(text)
+        dimension.check(value)
+    except InputError as error:
+        if outside:
+            return text if isinstance(dimension, Categorical) else _number(name, dimension, text)
+        raise InputError(f"{error.message} (--outside runs it all the same)", f"-P {name}") from None
+    return value
+
+
+def _number(name: str, dimension: Dimension, text: str) -> Scalar:
+    try:
+        return dimension.decode(text)
+    except InputError:
+        pass
+    try:
+        return as_number(text)
+    except InputError as error:
+        raise error.under(f"-P {name}") from None
+
+
+def _from(base: Params, name: str) -> Scalar:
+    if name not in base:
+        raise InputError(
+            f"no value is given, and there is no trial and no default to take one from: add -P {name}=VALUE", name
+        )
+    return base[name]

@@ -1,0 +1,63 @@
+"""Two trials held against each other: what was changed, and what that did to the metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from mlflow_tune.space import Scalar
+from mlflow_tune.trial import Goal, Params, Trial
+
+
+@dataclass(frozen=True)
+class Change:
+    """One parameter's values in an earlier and a later trial, None where a trial lacks it."""
+
+    name: str
+    before: Scalar | None
+    after: Scalar | None
+
+    @property
+    def factor(self) -> float | None:
+        """The later value as a multiple of the earlier, None unless both are positive numbers."""
+        numbers = [float(value) for value in (self.before, self.after) if _is_number(value) and float(value) > 0]
+        return numbers[1] / numbers[0] if len(numbers) == 2 else None
+
+
+def changes(before: Params, after: Params) -> list[Change]:
+    """Return the parameters whose values differ, in the order of the later trial."""
+    names = dict.fromkeys([*after, *before])
+    pairs = [Change(name, before.get(name), after.get(name)) for name in names]
+    return [change for change in pairs if str(change.before) != str(change.after)]
+
+
+def against(trial: Trial, other: Trial, metric: str, goal: Goal) -> str:
+    """Return in one sentence what was changed since `other`, and what that did to the metric."""
+    words = ", ".join(map(_changed, changes(other.params, trial.params))) or "nothing was changed"
+    if trial.value is None or other.value is None:
+        lacking = trial if trial.value is None else other
+        return f"{words}; trial {lacking.number} has no value to compare"
+    return f"{words}; {metric} {other.value:.6g} → {trial.value:.6g}, {_verdict(trial.value, other.value, goal)}"
+
+
+def _verdict(value: float, before: float, goal: Goal) -> str:
+    gain = (before - value) if goal == "minimize" else (value - before)
+    if gain == 0:
+        return "the same"
+    share = f" ({abs(gain / before):.1%})" if before else ""
+    return f"{'better' if gain > 0 else 'worse'} by {abs(gain):.4g}{share}"
+
+
+def _changed(change: Change) -> str:
+    factor = "" if change.factor is None else f" ({change.factor:.3g} times)"
+    return f"{change.name} {_text(change.before)} → {_text(change.after)}{factor}"
+
+
+def _text(value: Scalar | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _is_number(value: Scalar | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,113 @@
+"""Runs that people made by hand or by autolog: found, made children of a study, or copied into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow_tune.errors import InputError, TrackingError
+from mlflow_tune.tracking.client import Client, first_line
+from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, search
+from mlflow_tune.tracking.studies import StudyRecord
+from mlflow_tune.tracking.trials import run_name
+from mlflow_tune.trial import Curve, Trial
+
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """An MLflow run as its maker left it. Times are milliseconds since the epoch."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    user: str
+    status: str
+    params: dict[str, str] = field(repr=False)
+    metrics: dict[str, float] = field(repr=False)
+    parent: str
+    kind: str
+    study: str
+    start_time: int
+    end_time: int | None
+
+
+class Runs:
+    """The runs of one tracking store that are not a study's own."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def matching(self, experiment_id: str, query: str) -> list[Run]:
+        """Return the runs of the experiment that MLflow's filter finds, oldest first. Raises InputError."""
+        try:
+            return [_read(run) for run in search(self._client, [experiment_id], query)]
+        except TrackingError as error:
+            if getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE" and error.__cause__:
+                raise InputError(f"MLflow refuses it: {first_line(error.__cause__)}", "--filter") from None
+            raise
+
+    def curve(self, run: Run, metric: str) -> Curve:
+        """Return a metric's values as (step, value), in order of steps."""
+        points = self._client.send("get_metric_history", run.run_id, metric)
+        return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
+
+    def adopt(self, run: Run, study: StudyRecord, trial: Trial) -> None:
+        """Make the run the finished `trial` of the study: its tags, and the metrics `trial` and `objective`."""
+        self._mark(run.run_id, study, trial, run.end_time or run.start_time)
+
+    def copy(self, run: Run, study: StudyRecord, trial: Trial) -> str:
+        """Make a copy of the run, its params and metrics, in the study's experiment; return the copy's run id.
+
+        Artifacts stay with the original, whose id the copy bears as tag `tune.copied_from`.
+        """
+        from mlflow.entities import Metric, Param
+
+        tags = {"tune.copied_from": run.run_id, "mlflow.user": run.user}
+        name = run_name(trial.number, trial.params)
+        made = self._client.send("create_run", study.experiment_id, run.start_time, tags, name).info.run_id
+        params = [Param(key, value) for key, value in run.params.items()]
+        self._batches(made, params=params)
+        for metric in run.metrics:
+            points = self._client.send("get_metric_history", run.run_id, metric)
+            self._batches(made, metrics=[Metric(p.key, p.value, p.timestamp, p.step) for p in points])
+        self._mark(made, study, trial, run.end_time or run.start_time)
+        self._client.send("set_terminated", made, run.status, run.end_time)
+        return str(made)
+
+    def _mark(self, run_id: str, study: StudyRecord, trial: Trial, time: int) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        tags = {
+            KIND: "trial",
+            "mlflow.parentRunId": study.run_id,
+            "tune.trial": str(trial.number),
+            "tune.attempt": "1",
+            "tune.params": compact(trial.params),
+            "tune.strategy": trial.strategy,
+            "tune.why": cut(trial.why),
+            "tune.outcome": "ok",
+        }
+        points = [Metric("trial", trial.number, time, 0), Metric("objective", trial.value, time, 0)]
+        self._client.send("log_batch", run_id, metrics=points, tags=[RunTag(*tag) for tag in tags.items()])
+
+    def _batches(self, run_id: str, params: Sequence[Any] = (), metrics: Sequence[Any] = ()) -> None:
+        for start in range(0, len(params), 100):
+            self._client.send("log_batch", run_id, params=params[start : start + 100])
+        for part in _parts(metrics):
+            self._client.send("log_batch", run_id, metrics=part)
+
+
+def _parts(entities: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (entities[start : start + BATCH] for start in range(0, len(entities), BATCH))
+
+
+def _read(run: Any) -> Run:
+    info, tags = run.info, run.data.tags
+    return Run(
+        info.run_id, str(info.experiment_id), info.run_name or "", tags.get("mlflow.user", ""), info.status,
+        dict(run.data.params), dict(run.data.metrics), tags.get("mlflow.parentRunId", ""), tags.get(KIND, ""),
+        tags.get(STUDY, ""), info.start_time, info.end_time,
+    )  # fmt: skip
