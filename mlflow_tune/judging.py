@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from mlflow_tune.diagnosis import diagnose, findings_to_json, names
+from mlflow_tune.diagnosis import diagnose, findings_from_json, findings_to_json, names
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.tracking import Trials
@@ -66,6 +66,11 @@ class Judge:
             for name, goal in wanted.items()
             if name not in outcome.metrics
         }
+
+
+def diagnosed(trial: Trial) -> list[str]:
+    """Return the names of what the trial's learning curves show."""
+    return [finding.name for finding in findings_from_json(trial.diagnosis)]
 
 
 def curves_of_interest(stepped: Collection[str], metric: str) -> list[str]:

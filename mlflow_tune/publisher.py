@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from mlflow_tune.report.curve import best_curve
+from mlflow_tune.judging import diagnosed
+from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.reporting import Reporter
 from mlflow_tune.reporting import wanted as reports_wanted
@@ -67,6 +68,7 @@ class Publisher:
         self._tell(standing.findings)
         if reports_wanted() and history:
             kept("the report", lambda: self._reporter.write(history, standing))
+            kept("the comparison", lambda: self._reporter.save_view(history))
         tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why}
         self._studies.update(self._run_id, tags, state)
 
@@ -74,6 +76,7 @@ class Publisher:
         curves = {f"best_{self._spec.metric}": best_curve(eligible(self._spec.strategy, history), self._spec.goal)}
         if isinstance(self._spec.strategy, Bisection):
             curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
+        curves |= count_curves(history)
         for key, points in curves.items():
             self._studies.log_curve(self._run_id, key, points[self._drawn.get(key, 0) :])
             self._drawn[key] = len(points)
@@ -90,7 +93,8 @@ class Publisher:
 
     def _standing(self, history: Sequence[Trial], state: str = "running", why: str = "") -> Standing:
         spec, findings = self._spec, tuple(self._findings(history))
-        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings)
+        diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
+        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses)
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
         return study_note(standing, eligible(self._spec.strategy, history))

@@ -14,7 +14,7 @@ from mlflow_tune.report.note import Standing
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.strategies import Bayesian, Bisection
 from mlflow_tune.strategies.base import eligible
-from mlflow_tune.tracking import Artifacts, StudyRecord, Trials
+from mlflow_tune.tracking import Artifacts, StudyRecord, Trials, save_view
 from mlflow_tune.trial import Curve, Trial
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 IMAGE = "posterior"
 MOST_CURVES = 30
+MOST_FAILED = 10
 
 
 def wanted() -> bool:
@@ -52,21 +53,25 @@ class Reporter:
                     self._log_image(posterior)
 
     def write(self, history: Sequence[Trial], standing: Standing) -> None:
-        """Log trials.csv, report.html and the figures (PNG and SVG), and the images that are missing."""
+        """Log the table (CSV and MLflow's own), report.html, the figures, and the images that are missing."""
         from mlflow_tune.report.canvas import save_figures
         from mlflow_tune.report.page import report_html
-        from mlflow_tune.report.table import trials_csv
+        from mlflow_tune.report.table import columns_csv, trials_table
 
         subject = subject_of(self.spec, history)
         posteriors = self._posteriors(history)
         figures = self._figures(history, subject, posteriors)
-        page = report_html(self._page(standing, subject), history, figures)
+        page, table = (
+            report_html(self._page(standing, subject), history, figures),
+            trials_table(history, self.spec.space),
+        )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "trials.csv").write_text(trials_csv(history, self.spec.space), encoding="utf-8")
+            (folder / "trials.csv").write_text(columns_csv(table), encoding="utf-8")
             (folder / "report.html").write_text(page, encoding="utf-8")
             save_figures(figures, folder / "figures")
             self.artifacts.log_folder(folder)
+        self.artifacts.log_table("trials.json", table)
         known = self.artifacts.image_steps(IMAGE)
         for posterior in posteriors:
             if posterior.number not in known:
@@ -89,17 +94,27 @@ class Reporter:
             bracket = spec.strategy.bracket(spec.space, history)
             if requirement := spec.strategy.requirement:
                 floor = Floor(requirement.metric, requirement.sense, requirement.bound)
-        found = study_figures(subject, history, self._curves(subject.ranked(history)), floor, bracket)
+        found = study_figures(subject, history, self._curves(subject, history), floor, bracket)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
 
-    def _curves(self, ranked: Sequence[Trial]) -> dict[int, Curve]:
-        if not ranked or len(first := self.trials.history(ranked[0], self.spec.metric)) < 2:
+    def _curves(self, subject: Subject, history: Sequence[Trial]) -> dict[int, Curve]:
+        """Return the learning curves of the best trials, and of some that failed, to their last step."""
+        failed = [trial for trial in history if trial.done and trial.value is None][:MOST_FAILED]
+        drawn = [*subject.ranked(history)[: MOST_CURVES - len(failed)], *failed]
+        if not drawn or len(first := self.trials.history(drawn[0], self.spec.metric)) < 2:
             return {}  # a metric of one step has no curve: spare the requests for the others
-        others = ranked[1:MOST_CURVES]
-        curves = {trial.number: self.trials.history(trial, self.spec.metric) for trial in others}
-        return {ranked[0].number: first, **curves}
+        curves = {trial.number: self.trials.history(trial, self.spec.metric) for trial in drawn[1:]}
+        return {drawn[0].number: first, **curves}
+
+    def save_view(self, history: Sequence[Trial]) -> None:
+        """Write the comparison in MLflow's UI again, with the parameters that matter most first."""
+        from mlflow_tune.report.importance import importance_of
+
+        importance = importance_of(subject_of(self.spec, history), history)
+        spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
+        save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names)
 
     def _log_image(self, posterior: Posterior) -> None:
         from mlflow_tune.report.canvas import pixels

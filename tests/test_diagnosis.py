@@ -124,6 +124,21 @@ def test_curves_as_other_people_have_them(curves, expected):
     assert named(curves, metric) == expected
 
 
+@pytest.mark.parametrize("size", [0.01, 0.03])
+@pytest.mark.parametrize("count", [40, 100, 1000])
+def test_noise_of_a_validation_set_changes_no_name(count, size):
+    """Of 20 draws 18 keep the name that the curves have without noise; `plateaued` may stand beside it."""
+    falling = decay(2.3, 0.05, count / 5.5)
+    shapes = {
+        "": (falling, decay(2.3, 0.3, count / 5.5)),
+        "still-improving": (falling, decay(2.3, 0.2, count)),
+        "overfitting": (falling, lambda step: decay(2.3, 0.3, count / 8)(step) + max(0, step / count - 0.35) * 0.4),
+    }
+    for name, (train_loss, val_loss) in shapes.items():
+        found = [named(both(train_loss, noisy(val_loss, size, seed), count)) for seed in range(20)]
+        assert sum(name in each if name else not each for each in found) >= 18, (name, found)
+
+
 def test_a_tuned_metric_that_was_logged_once_is_too_little():
     (finding,) = diagnose({"val_accuracy": [(40, 0.9)]}, "val_accuracy", "maximize")
     assert finding.name == "too-little-evidence"
@@ -203,7 +218,7 @@ def test_the_text_names_metric_steps_and_figures():
     finding, _ = diagnose(both(decay(2.3, 0, 6), up_again), "val_loss", "minimize")
     assert finding.steps == (16, 40)
     assert finding.text == (
-        "overfitting from step 16: val_loss rose from 0.3466 (step 16) to 0.5501 (step 40) "
+        "overfitting from step 16: val_loss rose from 0.3466 (step 16) to 0.5501 (step 40), "
         "while train_loss went from 0.1598 (step 16) to 0.002927 (step 40)"
     )
     assert finding.figures == pytest.approx({"best": 0.3466, "last": 0.5501, "train": 0.002927}, rel=1e-3)

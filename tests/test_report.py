@@ -58,7 +58,8 @@ def test_the_note_tells_the_best_the_state_and_how_to_go_on():
         "| 2 | 0.25 | 0.012346 |",
         "| 1 | 0.5 | 0.1 |",
         "",
-        "- 1 times: exit code 1",
+        "- running: trial 4, lr=1",
+        "- failed once: exit code 1",
         "",
         "Resume it from any machine with the tracking URI:",
         "",
@@ -82,12 +83,12 @@ def test_the_leaderboard_has_the_best_ten_in_the_direction_of_the_goal():
 def test_the_commonest_reasons_come_first():
     trials = [trial(1, reason="rare"), *(trial(number, reason="common") for number in range(2, 5))]
     note = study_note(STANDING, trials)
-    assert note.index("- 3 times: common") < note.index("- 1 times: rare")
+    assert note.index("- failed 3 times: common") < note.index("- failed once: rare")
 
 
 def test_interrupted_and_running_trials_are_no_failures():
     note = study_note(STANDING, [Trial(1, {}, "interrupted", reason="stopped"), Trial(2, {})])
-    assert "times:" not in note
+    assert "failed" not in note.split("|")[-1]
 
 
 def test_the_command_can_be_copied_from_the_rendered_note():

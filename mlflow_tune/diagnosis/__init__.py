@@ -5,19 +5,20 @@ a healthy run. `suggestions` says what people change then; nothing of it is ever
 
 The most serious comes first, and what it makes meaningless is left out:
 
-1. `diverged`: a curve ends NaN or infinite; or the training loss ends at 3 times its first value, or was at 2 times
-   what guessing gives and came back to it, or at 5 times and stayed above it, or lost nine tenths of a fall by half.
-   Only `not-learning` may follow.
-2. `unstable`: the training loss jumps by 3 % of its spread at each step, a fifth of the movement upwards. Only
-   `not-learning` or `overfitting` may follow.
-3. `not-learning`: no loss and no error rate fell by 5 %; or the loss rests where guessing is. Nothing follows.
+1. `diverged`: a curve ends NaN or infinite; or the training loss ends at 3 times its first value; or it was at 1.5
+   times what guessing gives and came back to it, or at 5 times and did not come below it; or it lost nine tenths of a
+   fall by half. Only `not-learning` may follow.
+2. `unstable`: the training loss jumps by 3 % of its spread at each step, a fifth of the movement upwards, and does not
+   fall by more than eight such jumps. Only `not-learning` or `overfitting` may follow.
+3. `not-learning`: no loss and no error rate fell by 4 %; or the loss rests where guessing is. Nothing follows.
 4. `overfitting`: validation ends 10 % above its best, or stands still at ten times the training loss, while training
    fell by another fifth. Only `plateaued` may follow.
 5. `still-improving`: the last quarter of the steps brought 6 % of the whole fall. Nothing follows.
 6. `plateaued`: the last 65 % of the steps brought less than 1 % of the whole fall. No fault, but wasted steps.
 7. `too-little-evidence`: no curve has five finite steps. It stands alone.
 
-Rules see every curve as lower = better. Which curve is which is read from the names, see `names`.
+Rules see every curve as lower = better; the thresholds and their reasons stand in `rules`. Which curve is which is
+read from the names, see `names`; guessing is known from an accuracy curve, see `evidence`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ DEEP = 0.5  # ... by more than half of its first value
 JITTER = 0.03  # unstable: the jitter is at least this share of the spread ...
 LEVEL_JITTER = 0.005  # ... and of the level, so that the last digits of a flat curve do not count ...
 RISES = 0.20  # ... and a fifth of the movement goes up (noise: a half) ...
+TREND = 8.0  # ... and it did not fall by eight times the jitter all the same ...
 GRAINS = 2.0  # ... and it is twice what the noise of single minibatches leaves in a long curve
 LEARNED = 0.04  # a loss that fell by 4 % has learned something
 GUESSED = 0.15  # an error rate that fell by less may have done so by a few lucky units
@@ -121,7 +122,8 @@ def jumps(curve: Curve) -> bool:
     """Return whether the curve jumps up and down by more than its last digits."""
     level = median(abs(cost) for cost in curve.late)
     loud = curve.jitter >= max(JITTER * curve.spread, LEVEL_JITTER * level, GRAINS * curve.grain)
-    return loud and curve.jitter > 0 and curve.rises >= RISES
+    trend = curve.late[0] - curve.end
+    return loud and curve.jitter > 0 and trend < TREND * curve.jitter and curve.rises >= RISES
 
 
 def not_learning(evidence: Evidence, blown: Finding | None, jumpy: Finding | None) -> Finding | None:
@@ -168,19 +170,21 @@ def overfitting(evidence: Evidence) -> Finding | None:
 
 def _overfits(train: Curve, validation: Curve) -> Finding | None:
     rose, low = _rose(validation), validation.costs.index(validation.best)
-    progress = progress_at(validation, low if rose else _settled(validation))
+    since = low if rose else _settled(validation)
+    progress = progress_at(validation, since)
     then = index_at(train, progress)
     goes_on = _relative(train.costs[then], train.end) >= TRAIN_FALL
     if progress > 1 - STALE or not goes_on or not (rose or _apart(train, validation)):
         return None
-    verb = ("rose" if validation.falls else "fell") if rose else "came no further than"
-    course = f"{verb} from {_at(validation, low)} to" if rose else f"{verb} {_at(validation, low)}, it is"
+    best, last = _at(validation, low), _at(validation, -1)
+    turned = f"{'rose' if validation.falls else 'fell'} from {best} to {last}"
     text = (
-        f"overfitting from step {validation.steps[low]}: {validation.name} {course} {_at(validation, -1)} "
+        f"overfitting from step {validation.steps[since]}: {validation.name} "
+        f"{turned if rose else f'came no further than {best} and is {last}'}, "
         f"while {train.name} went from {_at(train, then)} to {_at(train, -1)}"
     )
     figures = {"best": validation.values[low], "last": validation.values[-1], "train": train.values[-1]}
-    return _finding("overfitting", validation, low, text, **figures)
+    return _finding("overfitting", validation, since, text, **figures)
 
 
 def _rose(validation: Curve) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from mlflow_tune.space import Scalar
@@ -14,6 +14,8 @@ LIMIT = 7999
 ROWS = 10
 COLUMNS = 8
 REASONS = 5
+RUNNING = 10
+LOADED = 100  # runs that MLflow's page loads at once; the view sorts by the metric
 _SPECIAL = set("&<>\"'|`*_[]\\$~#!")
 
 
@@ -21,7 +23,8 @@ _SPECIAL = set("&<>\"'|`*_[]\\$~#!")
 class Standing:
     """How a study stands: its state, why it stopped, where it is seen (links by name), the command that resumes it.
 
-    `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption.
+    `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption,
+    `diagnoses` the names of what the learning curves of a trial show, by its number.
     """
 
     state: str
@@ -31,6 +34,7 @@ class Standing:
     links: Mapping[str, str]
     resume: str
     findings: Sequence[str] = ()
+    diagnoses: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def study_note(study: Standing, trials: Sequence[Trial]) -> str:
@@ -45,8 +49,9 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     tail = ["Resume it from any machine with the tracking URI:", "", f"    {_cut(_one_line(study.resume), 1500)}"]
     room = LIMIT - len("\n".join([*head, *tail])) - 3
     table = fitting(_leaderboard(study.metric, study.goal, trials), room)
-    reasons = fitting(_reasons(trials), room - len("\n".join(table)) - 2)
-    return "\n".join([*head, *table, *([""] if table else []), *reasons, *([""] if reasons else []), *tail])
+    below = [*_running(trials), *_reasons(trials), *_diagnoses(study.diagnoses)]
+    listed = fitting(below, room - len("\n".join(table)) - 2)
+    return "\n".join([*head, *table, *([""] if table else []), *listed, *([""] if listed else []), *tail])
 
 
 def escape(value: object) -> str:
@@ -81,7 +86,8 @@ def _state(study: Standing, trials: Sequence[Trial]) -> str:
     counts = Counter(str(trial.outcome or "running") for trial in trials)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
     why = f": {shown(study.why, 300)}" if study.why else ""
-    return f"**{study.state}**{why} ({len(trials)} trials: {listed})"
+    drawn = f"; MLflow's page loads the best {LOADED} of them" if len(trials) > LOADED else ""
+    return f"**{study.state}**{why} ({len(trials)} trials: {listed}{drawn})"
 
 
 def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
@@ -93,9 +99,34 @@ def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows)] if rows else []
 
 
+def _running(trials: Sequence[Trial]) -> list[str]:
+    running = [trial for trial in trials if trial.running]
+    more = [f"- and {len(running) - RUNNING} more are running"] if len(running) > RUNNING else []
+    return [f"- running: trial {trial.number}, {point(trial.params)}" for trial in running[:RUNNING]] + more
+
+
 def _reasons(trials: Sequence[Trial]) -> list[str]:
     reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome != "ok")
-    return [f"- {count} times: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+    return [f"- failed {_times(count)}: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+
+
+def _diagnoses(diagnoses: Mapping[int, Sequence[str]]) -> list[str]:
+    """Return what the learning curves show, the commonest first, with the trials."""
+    trials: dict[str, list[int]] = {}
+    for number, names in sorted(diagnoses.items()):
+        for name in names:
+            trials.setdefault(name, []).append(number)
+    ordered = sorted(trials.items(), key=lambda found: -len(found[1]))
+    return [f"- {shown(name)}: {'trial' if len(found) == 1 else 'trials'} {_some(found)}" for name, found in ordered]
+
+
+def _some(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - COLUMNS} more" if len(numbers) > COLUMNS else ""
+    return ", ".join(map(str, numbers[:COLUMNS])) + more
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def fitting(lines: Sequence[str], room: int) -> list[str]:

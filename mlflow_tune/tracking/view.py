@@ -21,9 +21,15 @@ MOST_PARAMETERS = 8
 TAG = "mlflow.sharedViewState."
 
 
-def save_view(client: Client, study: StudyRecord, metric: str, goal: str, space: Space) -> None:
-    """Write the study's comparison under a key that stays the same: the parent's run id."""
-    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, space))
+def save_view(
+    client: Client, study: StudyRecord, metric: str, goal: str, space: Space, names: Sequence[str] = ()
+) -> None:
+    """Write the study's comparison under a key that stays the same: the parent's run id.
+
+    `names` are the parameters in the order in which they matter, where that is known: of many, the first are drawn.
+    """
+    ordered = Space({name: space[name] for name in [*names, *(name for name in space if name not in names)]})
+    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, ordered))
 
 
 def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str, Any]) -> None:
