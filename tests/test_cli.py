@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import re
-import select
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,6 +18,7 @@ from click.testing import CliRunner, Result
 from mlflow_tune.cli import main
 from tests.server import free_port
 from tests.studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
+from tests.terminal import at_terminal, plain
 
 SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials"]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason"]
@@ -449,33 +446,3 @@ def test_ctrl_c_at_a_terminal_ends_with_the_command_that_resumes(sqlite_store, t
     assert outcomes(children)[0] == (1, 1, "ok", "FINISHED")
     assert plain(screen).splitlines()[-1] == f"mlflow-tune resume {parent.info.run_id}"
     assert parent.data.tags["tune.state"] == "interrupted"
-
-
-def plain(screen: str) -> str:
-    """Return the text without control sequences."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen).replace("\r\n", "\n")
-
-
-# The first process of a session gets its terminal, as a shell's child has one.
-AT_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-)
-
-
-def at_terminal(words: list, uri: str, meanwhile: Callable[[int], None] = lambda _: None) -> tuple[str, int]:
-    """Run `mlflow-tune` at a terminal; return what the screen got and the exit code. `meanwhile` may press keys."""
-    command = [sys.executable, "-c", AT_TERMINAL, str(Path(sys.executable).with_name("mlflow-tune")), *map(str, words)]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "TERM": "xterm-256color", "COLUMNS": "160"}
-    terminal, theirs = pty.openpty()
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    ) as process:
-        os.close(theirs)
-        screen = bytearray()
-        with contextlib.suppress(OSError):  # how Linux tells the end
-            while True:
-                meanwhile(terminal)
-                if select.select([terminal], [], [], 0.1)[0]:
-                    screen += os.read(terminal, 2**16)
-        os.close(terminal)
-    return screen.decode(), process.returncode

@@ -280,6 +280,17 @@ def test_json_has_the_digests_of_artifacts_and_not_their_content(diff):
     assert found["files"] is None
 
 
+def test_infinity_is_told_as_it_was_logged(sqlite_store):
+    made = study(sqlite_store, "blown", [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, space={"lr": Float(0, 1)})
+    log = MlflowClient(sqlite_store).log_metric
+    log(made.trials[0].run_id, "train_loss", float("inf"), step=1)
+    log(made.trials[1].run_id, "train_loss", float("nan"), step=1)
+    found = parsed(invoke(sqlite_store, "blown", 1, 2, "--json"))
+    assert found["metrics"][1] == {"name": "train_loss", "values": ["inf", "nan"], "difference": None, "better": None}
+    assert found["curves"] == {"train_loss": [[[1, "inf"]], [[1, "nan"]]]}
+    assert ["train_loss", "inf", "nan"] in rows(invoke(sqlite_store, "blown", 1, 2, "--html", "page.html"))
+
+
 def test_json_keeps_to_json():
     shown = difference_json(of(metrics=({"loss": float("nan")}, {"loss": float("inf")})))
     text = json.dumps(shown, allow_nan=False)
@@ -307,13 +318,20 @@ def test_on_a_server(server, tmp_path):
     found = parsed(invoke(server, name, 1, 2, "--json"))
     assert {"name": "extra.txt", "in": [True, False], "sizes": [5, None]} in found["files"]
     assert invoke(server, name, 1, 2, "--artifact", "notes").exit_code == 2
+    assert "neither trial has the artifact no/where" in invoke(server, name, 1, 2, "--artifact", "no/where").stderr
 
 
 @pytest.mark.slow
-def test_an_artifact_store_out_of_reach_is_told_in_words(proxy, monkeypatch):
+def test_an_artifact_store_out_of_reach_is_told_in_words(server, proxy, monkeypatch):
     name = f"away-{uuid4().hex[:8]}"
-    study(proxy.uri, name, [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, experiment=name, space={"lr": Float(0, 1)})
+    made = study(proxy.uri, name, [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, experiment=name, space={"lr": Float(0, 1)})
     monkeypatch.setattr(connection, "ARTIFACT_PATIENCE", 0.5)
+    proxy.spoil("alone.txt", BUSY, times=1000)
+    MlflowClient(server).log_text(made.trials[0].run_id, "alone", "alone.txt")
+    result = invoke(proxy.uri, name, 1, 2, "--artifact", "alone.txt")
+    assert result.exit_code == 3
+    assert "'alone.txt' of the run" in result.stderr
+    assert "cannot be downloaded: the artifact store does not hand it out" in result.stderr
     proxy.spoil("mlflow-artifacts", BUSY, times=1000)
     result = invoke(proxy.uri, name, 1, 2)
     assert result.exit_code == 3

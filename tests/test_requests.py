@@ -1,8 +1,8 @@
 """What a trial's life cycle costs in requests, counted at a real MLflow server: four for a function, five else.
 
 Counted apart, and named here: what the training code sends itself, an artifact (its PUT, and the GET by which MLflow's
-client looks up where a run's artifacts lie), the learning curve that `value: best` needs, and what is paced in time:
-the driver's requests about the parent.
+client looks up where a run's artifacts lie), the learning curves that a diagnosis and `value: best` need, and what is
+paced in time: the driver's requests about the parent, and its looks into the queue.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from tests.manner.light import AGENT, objective
 HERE = Path(__file__).parent / "manner"
 FUNCTION = ["POST runs/create", "POST runs/log-batch", "POST runs/log-batch", "POST runs/update"]
 SUBPROCESS = ["POST runs/create", "POST runs/log-batch", "GET runs/get", "POST runs/log-batch", "POST runs/update"]
+CURVE = ["GET metrics/get-history"]
+WITH_CURVE = [*SUBPROCESS[:3], *CURVE, *SUBPROCESS[3:]]
 ARTIFACT = ["GET runs/get", "PUT mlflow-artifacts/artifacts"]
 COMMAND = ["python", "light.py", "{x}"]
 RUNS = {
     "in this process": ({"objective": objective}, FUNCTION),
     "worker processes": ({"run": {"function": "light:objective"}, "workers": 2}, FUNCTION),
     "pickled": ({"objective": objective, "workers": 2}, FUNCTION),
-    "command": ({"run": {"command": COMMAND}, "workers": 2}, SUBPROCESS),
-    "project": ({"run": {"project": "."}, "workers": 2}, SUBPROCESS),
+    "command": ({"run": {"command": COMMAND}, "workers": 2}, WITH_CURVE),
+    "project": ({"run": {"project": "."}, "workers": 2}, WITH_CURVE),
+    "without a curve": ({"run": {"command": [*COMMAND, "", "1"]}, "workers": 2}, SUBPROCESS),
 }
 
 
@@ -71,6 +74,7 @@ def others(proxy, study):
         ("pickled", 8),
         ("command", 8),
         ("project", 8),
+        ("without a curve", 8),
         pytest.param("in this process", 50, marks=pytest.mark.slow),
         pytest.param("command", 50, marks=pytest.mark.slow),
         pytest.param("project", 50, marks=pytest.mark.slow),
@@ -95,17 +99,17 @@ def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
 def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
     study, _ = study_of(proxy, 3, run={"command": [*COMMAND, "hello"]})
     for trial in study.trials:
-        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], *ARTIFACT, *SUBPROCESS[3:]]
+        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], *CURVE, *ARTIFACT, *SUBPROCESS[3:]]
 
 
-def test_the_best_of_a_curve_costs_the_curve_besides(proxy):
+def test_the_best_of_a_curve_costs_no_second_read_of_it(proxy):
     study, _ = study_of(proxy, 3, run={"command": COMMAND}, value="best")
     for trial in study.trials:
         assert trial.value == objective(trial.params["x"])
-        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], "GET metrics/get-history", *SUBPROCESS[3:]]
+        assert calls_of(proxy, trial.run_id) == WITH_CURVE
 
 
-def test_a_failed_trial_costs_no_read(proxy):
+def test_a_failed_trial_costs_what_others_do(proxy):
     study = Study(
         name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss", tracking_uri=proxy.uri,
         space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": 2}, folder=HERE,
@@ -113,4 +117,4 @@ def test_a_failed_trial_costs_no_read(proxy):
     ).run()  # fmt: skip
     assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
     for trial in study.trials:
-        assert calls_of(proxy, trial.run_id) == FUNCTION
+        assert calls_of(proxy, trial.run_id) == SUBPROCESS

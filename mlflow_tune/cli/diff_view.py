@@ -127,7 +127,7 @@ def _params(difference: Difference) -> Table:
 
 
 def _metrics(difference: Difference) -> Table:
-    table = _table("metric", *difference.labels, "difference", "better")
+    table = _table("metric, last value", *difference.labels, "difference", "better")
     for row in difference.metric_rows():
         gain = "" if row.difference is None else f"{row.difference:+.4g}"
         better = "" if row.better is None else f"#{row.better:03d}"

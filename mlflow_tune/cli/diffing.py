@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -30,13 +31,13 @@ MOST_NAMES = 10
 
 @click.command()
 @click.argument("study")
-@click.argument("numbers", type=click.IntRange(1), nargs=2, metavar="TRIAL TRIAL")
+@click.argument("trials", type=click.IntRange(1), nargs=2, metavar="TRIAL TRIAL")
 @click.option(
     "--artifact", "paths", multiple=True, metavar="PATH", help="Compare this file of both trials; may come many times."
 )
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page, too.")
 @common_options
-def diff(study: str, common: Common, numbers: tuple[int, int], paths: tuple[str, ...], html: Path | None) -> None:
+def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, ...], html: Path | None) -> None:
     """Hold two trials of STUDY against each other, by their numbers.
 
     What was changed from the first to the second, their metrics and curves, how each ended, and the files that they
@@ -48,7 +49,7 @@ def diff(study: str, common: Common, numbers: tuple[int, int], paths: tuple[str,
 
     names = [_checked(path) for path in dict.fromkeys(paths)]
     loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri)
-    found = gather(loaded, _chosen(loaded.trials, numbers), names)
+    found = gather(loaded, _chosen(loaded.trials, trials), names)
     if html:
         _write_page(html, found)
     if common.as_json:
@@ -128,7 +129,9 @@ def _own(metrics: Mapping[str, float]) -> dict[str, float]:
     from mlflow_tune.space import RESERVED_NAMES
 
     return {
-        name: value for name, value in metrics.items() if name not in RESERVED_NAMES and not name.startswith("log10_")
+        name: _as_logged(value)
+        for name, value in metrics.items()
+        if name not in RESERVED_NAMES and not name.startswith("log10_")
     }
 
 
@@ -136,7 +139,18 @@ def _curves(reader: Trials, trials: Two[Trial], metric: str, stepped: Two[Sequen
     from mlflow_tune.judging import curves_of_interest
 
     wanted = curves_of_interest({*stepped[0], *stepped[1]}, metric)
-    return {name: (reader.history(trials[0], name), reader.history(trials[1], name)) for name in wanted}
+    return {name: (_curve(reader, trials[0], name), _curve(reader, trials[1], name)) for name in wanted}
+
+
+def _curve(reader: Trials, trial: Trial, metric: str) -> Curve:
+    return [(step, _as_logged(value)) for step, value in reader.history(trial, metric)]
+
+
+def _as_logged(value: float) -> float:
+    """Return infinity for what MLflow's SQL stores make of it."""
+    from mlflow_tune.trial import INFINITE
+
+    return math.copysign(math.inf, value) if abs(value) >= INFINITE else value
 
 
 def _listed(stores: Two[Artifacts]) -> Files:
@@ -150,14 +164,15 @@ def _listed(stores: Two[Artifacts]) -> Files:
 
 def _artifact(stores: Two[Artifacts], name: str) -> Artifact:
     from mlflow_tune.report.difference import Artifact
+    from mlflow_tune.report.text import short
     from mlflow_tune.tracking.artifacts import shown_name
 
     entries = [store.find(name) for store in stores]
     for store, entry in zip(stores, entries, strict=True):
         if entry is not None and entry.is_folder:
-            raise InputError(f"{name} is a folder: name a file; {_held(store, name)}", "--artifact")
+            raise InputError(f"{short(name)} is a folder: name a file; {_held(store, name)}", "--artifact")
     if entries == [None, None]:
-        raise InputError(f"neither trial has the artifact {name}; {_nearest(stores, name)}", "--artifact")
+        raise InputError(f"neither trial has the artifact {short(name)}; {_nearest(stores, name)}", "--artifact")
     files = [None if entry is None else _content(store, entry) for store, entry in zip(stores, entries, strict=True)]
     return Artifact(shown_name(name), (files[0], files[1]))
 

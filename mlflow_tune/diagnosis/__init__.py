@@ -25,13 +25,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlflow_tune.diagnosis import rules
+from mlflow_tune.diagnosis import names, rules
 from mlflow_tune.diagnosis.evidence import Evidence, gather
 from mlflow_tune.diagnosis.finding import Finding, FindingName, findings_from_json, findings_to_json
 from mlflow_tune.diagnosis.suggestions import suggestions
 from mlflow_tune.trial import Goal
 
-__all__ = ["TAG", "Finding", "FindingName", "diagnose", "findings_from_json", "findings_to_json", "suggestions"]
+__all__ = [
+    "TAG",
+    "Finding",
+    "FindingName",
+    "diagnose",
+    "findings_from_json",
+    "findings_to_json",
+    "names",
+    "suggestions",
+]
 
 TAG = "tune.diagnosis"
 

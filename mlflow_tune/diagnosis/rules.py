@@ -122,7 +122,7 @@ def jumps(curve: Curve) -> bool:
     """Return whether the curve jumps up and down by more than its last digits."""
     level = median(abs(cost) for cost in curve.late)
     loud = curve.jitter >= max(JITTER * curve.spread, LEVEL_JITTER * level, GRAINS * curve.grain)
-    trend = curve.late[0] - curve.end
+    trend = median(curve.late[: max(1, len(curve.costs) // 5)]) - curve.end
     return loud and curve.jitter > 0 and trend < TREND * curve.jitter and curve.rises >= RISES
 
 

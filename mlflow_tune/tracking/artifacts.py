@@ -148,22 +148,15 @@ class Artifacts:
         try:
             yield
         except TuneError as error:
-            # Of a failed download MLflow's first line says only that it failed; the last says why.
-            several = "\n" in str(error.__cause__).strip()
-            why = _last_line(error.__cause__) if several and error.__cause__ else str(error)
-            raise type(error)(f"{failed}: {why}") from error
+            # Whatever keeps a download from succeeding, MLflow says only that the path may be wrong.
+            gone = getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+            raise type(error)(f"{failed}: {'the artifact store does not hand it out' if gone else error}") from error
         except Exception as error:
-            raise TrackingError(f"{failed}: {_last_line(error)}") from error
+            raise TrackingError(f"{failed}: {first_line(error)}") from error
 
 
 def _is_child(path: str, inside: str) -> bool:
     return path.startswith(inside) and _is_plain(path[len(inside) :]) and "/" not in path[len(inside) :]
-
-
-def _last_line(error: BaseException) -> str:
-    """Return the last line of an error's message, without credentials that a URL in it may hold."""
-    lines = str(getattr(error, "message", error)).strip().splitlines()
-    return first_line(Exception(lines[-1])) if lines else type(error).__name__
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 `python tests/benchmarks/diagnosis.py` trains the network of `projects/digits` with seeds 100 to 109, on which the rules
 were not made, and prints a row for each setting: how many of the seeds got the fault's name, and all that was found
-instead. Then 30 healthy runs: every finding there is a false alarm. About seven minutes on one core;
+instead. Then 30 healthy runs: every finding there is a false alarm. About ten minutes on one core;
 `--faults overfitting,healthy`, `--seeds 3` and `--first-seed` make it shorter, `--metric val_accuracy` diagnoses by
 another metric, `--texts` prints one example of each finding in words. It exits with 1 when a setting is named rightly
 in fewer than 9 of 10 seeds, or when more than 1 of 30 healthy runs raises an alarm.

@@ -26,10 +26,10 @@ def log(value, step=0):
     urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)).close()
 
 
-def main(x, words=""):
-    """Log a learning curve of two points, the first being the better one, and print what was asked for."""
-    log(objective(x), step=0)
-    log(objective(x) + 1, step=1)
+def main(x, words="", steps="2"):
+    """Log a learning curve of so many points, the first being the best one, and print what was asked for."""
+    for step in range(int(steps)):
+        log(objective(x) + step, step=step)
     print(words, end="")
 
 

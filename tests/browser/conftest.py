@@ -1,0 +1,88 @@
+"""A real Chromium, the same for all tests, and a page of its own for each.
+
+Where there is no browser the tests are skipped; with "browser" in MLFLOW_TUNE_REQUIRE they fail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from mlflow_tune import Study
+from tests.browser.chromium import Missing, Watched, chromium, new_page, screenshots
+from tests.conftest import FOREIGN
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+# Of the package, not of the session: Playwright's event loop seems to run for ever to whoever asks for one later.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The browser; the tests are skipped, or fail, without one."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(chromium())
+        except Missing as missing:
+            _without(str(missing))
+        yield running
+
+
+def _without(reason: str) -> None:
+    if "browser" in os.environ.get("MLFLOW_TUNE_REQUIRE", "").split(","):
+        pytest.fail(f"MLFLOW_TUNE_REQUIRE asks for a browser, but {reason}", pytrace=False)
+    pytest.skip(f"no browser: {reason}")
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A new page; the last that it showed is kept as a screenshot."""
+    page = new_page(browser)
+    yield page
+    page.screenshot(path=screenshots() / f"{request.node.name.removeprefix('test_')}.png")
+    page.context.close()
+
+
+@pytest.fixture
+def watched(page: Page) -> Watched:
+    """What the page does that nobody sees."""
+    return Watched(page)
+
+
+@pytest.fixture(scope="package")
+def studied(server: str) -> Callable[..., Study]:
+    """Run a study on the server, in an experiment of its own unless told, with or without its pictures."""
+
+    def run(name: str, pictures: bool = False, **options: Any) -> Study:
+        given = {"name": name, "metric": "loss", "experiment": f"browser-{uuid4().hex[:8]}", "tracking_uri": server}
+        with _environment(pictures):
+            return Study(**{**given, **options}).run()
+
+    return run
+
+
+@contextmanager
+def _environment(pictures: bool) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in FOREIGN:
+            patch.delenv(name, raising=False)
+        patch.setenv("MLFLOW_TUNE_REPORT", str(pictures).lower())
+        yield
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Callable[[Study], Path]:
+    """Download the HTML report of a study."""
+
+    def download(study: Study) -> Path:
+        from mlflow import MlflowClient
+
+        return Path(MlflowClient(study.client.uri).download_artifacts(study.run_id, "report.html", str(tmp_path)))
+
+    return download
