@@ -53,7 +53,7 @@ def candidates(study: Study, query: str, experiment: str | None = None, copy: bo
 
 def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
     """Make trials of the candidates that were not refused; return them. Raises InputError while the study runs."""
-    if is_driven(Studies(study.client), study.run_id):
+    if is_driven(study.client, study.run_id):
         raise InputError(f"{study.record.name} is running, and its driver numbers the trials: stop it first")
     runs, adopted = Runs(study.client), []
     for candidate in chosen:

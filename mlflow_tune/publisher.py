@@ -11,7 +11,7 @@ from mlflow_tune.judging import diagnosed
 from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.reporting import Reporter
-from mlflow_tune.reporting import wanted as reports_wanted
+from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.strategies import Bisection

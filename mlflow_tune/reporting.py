@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +27,6 @@ logger = logging.getLogger(__name__)
 IMAGE = "posterior"
 MOST_CURVES = 30
 MOST_FAILED = 10
-
-
-def wanted() -> bool:
-    """Whether studies end with pictures and a report: MLFLOW_TUNE_REPORT=false turns them off."""
-    return os.environ.get("MLFLOW_TUNE_REPORT", "true").lower() not in ("false", "off", "0", "no")
 
 
 @dataclass(frozen=True)
@@ -177,7 +171,7 @@ def posterior_before(
         mean=believed.mean,
         std=believed.std,
         acquisition=believed.acquisition,
-        acquisition_name=strategy.acquisition,
+        acquisition_name=believed.acquisition_name,
         observed_x=[float(each.params[name]) for each in seen],
         observed_y=[float(each.value or 0.0) for each in seen],
         next_x=next_x,

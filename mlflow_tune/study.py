@@ -15,7 +15,7 @@ from typing import Any
 from mlflow_tune.creation import create_study, refuse_second, resume_command
 from mlflow_tune.definition import changed_spec, recorded_spec, run_options
 from mlflow_tune.driver import Driver, Ending, Listener, Silence
-from mlflow_tune.errors import InputError, TrackingError
+from mlflow_tune.errors import InputError, StudyConflict, TrackingError
 from mlflow_tune.executors import local_executor
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
@@ -34,7 +34,7 @@ from mlflow_tune.tracking import (
     Studies,
     StudyRecord,
     Trials,
-    beating,
+    claimed,
     has_server,
     public_uri,
     study_links,
@@ -153,7 +153,7 @@ class Study:
             self._tell_lengths()
             reference = reference_values(self.spec, self._folder)
             prepare(launcher)
-            return self._drive(lambda: self._create(defaults, reference), launcher, defaults, listener)
+            return self._drive(launcher, defaults, listener, create=lambda: self._create(defaults, reference))
 
     def resume(
         self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None,
@@ -178,7 +178,7 @@ class Study:
         with self._code() as (launcher, defaults):
             self._tell_lengths()
             prepare(launcher)
-            return self._drive(self._reopen, launcher, defaults, listener, retry_failed)
+            return self._drive(launcher, defaults, listener, retry_failed)
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
@@ -194,18 +194,16 @@ class Study:
         ending = Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
         with self._code() as (launcher, defaults):
             prepare(launcher)
-            return self._drive(self._reopen, launcher, defaults, listener, by_hand=ending)
+            return self._drive(launcher, defaults, listener, by_hand=ending)
 
     def publish(self) -> Study:
         """Bring the parent run up to date with its trials, when something else than a driver changed them."""
-        record = self.record
-        self._publisher().refresh(self.trials, record.state, record.why_stopped)
+        self._publisher().refresh(self.trials, self.record.state, self.record.why_stopped)
         return self
 
     def report(self) -> Study:
         """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
-        publisher, trials = self._publisher(), self.trials
-        publisher.report(trials, self.record.state, self.record.why_stopped)
+        self._publisher().report(self.trials, self.record.state, self.record.why_stopped)
         return self
 
     @property
@@ -222,19 +220,22 @@ class Study:
         return study_links(public_uri(uri), self.record) if has_server(uri) else {}
 
     def _drive(
-        self, begin: Callable[[], None], launcher: Launcher, defaults: Params, listener: Listener | None,
-        retry_failed: bool = False, by_hand: Ending | None = None,
+        self, launcher: Launcher, defaults: Params, listener: Listener | None, retry_failed: bool = False,
+        by_hand: Ending | None = None, create: Callable[[], None] | None = None,
     ) -> Study:  # fmt: skip
         executor = local_executor(self.spec.workers, runs_in_process(self.spec, self._objective))
         self.client.abandoned.clear()
         with Interruptions(lambda: getattr(executor, "busy", False), self.client.abandoned.set) as signals:
-            begin()
-            listener = listener or Silence()
-            listener.began(self.spec, self.links())
-            publisher = self._publisher()
-            trials = Trials(self.client, self.record, self._source, {**defaults, **self.spec.run.parameters})
-            driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
-            with beating(self.client, self.run_id):
+            if create is not None:
+                create()
+            with claimed(self.client, self.run_id):
+                if create is None:
+                    self._reopen()
+                listener = listener or Silence()
+                listener.began(self.spec, self.links())
+                publisher = self._publisher()
+                trials = Trials(self.client, self.record, self._source, {**defaults, **self.spec.run.parameters})
+                driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
                 self._driven(driver, publisher, executor, signals, retry_failed)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
@@ -248,7 +249,7 @@ class Study:
     ) -> None:
         try:
             ending = driver.drive(signals, retry_failed)
-        except TrackingError:
+        except (StudyConflict, TrackingError):
             raise
         except BaseException as error:
             publisher.close(driver.history, "aborted", f"{type(error).__name__}: {error}")

@@ -22,6 +22,7 @@ LAYERS: tuple[set[str], ...] = (
     {"errors"},
     {"space"},
     {"trial", "durations", "yaml12"},
+    {"settings"},
     {"fields"},
     {"stopping", "strategies"},
     {"spec", "diagnosis", "report", "tracking", "launchers", "executors", "template"},

@@ -53,13 +53,13 @@ def try_points(
     STUDY is a name, a run id, or a study file, whose study is made on first use. Parameters left out take the value of
     the best trial so far. While somebody drives the study, that driver runs the trial next.
     """
-    from mlflow_tune.tracking import Studies, is_driven
+    from mlflow_tune.tracking import is_driven
 
     loaded = find_study(study, common, folder)
     points = _points(loaded, texts, start, outside)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
     shown = console(common)
-    if is_driven(Studies(loaded.client), loaded.run_id):
+    if is_driven(loaded.client, loaded.run_id):
         _follow(loaded, run_ids, shown)
     else:
         _run_queued(loaded, run_ids, shown)

@@ -1,8 +1,8 @@
 """The only room that talks to MLflow's tracking API: the connection, studies and trials."""
 
 from mlflow_tune.tracking.artifacts import Artifacts
+from mlflow_tune.tracking.claim import claimed, is_driven
 from mlflow_tune.tracking.client import Client, public_uri
-from mlflow_tune.tracking.heartbeat import beating, is_driven
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
@@ -23,7 +23,7 @@ __all__ = [
     "StudyRecord",
     "StudyState",
     "Trials",
-    "beating",
+    "claimed",
     "has_server",
     "is_driven",
     "public_uri",

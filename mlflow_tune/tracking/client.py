@@ -18,31 +18,34 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
+from mlflow_tune.settings import patience_seconds
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 600.0
 ARTIFACT_PATIENCE = 30.0  # an artifact store may be broken for good, and a study can do without
 LONGEST_WAIT = 5.0
 _SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 _TRANSIENT = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"}
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
 _SQLITE = "sqlite:///"
+_READS = ("get_", "search_", "list_", "download_")
 _ARTIFACTS = ("log_artifact", "log_artifacts", "log_image", "list_artifacts")
 
 
 class Client:
     """A tracking store, by its URI; the default is MLflow's own (MLFLOW_TRACKING_URI, else ./mlflow.db).
 
-    A local SQLite store that does not exist is made. Raises InputError for a URI that MLflow cannot use and
-    TrackingError when the server does not answer.
+    A local SQLite store that does not exist is made. What stands as `guard` is called before each writing request, and
+    may raise to hold it back. A server that is away is waited for, `patience` seconds (MLFLOW_TUNE_PATIENCE). Raises
+    InputError for a URI that MLflow cannot use and TrackingError when the server does not answer.
     """
 
-    def __init__(self, uri: str | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, uri: str | None = None, patience: float | None = None) -> None:
         from mlflow import MlflowClient, get_tracking_uri
 
         self.uri = _absolute(uri or get_tracking_uri())
-        self.patience = patience
+        self.patience = patience_seconds() if patience is None else patience
+        self.guard: Callable[[], None] | None = None
         self.abandoned = threading.Event()
         _probe(self.uri)
         _make_sqlite_store(self.uri)
@@ -66,6 +69,8 @@ class Client:
             nonlocal sent
             with _settings():
                 found = again(self._client) if sent and again else None
+                if self.guard is not None and not method.startswith(_READS):
+                    self.guard()
                 sent = True
                 return getattr(self._client, method)(*args, **options) if found is None else found
 

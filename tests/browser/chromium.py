@@ -20,7 +20,7 @@ CARD = "experiment-view-compare-runs-card"
 # MLflow opens its assistant beside the first page that a new browser shows. Strokes since the last clearing are counted
 # for each canvas: parallel coordinates are lines on one, a stroke a run, and leave nothing else to count.
 PREPARED = """
-localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+if (window === top) localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 window.strokes = new WeakMap();
 for (const name of ['clearRect', 'stroke']) {
   const drawn = CanvasRenderingContext2D.prototype[name];

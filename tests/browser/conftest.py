@@ -14,12 +14,13 @@ from uuid import uuid4
 
 import pytest
 
-from mlflow_tune import Study
 from tests.browser.chromium import Missing, Watched, chromium, new_page, screenshots
 from tests.conftest import FOREIGN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from mlflow_tune import Study
 
 
 # Of the package, not of the session: Playwright's event loop seems to run for ever to whoever asks for one later.
@@ -60,11 +61,18 @@ def studied(server: str) -> Callable[..., Study]:
     """Run a study on the server, in an experiment of its own unless told, with or without its pictures."""
 
     def run(name: str, pictures: bool = False, **options: Any) -> Study:
+        from mlflow_tune import Study
+
         given = {"name": name, "metric": "loss", "experiment": f"browser-{uuid4().hex[:8]}", "tracking_uri": server}
         with _environment(pictures):
             return Study(**{**given, **options}).run()
 
     return run
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a screenshot of what the page shows now."""
+    page.screenshot(path=screenshots() / f"{name}.png")
 
 
 @contextmanager

@@ -1,0 +1,170 @@
+"""One driver a study: a write-once param of the parent run says who, a heartbeat that it lives.
+
+MLflow refuses another value for a param that is set, and that is its only compare-and-set: whoever writes
+`tune.claim.<N>` first holds the study, until it lets go of it or dies; the next one writes N + 1. A holder on this very
+machine that is gone is succeeded at once, any other when its heartbeat stood still for a whole lease on our own clock.
+
+MLflow does not keep late writers out. So a driver whose own lease has lapsed (it was suspended, or the server was away)
+reads the claim again before each write, until a lease has passed in peace: at most one request in flight lands late.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from mlflow_tune.errors import StudyConflict, TrackingError
+from mlflow_tune.settings import lease_seconds
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.holder import Holder
+from mlflow_tune.tracking.records import now
+
+logger = logging.getLogger(__name__)
+PARAM = "tune.claim."
+RELEASED, HEARTBEAT = "tune.released", "tune.heartbeat"
+BEATS = 6  # a lease
+
+
+class Claim:
+    """The right to drive a study. `check` stands before each write of its holder's connection."""
+
+    def __init__(self, client: Client, run_id: str, number: int) -> None:
+        self._client, self._run_id, self._number = client, run_id, number
+        self._lease = lease_seconds()
+        self._peaceful_until = _clock() + self._lease
+        self._suspect_until = 0.0
+        self._lost = ""
+
+    def check(self) -> None:
+        """Raise StudyConflict when another driver holds the study now."""
+        if not self._lost:
+            moment = _clock()
+            if moment >= self._peaceful_until:
+                self._suspect_until = moment + self._lease
+            if moment < self._suspect_until:
+                self._read_again()
+        if self._lost:
+            raise StudyConflict(f"{self._lost} has taken this study over, so this driver has stopped")
+
+    def beat(self) -> None:
+        """Show that the holder lives. Raises StudyConflict, and TrackingError when no answer comes at once."""
+        self.check()
+        self._client.once("set_tag", self._run_id, HEARTBEAT, str(now()))
+        self._peaceful_until = _clock() + self._lease
+
+    def _read_again(self) -> None:
+        number, holder, _ = _held(self._client.send("get_run", self._run_id))
+        if number != self._number:
+            self._lost = holder.words if holder else "somebody"
+        else:
+            self._peaceful_until = _clock() + self._lease
+
+    def release(self) -> None:
+        """Let go of the study, unless it is lost already."""
+        if not self._lost:
+            self._client.once("set_tag", self._run_id, RELEASED, str(self._number))
+
+
+@contextmanager
+def claimed(client: Client, run_id: str) -> Iterator[Claim]:
+    """Hold the study while the context is open, and let its heart beat, whatever this thread does meanwhile.
+
+    Raises StudyConflict when somebody else drives it.
+    """
+    claim = _take(client, run_id)
+    over = threading.Event()
+    thread = threading.Thread(target=_keep_beating, args=(claim, over), name="mlflow-tune-heartbeat", daemon=True)
+    thread.start()
+    client.guard = claim.check
+    try:
+        yield claim
+    finally:
+        client.guard = None
+        over.set()
+        thread.join()
+        with suppress(TrackingError):  # whoever finds this process dead needs no release
+            claim.release()
+
+
+def is_driven(client: Client, run_id: str) -> bool:
+    """Whether somebody drives the study. It takes a lease to tell that a driver on another machine is dead."""
+    _, holder, released = _held(client.send("get_run", run_id))
+    return holder is not None and not released and not _is_dead(client, run_id, holder)
+
+
+def _take(client: Client, run_id: str) -> Claim:
+    """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
+    number, holder, released = _held(client.send("get_run", run_id))
+    if holder is not None and not released:
+        if not _is_dead(client, run_id, holder):
+            number, holder, released = _held(client.send("get_run", run_id))  # it may have let go meanwhile
+            if holder is not None and not released:
+                raise _conflict(run_id, holder)
+        else:
+            logger.warning("taking the study over from %s: it is dead", holder.words)
+    ours = Holder.here(now())
+    try:
+        client.send("log_param", run_id, f"{PARAM}{number + 1}", ours.to_text())
+    except TrackingError as error:
+        number_now, winner, _ = _held(client.send("get_run", run_id))
+        if number_now == number or winner is None:
+            raise error
+        raise _conflict(run_id, winner) from None
+    return Claim(client, run_id, number + 1)
+
+
+def _conflict(run_id: str, holder: Holder) -> StudyConflict:
+    return StudyConflict(
+        f"this study is driven by {holder.words}: see it by `mlflow-tune watch {run_id}`, end it by "
+        f"`mlflow-tune stop {run_id}`; a dead driver is succeeded {lease_seconds():g} s after its last heartbeat"
+    )
+
+
+def _held(run: Any) -> tuple[int, Holder | None, bool]:
+    """Return the number of the last claim, 0 for none, who holds it, and whether it was let go of."""
+    claims: Mapping[str, str] = {key: value for key, value in run.data.params.items() if key.startswith(PARAM)}
+    numbers = [int(key.removeprefix(PARAM)) for key in claims if key.removeprefix(PARAM).isdecimal()]
+    last = max(numbers, default=0)
+    released = last == 0 or run.data.tags.get(RELEASED) == str(last)
+    return last, Holder.read(claims.get(f"{PARAM}{last}", "")), released
+
+
+def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:
+    """Whether the holder is gone from this machine, or its heartbeat stands still for a whole lease on our clock."""
+    if holder.gone:
+        return True
+    first, deadline = _pulse(client, run_id), _clock() + lease_seconds()
+    told = False
+    while _clock() < deadline:
+        time.sleep(0.3)
+        if _pulse(client, run_id) != first:
+            return False
+        if not told and deadline - _clock() < lease_seconds() - 2 * lease_seconds() / BEATS:
+            logger.warning("waiting up to %.0f s to see whether %s is alive", lease_seconds(), holder.words)
+            told = True
+    return True
+
+
+def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
+    run = client.send("get_run", run_id)
+    return run.data.tags.get(HEARTBEAT), _held(run)
+
+
+def _keep_beating(claim: Claim, over: threading.Event) -> None:
+    while True:
+        with suppress(TrackingError):  # the next beat comes soon
+            try:
+                claim.beat()
+            except StudyConflict:
+                return
+        if over.wait(lease_seconds() / BEATS):
+            return
+
+
+def _clock() -> float:
+    """Return seconds that go on while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
