@@ -22,8 +22,8 @@ from mlflow_tune.strategies.bayesian.targets import Scale, targets
 # one parameter, short studies were stuck more often (Branin, Hartmann-6, Styblinski-Tang, an ellipsoid in 8-D).
 LENGTH_MEDIAN, LENGTH_SPREAD = 0.5, float(np.sqrt(3.0))  # times the square root of the number of parameters
 VARIANCE_MEDIAN, VARIANCE_SPREAD = 1.0, 1.0
-NOISE_MEDIAN, NOISE_SPREAD = 1e-4, 2.0
-LENGTHS, VARIANCES, NOISES = (0.01, 100.0), (0.05, 20.0), (1e-6, 1.0)
+NOISE_MEDIAN, NOISE_SPREAD = 1e-5, 2.5  # with a median of 1e-4, studies without noise converged less far
+LENGTHS, VARIANCES, NOISES = (0.01, 100.0), (0.05, 20.0), (1e-8, 1.0)
 STARTS = (1.0, 0.2)  # first length scales, in terms of their prior's median
 FITTED = 300  # the kernel learns little from more trials, and a fit costs their cube
 
