@@ -21,7 +21,7 @@ from tests.studies.helpers import outcomes, points, runs_of, start, study_file, 
 from tests.terminal import at_terminal, plain
 
 SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials"]
-TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason"]
+TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
     "run": {"--name", "--trials", "--workers", "--seed"},
@@ -109,7 +109,7 @@ def test_show_json_has_exactly_the_keys_of_the_readme(finished):
     first = {**shown["trials"][0], "run_id": ""}
     assert first == {
         "number": 1, "attempt": 1, "outcome": "ok", "params": {"x": 1}, "value": 1.0, "run_id": "",
-        "strategy": "grid", "why": "point 1 of 4 of the grid", "reason": "",
+        "strategy": "grid", "why": "point 1 of 4 of the grid", "reason": "", "diagnosis": [],
     }  # fmt: skip
 
 

@@ -7,11 +7,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlflow_tune.errors import TuneError
+from mlflow_tune.errors import InputError, TuneError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,9 +103,20 @@ def print_json(form: Mapping[str, Any]) -> None:
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
-    """Return a trial as the JSON of `show`."""
+    """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
+    from mlflow_tune.judging import diagnosed
+
     names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
-    return {name: getattr(trial, name) for name in names}
+    return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Write an HTML page where --html says; return the path. Raises InputError when it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "--html") from None
+    return path
 
 
 def set_up_logging(verbose: bool) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
-from mlflow_tune.errors import InputError
+from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,22 +37,14 @@ def compare(studies: tuple[str, ...], common: Common, target: float | None, html
 def show_comparison(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> None:
     """Log the comparison, write its page, and print it. Raises InputError for a page that cannot be written."""
     # Written before anything is logged, so that a path that cannot be written leaves nothing behind.
-    page = None if html is None else _written(html, found.html())
+    page = None if html is None else write_page(html, found.html())
     logged = None if no_log else found.log()
     if page and logged and logged.links:
-        _written(page, found.html(logged))
+        write_page(page, found.html(logged))
     if common.as_json:
         print_json(_json(found.numbers, logged, page))
     else:
         _show(common, found.numbers, logged, page)
-
-
-def _written(path: Path, text: str) -> Path:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "--html") from None
-    return path
 
 
 def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:

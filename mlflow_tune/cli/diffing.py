@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 from mlflow_tune.errors import InputError
 
 if TYPE_CHECKING:
@@ -228,8 +228,4 @@ def _write_page(path: Path, found: Difference) -> None:
     from mlflow_tune.report.diff_figures import curve_figures
     from mlflow_tune.report.diff_page import diff_html
 
-    text = diff_html(found, curve_figures(found), time.time_ns() // 1_000_000)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "--html") from None
+    write_page(path, diff_html(found, curve_figures(found), time.time_ns() // 1_000_000))

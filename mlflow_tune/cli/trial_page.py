@@ -34,7 +34,6 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
     """Return the page for programs."""
     return {
         **trial_json(trial),
-        "diagnosis": [finding.name for finding in findings_from_json(trial.diagnosis)],
         "findings": [finding.text for finding in findings_from_json(trial.diagnosis)],
         "against": _comparisons(spec, trial, history),
         "suggestions": advice(trial, spec.space),

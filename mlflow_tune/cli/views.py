@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
-from mlflow_tune.diagnosis import findings_from_json
+from mlflow_tune.judging import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Scalar
 from mlflow_tune.trial import Params, Trial
@@ -72,7 +72,7 @@ def number_text(value: float | None) -> str:
 
 def diagnosis_text(trial: Trial) -> str:
     """Return the names of what the trial's learning curves show."""
-    return ", ".join(finding.name for finding in findings_from_json(trial.diagnosis))
+    return ", ".join(diagnosed(trial))
 
 
 def seconds_text(trial: Trial) -> str:
