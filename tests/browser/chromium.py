@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
 LOAD = 90_000  # milliseconds: the first page of MLflow's UI takes long on a busy machine
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # as root, in a small container
 CARD = "experiment-view-compare-runs-card"
 # MLflow opens its assistant beside the first page that a new browser shows. Strokes since the last clearing are counted
 # for each canvas: parallel coordinates are lines on one, a stroke a run, and leave nothing else to count.
@@ -59,7 +60,7 @@ def chromium() -> Iterator[Browser]:
         raise Missing("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         except Error as error:
             raise Missing(f"{path} does not start: {error}") from error
         with contextlib.closing(browser):
@@ -97,7 +98,7 @@ def eventually(ask: Callable[[], Any], wanted: Any, seconds: float = 60) -> None
     deadline = time.monotonic() + seconds
     while (answer := ask()) != wanted and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert answer == wanted
+    assert answer == wanted, f"after {seconds} s: {answer!r} instead of {wanted!r}"
 
 
 def marks(page: Page) -> list[tuple[str, str, int]]:

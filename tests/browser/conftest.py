@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 import pytest
@@ -31,12 +31,16 @@ def browser() -> Iterator[Browser]:
         try:
             running = stack.enter_context(chromium())
         except Missing as missing:
-            _without(str(missing))
-        yield running
+            reason = str(missing)
+        else:
+            yield running
+            return
+    without_browser(reason)
 
 
-def _without(reason: str) -> None:
-    if "browser" in os.environ.get("MLFLOW_TUNE_REQUIRE", "").split(","):
+def without_browser(reason: str) -> NoReturn:
+    """Skip the test, or fail where a browser is asked for."""
+    if "browser" in os.environ.get("MLFLOW_TUNE_REQUIRE", "").replace(",", " ").split():
         pytest.fail(f"MLFLOW_TUNE_REQUIRE asks for a browser, but {reason}", pytrace=False)
     pytest.skip(f"no browser: {reason}")
 
@@ -46,7 +50,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new page; the last that it showed is kept as a screenshot."""
     page = new_page(browser)
     yield page
-    page.screenshot(path=screenshots() / f"{request.node.name.removeprefix('test_')}.png")
+    keep(page, request.node.name.removeprefix("test_"))
     page.context.close()
 
 
@@ -70,9 +74,9 @@ def studied(server: str) -> Callable[..., Study]:
     return run
 
 
-def keep(page: Page, name: str) -> None:
-    """Keep a screenshot of what the page shows now."""
-    page.screenshot(path=screenshots() / f"{name}.png")
+def keep(page: Page, name: str, full_page: bool = False) -> None:
+    """Keep a screenshot of what the page shows now, or of all of it."""
+    page.screenshot(path=screenshots() / f"{name}.png", full_page=full_page)
 
 
 @contextmanager

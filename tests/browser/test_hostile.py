@@ -31,7 +31,9 @@ def one_line(text):
 def study(studied):
     """Six trials, four of which have a value."""
     space = {"p": Categorical([SCRIPT, MARKUP]), "x": Float(0, 1, grid=[0.1, 0.4, 0.8])}
-    return studied(NAME, pictures=True, space=space, objective=hostile, strategy="grid")
+    made = studied(NAME, pictures=True, space=space, objective=hostile, strategy="grid")
+    assert not Path("x").exists()
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,6 @@ def unharmed(page, watched):
     assert (watched.dialogs, watched.errors) == ([], [])
     assert not [url for url in watched.requests if url.endswith("/x")]
     assert page.locator("[onerror], [onload]").count() == 0
-    assert not Path("x").exists()
 
 
 def test_hostile_note(study, page):

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from mlflow_tune import Float
-from tests.browser.chromium import CARD, Watched, eventually, new_page
+from tests.browser.chromium import CARD, eventually, new_page
 from tests.browser.conftest import keep
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def digest(image):
 def test_posterior_slider(study, page, watched):
     page.set_viewport_size({"width": 1440, "height": 1000})
     page.goto(study.links()["run"])
-    page.get_by_role("tab", name="Model metrics").or_(page.get_by_text("Model metrics", exact=True)).first.click()
+    page.get_by_text("Model metrics", exact=True).first.click()
     card = page.get_by_test_id(CARD).filter(has=page.locator("h4[title='posterior']"))
     slider, image = card.get_by_role("slider"), card.locator("img")
     slider.wait_for()
@@ -116,8 +116,6 @@ def test_report_file(study, page, watched, report):
     assert page.get_by_role("region", name="All trials").locator("tbody tr").count() == TRIALS
     assert [url for url in watched.requests if not url.startswith("data:")] == [address]
     assert (watched.errors, watched.console, watched.dialogs) == ([], [], [])
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.screenshot(full_page=True)
     assert page.evaluate(FAINT)["faint"] == []
 
 
@@ -125,8 +123,7 @@ def test_report_on_a_phone(study, browser, report):
     page = new_page(browser, **PHONE)
     page.goto(report(study).as_uri())
     sizes = page.evaluate("[document.documentElement.scrollWidth, innerWidth, visualViewport.scale]")
-    keep(page, "report_on_a_phone")
-    page.screenshot(full_page=True)
+    keep(page, "report_on_a_phone", full_page=True)
     page.evaluate("scrollTo(1000, 0)")
     scrolled = page.evaluate("scrollX")
     page.context.close()
@@ -137,7 +134,7 @@ def test_report_on_a_phone(study, browser, report):
 def test_report_in_the_dark(study, browser, report):
     page = new_page(browser, color_scheme="dark")
     page.goto(report(study).as_uri())
-    keep(page, "report_in_the_dark")
+    keep(page, "report_in_the_dark", full_page=True)
     found = page.evaluate(FAINT)
     paper, ink = page.evaluate(
         "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
@@ -176,4 +173,3 @@ def test_watching_sees_what_a_bad_page_does(page, watched, tmp_path):
     assert watched.errors == ["thrown"]
     assert "http://127.0.0.1:9/x.png" in watched.requests
     assert [text for _, text in page.evaluate(FAINT)["faint"]] == ["faint"]
-    assert isinstance(watched, Watched)
