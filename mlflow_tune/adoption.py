@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.study import Study
-from mlflow_tune.tracking import Run, Runs, Studies, is_driven
+from mlflow_tune.tracking import Run, Runs, Studies, claimed
 from mlflow_tune.trial import Outcome, Params, Trial
 from mlflow_tune.verdict import best_of_curve, verdict
 
@@ -37,11 +38,14 @@ def candidates(study: Study, query: str, experiment: str | None = None, copy: bo
     if experiment_id is None:
         raise InputError(f"there is no experiment {experiment!r}", "--from-experiment")
     number, found = next_number(study.trials), []
+    known = runs.copied(study.record)
     for run in runs.matching(experiment_id, query):
         if run.run_id == study.run_id:
             continue
         copied = copy or run.experiment_id != own
         try:
+            if run.run_id in known:
+                raise InputError("a copy of it is a trial of this study already")
             trial = _as_trial(study.spec, runs, run, number, copied)
         except InputError as error:
             found.append(Candidate(run, refusal=str(error), copied=copied))
@@ -52,22 +56,29 @@ def candidates(study: Study, query: str, experiment: str | None = None, copy: bo
 
 
 def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
-    """Make trials of the candidates that were not refused; return them. Raises InputError while the study runs."""
-    if is_driven(study.client, study.run_id):
-        raise InputError(f"{study.record.name} is running, and its driver numbers the trials: stop it first")
-    runs, adopted = Runs(study.client), []
-    for candidate in chosen:
-        if candidate.trial is None:
-            continue
-        run_id = candidate.run.run_id
-        if candidate.copied:
-            run_id = runs.copy(candidate.run, study.record, candidate.trial)
-        else:
-            runs.adopt(candidate.run, study.record, candidate.trial)
-        adopted.append(replace(candidate.trial, run_id=run_id))
-    if adopted:
+    """Make trials of the candidates that were not refused; return them, with the numbers that they got.
+
+    Raises StudyConflict while the study is driven: its driver numbers the trials.
+    """
+    trials = [(each.run, each.trial, each.copied) for each in chosen if each.trial is not None]
+    if not trials:
+        return []
+    with claimed(study.client, study.run_id):
+        first = next_number(study.trials)
+        adopted = [
+            _adopted(study, run, replace(trial, number=number), copied)
+            for number, (run, trial, copied) in enumerate(trials, start=first)
+        ]
         study.publish()
     return adopted
+
+
+def _adopted(study: Study, run: Run, trial: Trial, copied: bool) -> Trial:
+    runs = Runs(study.client)
+    if copied:
+        return replace(trial, run_id=runs.copy(run, study.record, trial, study.spec.space.log10_metrics(trial.params)))
+    runs.adopt(run, study.record, trial)
+    return trial
 
 
 def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) -> Trial:
@@ -76,6 +87,8 @@ def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) 
         raise InputError(f"it is a {run.kind} of mlflow-tune already")
     if run.parent and not copied:
         raise InputError("it is the child of another run; --copy adopts a copy of it")
+    if not copied and (taken := sorted(set(run.metrics) & set(RESERVED_NAMES))):
+        raise InputError(f"it has a metric {taken[0]!r} of its own, which is reserved here; --copy leaves that out")
     if run.status != "FINISHED":
         raise InputError(f"its status is {run.status}, and only finished runs are evidence")
     params = _point(spec, run)

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow_tune.errors import StudyConflict
-from mlflow_tune.publisher import kept
+from mlflow_tune.publisher import Keeper
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.tracking import Artifacts, Client, Studies, StudyRecord, public_uri, save_view
 from mlflow_tune.yaml12 import dump_yaml
 
 
 def create_study(
-    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, reference: Sequence[float]
+    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, reference: Sequence[float], keep: Keeper
 ) -> StudyRecord:
     """Make the parent run with its view and its file study.yaml; return the study, which is then running."""
     studies = Studies(client)
@@ -23,7 +23,7 @@ def create_study(
     record = studies.create(definition, experiment_id, source, str(folder), reference)
     save_view(client, record, spec.metric, spec.goal, spec.space)
     artifacts = Artifacts(client, record.run_id)
-    kept("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
+    keep("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
     return record
 
 

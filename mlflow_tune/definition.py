@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,9 +12,16 @@ from mlflow_tune.stopping import with_trials
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import StudyRecord
 
+logger = logging.getLogger(__name__)
+
 
 def recorded_spec(record: StudyRecord) -> StudySpec:
     """Return the definition that the tracking server holds. Raises InputError when it cannot be read."""
+    if record.newer:
+        raise InputError(
+            f"the study {record.run_id} was written by a newer mlflow-tune (tune.format {record.format[:20]!r}): "
+            "update mlflow-tune to go on with it"
+        )
     try:
         return parse_study(record.definition)
     except InputError as error:
@@ -43,4 +51,17 @@ def changed_spec(
     given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers}
     changed = {name: value for name, value in given.items() if value is not None}
     fields = {name: getattr(spec, name) for name in StudySpec.model_fields}
-    return parse_study({**fields, **changed}) if changed else spec
+    if not changed:
+        return spec
+    merged = {**fields, **changed}
+    if strategy is not None and spec.stop.expected_improvement is not None and "bayesian" not in str(strategy):
+        logger.warning("stop.expected_improvement is dropped: only the strategy bayesian has a model")
+        merged["stop"] = merged["stop"].model_copy(update={"expected_improvement": None})
+    return parse_study(merged)
+
+
+def tell_length(spec: StudySpec) -> None:
+    """Warn when the strategy asks for more trials than the budget has."""
+    length, budget = spec.strategy.length(spec.space), spec.stop.trials
+    if length and budget and length > budget:
+        logger.warning("%s asks for up to %d trials, but the budget is %d", spec.strategy.name, length, budget)

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
-from mlflow_tune.judging import Judge
+from mlflow_tune.judging import Judge, result_of
 from mlflow_tune.launchers import Launcher
-from mlflow_tune.publisher import Publisher, kept
-from mlflow_tune.space import EVIDENCE_NAMES, Space
+from mlflow_tune.publisher import Publisher
+from mlflow_tune.space import EVIDENCE_NAMES
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.stopping import why_aborted, why_done
 from mlflow_tune.strategies.base import Strategy, conclusion, eligible, next_number
-from mlflow_tune.tracking import Queue, Queued, StudyState, Trials
+from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted, without_run
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial
+from mlflow_tune.trial import Job, Outcome, Suggestion, Trial
+from mlflow_tune.yaml12 import one_line
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0
@@ -86,6 +87,7 @@ class Driver:
         self._history: dict[int, Trial] = {}
         self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
+        self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self._ending: Ending | None = None
         self._cut = ""
         self._began = now()
@@ -131,8 +133,9 @@ class Driver:
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
-        if self._history:
-            logger.info("read %d trials, %d of them run again", len(self._history), len(self._again))
+        known, again = len(self._history), len(self._again)
+        study = self._trials.study
+        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Interruptions) -> None:
         # A study whose last trials are killed is not finished, though a stop rule had struck.
@@ -187,7 +190,9 @@ class Driver:
     def _start_new(self, free: int) -> bool:
         suggestions = [] if self._by_hand else self._suggested(free)
         for suggestion in suggestions:
-            self._start(next_number(self.history), suggestion, self._spec.strategy.name, attempt=1)
+            number, strategy = next_number(self.history), self._spec.strategy.name
+            logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
+            self._start(number, suggestion, strategy, attempt=1)
         if suggestions or self._running:
             return bool(suggestions)
         if self._look(at_once=True):
@@ -195,8 +200,8 @@ class Driver:
         if self._by_hand:
             self._ending = self._by_hand
         else:
-            strategy = self._spec.strategy
-            self._end("finished", f"{strategy.name}: {conclusion(strategy, self._spec.space, self.history)}")
+            chosen = self._spec.strategy
+            self._end("finished", f"{chosen.name}: {conclusion(chosen, self._spec.space, self.history)}")
         return False
 
     def _suggested(self, free: int) -> list[Suggestion]:
@@ -206,20 +211,30 @@ class Driver:
 
     def _start_again(self, trial: Trial) -> None:
         evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
+        logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
 
     def _start_queued(self, queued: Queued) -> None:
-        self._start(next_number(self.history), queued.suggestion, "manual", 1, queued.run_id)
+        number = next_number(self.history)
+        try:
+            logger.info("trial %d taken from the queue: run %s", number, queued.run_id)
+            self._start(number, queued.suggestion, "manual", 1, queued.run_id)
+        except TrackingError:
+            if not is_deleted(self._trials.client, queued.run_id):
+                raise
+            logger.info("trial %d is not run: the run %s was deleted", number, queued.run_id)
 
     def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int, queued_run: str = "") -> None:
-        logs = log10_metrics(self._spec.space, suggestion.params)
+        logs = self._spec.space.log10_metrics(suggestion.params)
         trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run)
         self._history[number] = trial
-        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), trial.why)
+        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
         study = self._trials.study
         job = Job(number, trial.params, trial.run_id, study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
-        self._running[self._executor.submit(self._launcher, job)] = trial
+        future = self._executor.submit(self._launcher, job)
+        future.add_done_callback(self._note_end)  # this thread may wait for the server just then
+        self._running[future] = trial
 
     def _collect(self) -> None:
         done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -228,40 +243,40 @@ class Driver:
         if time.monotonic() >= self._next_pulse:
             self._pulse()
 
+    def _note_end(self, future: Future[Outcome]) -> None:
+        self._ended[future] = time.monotonic()
+
     def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
-        trial, outcome, value = self._judge.judge(trial, _result(future))
-        if outcome.output:
-            kept(f"what trial {trial.number} printed", lambda: self._trials.log_output(trial, outcome.output))
-        ended = self._trials.finish(trial, outcome, value)
+        result = result_of(future)
+        try:
+            ended, deleted = self._written(trial, result, self._ended.pop(future, time.monotonic())), False
+        except TrackingError:
+            if not (deleted := is_deleted(self._trials.client, trial.run_id)):
+                raise
+            ended = without_run(trial, now())
         self._history[trial.number] = ended
-        logger.info("trial %d ended: %s %s %s", trial.number, outcome.kind, value, outcome.reason)
+        how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
+        logger.info("trial %d attempt %d ended: %s", trial.number, trial.attempt, how.rstrip())
         self._listener.ended(ended, self.history)
-        if outcome.kind in ("failed", "timeout") and trial.attempt <= self._spec.run.retries:
+        if ended.outcome in ("failed", "timeout") and trial.attempt <= self._spec.run.retries and not deleted:
             self._again.append(ended)
-        if outcome.kind == "interrupted":
-            self._cut = outcome.reason
+        if result.kind == "interrupted":
+            self._cut = result.reason
+        elif ended.outcome == "interrupted":  # by the tracking server's absence, and by nobody
+            self._again.append(ended)
+
+    def _written(self, trial: Trial, result: Outcome, at: float) -> Trial:
+        """Judge how the trial ended and write it; `at` is when, on the clock of `time.monotonic()`."""
+        trial, outcome, value = self._judge.judge(trial, result, at)
+        if outcome.output:
+            what = f"what trial {trial.number} printed"
+            self._publisher.keep(what, lambda: self._trials.log_output(trial, outcome.output))
+        return self._trials.finish(trial, outcome, value)
 
     def _pulse(self) -> None:
+        if (guard := self._trials.client.guard) is not None:
+            guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
         if self._ending is None and self._publisher.stop_requested():
             self._interrupt("`mlflow-tune stop` asked for it")
         self._next_pulse = time.monotonic() + PULSE
-
-
-def _result(future: Future[Outcome]) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, KeyboardInterrupt):
-        return Outcome("interrupted", reason="interrupted by a person")
-    return Outcome("failed", reason=f"{type(error).__name__}: {error}")
-
-
-def log10_metrics(space: Space, params: Params) -> dict[str, float]:
-    """Return `log10_<name>` of each log-scale parameter: MLflow's scatter plots have linear axes only."""
-    on_log_scale = {name: value for name, value in params.items() if name in space and space[name].log}
-    return {
-        f"log10_{name}": math.log10(value)
-        for name, value in on_log_scale.items()
-        if isinstance(value, int | float) and value > 0  # a person may have asked for a point outside the space
-    }

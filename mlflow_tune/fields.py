@@ -1,4 +1,4 @@
-"""Field types of the study file: text, names, numbers, durations, commands.
+"""Field types of the study file: text, names, numbers, durations, sizes, commands.
 
 pydantic alone would take True for 1 and its messages speak of types: these accept a number however it is written, and
 nothing else, and say in plain words what is expected and what is there.
@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlflow_tune.durations import as_duration, duration_text
 from mlflow_tune.errors import InputError
+from mlflow_tune.redaction import holds_credentials, without_credentials
+from mlflow_tune.sizes import as_size, size_text
 from mlflow_tune.space import Scalar, as_integer, as_number, check_name, shown
 
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -55,6 +57,28 @@ def as_metric(value: object) -> str:
     return name
 
 
+def as_project(value: object) -> str:
+    """Return the project's folder or URI; raise InputError for one with credentials in it."""
+    text = as_text(value)
+    if holds_credentials(text):
+        public = without_credentials(text)
+        raise InputError(
+            f"must hold no user name and no password, because MLflow stores it: write {public!r}, and let git's "
+            "credential helper or ssh log in"
+        )
+    return text
+
+
+def _refuse_password(text: str, key: str) -> None:
+    """Raise InputError when a URI in the text holds a password."""
+    if holds_credentials(text):
+        raise InputError(
+            "must hold no URI with a password, because MLflow stores it: let the training code read the password from "
+            "an environment variable",
+            key,
+        )
+
+
 def as_command(value: object) -> list[str]:
     """Return the command's words as texts; raise InputError unless it is a list of texts and numbers."""
     if not isinstance(value, list) or not value:
@@ -67,6 +91,7 @@ def _word(word: object, key: str) -> str:
         raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}", key)
     if isinstance(word, bool) or not isinstance(word, str | int | float):
         raise InputError(f"a word of the command must be text or a number, but got {shown(word)}", key)
+    _refuse_password(str(word), key)
     return str(word)
 
 
@@ -88,6 +113,7 @@ def as_parameters(value: object) -> dict[str, Scalar]:
         check_name(name)
         if not isinstance(fixed, bool | int | float | str):
             raise InputError(f"must be text, a number, true or false, but got {shown(fixed)}", name)
+        _refuse_password(str(fixed), name)
         if isinstance(fixed, float) and not math.isfinite(fixed):
             raise InputError(f"must be finite, but got {fixed}; write it in quotes if the text is meant", name)
     return dict(value)
@@ -97,6 +123,7 @@ Text = Annotated[str, BeforeValidator(as_text)]
 Name = Annotated[str, BeforeValidator(as_line)]
 Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT))]
 Metric = Annotated[str, BeforeValidator(as_metric)]
+Project = Annotated[str, BeforeValidator(as_project)]
 Command = Annotated[list[str], BeforeValidator(as_command)]
 Function = Annotated[str, BeforeValidator(as_function)]
 Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]
@@ -104,3 +131,4 @@ Number = Annotated[float, BeforeValidator(as_number)]
 Count = Annotated[int, BeforeValidator(as_integer), Field(ge=1)]
 CountFromZero = Annotated[int, BeforeValidator(as_integer), Field(ge=0)]
 Duration = Annotated[float, BeforeValidator(as_duration), PlainSerializer(duration_text)]
+Size = Annotated[int, BeforeValidator(as_size), PlainSerializer(size_text)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 
 from mlflow_tune.diagnosis import diagnose, findings_from_json, findings_to_json, names
 from mlflow_tune.errors import TrackingError
+from mlflow_tune.launchers.output import without_secrets
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.tracking import Trials
 from mlflow_tune.trial import Curve, Outcome, Trial
@@ -16,6 +19,7 @@ from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
 logger = logging.getLogger(__name__)
 ENDED = ("ok", "failed", "timeout")
 MOST_CURVES = 6
+MOST_OUTAGES = 3  # of one trial: code that is broken must not run for ever on a bad network
 
 
 class Judge:
@@ -26,9 +30,13 @@ class Judge:
 
     def __init__(self, spec: StudySpec, trials: Trials) -> None:
         self._spec, self._trials = spec, trials
+        self._outages: Counter[int] = Counter()
 
-    def judge(self, trial: Trial, outcome: Outcome) -> tuple[Trial, Outcome, float | None]:
-        """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any."""
+    def judge(self, trial: Trial, outcome: Outcome, ended: float) -> tuple[Trial, Outcome, float | None]:
+        """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any.
+
+        `ended` is when the attempt ended, on the clock of `time.monotonic()`.
+        """
         logged, stepped = self._logged(trial, outcome)
         outcome = without_reserved(outcome, trial.metrics, logged)
         curves = self._curves(trial, stepped)
@@ -37,11 +45,24 @@ class Judge:
         if outcome.kind == "ok" and self._spec.value == "best":
             metrics |= self._best_steps(trial, outcome, curves)
         judged, value = verdict(outcome, metrics, self._spec.metric, self._spec.constrained)
+        judged = self._excused(trial, judged, ended)
         # What the code both logged and returned is there already: another point would bend its learning curve.
         unseen = {key: number for key, number in outcome.metrics.items() if key not in trial.metrics}
         if self._spec.value == "best" and self._spec.constrained and value is not None:
             unseen["constraint"] = metrics[self._spec.constrained]
         return trial, replace(judged, metrics=unseen), value
+
+    def _excused(self, trial: Trial, outcome: Outcome, ended: float) -> Outcome:
+        """Return the outcome, "interrupted" for a failure that the tracking server's absence may have caused.
+
+        Training code talks to the server by a client of its own, which gives up by itself.
+        """
+        if outcome.kind not in ("failed", "timeout") or not self._trials.client.outages.near(ended):
+            return outcome
+        self._outages[trial.number] += 1
+        if self._outages[trial.number] > MOST_OUTAGES:
+            return outcome
+        return replace(outcome, kind="interrupted", reason=f"the tracking server was away: {outcome.reason}")
 
     def _logged(self, trial: Trial, outcome: Outcome) -> tuple[Mapping[str, float], Collection[str]]:
         if not outcome.logged or outcome.kind not in ENDED:
@@ -66,6 +87,16 @@ class Judge:
             for name, goal in wanted.items()
             if name not in outcome.metrics
         }
+
+
+def result_of(future: Future[Outcome]) -> Outcome:
+    """Return how a trial ended, as its launcher saw it, without the secrets that it printed."""
+    error = future.exception()
+    if error is None:
+        return without_secrets(future.result())
+    if isinstance(error, KeyboardInterrupt):
+        return Outcome("interrupted", reason="interrupted by a person")
+    return without_secrets(Outcome("failed", reason=f"{type(error).__name__}: {error}"))
 
 
 def diagnosed(trial: Trial) -> list[str]:

@@ -74,17 +74,25 @@ def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None) -> bo
     return objective is not None and spec.workers == 1
 
 
+def refuse_limits(spec: StudySpec) -> None:
+    """Raise InputError when trials that are calls in this very process have a limit, which nothing could enforce."""
+    for key in ("timeout", "memory"):
+        if getattr(spec.run, key) is not None:
+            raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", key)
+
+
 def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Launcher:
     run, metric = spec.run, spec.metric
     if run.project is not None:
         return ProjectLauncher(
-            run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version
+            run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version, run.memory
         )
     if run.command is not None:
-        return CommandLauncher(run.command, run.parameters, run.timeout, folder)
+        return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
     if objective is None and run.objective is not None:
         message = f"this study runs the Python object {run.objective}: resume it by Study.load(..., objective=...)"
         raise InputError(message, "objective")
     if objective is not None and runs_in_process(spec, objective):
+        refuse_limits(spec)
         return ObjectiveLauncher(objective, metric, run.parameters)
-    return FunctionLauncher(objective or str(run.function), metric, run.parameters, run.timeout, folder)
+    return FunctionLauncher(objective or str(run.function), metric, run.parameters, run.timeout, folder, run.memory)

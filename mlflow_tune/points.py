@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import product
+from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Scalar, Space, as_number, unknown
+from mlflow_tune.space import Categorical, Dimension, Scalar, Space, as_integer, as_number, shown, unknown
 from mlflow_tune.trial import Params
 
 MOST = 1000
@@ -28,7 +31,7 @@ def read_points(space: Space, texts: Sequence[str], base: Params, outside: bool 
         if name in given:
             raise InputError(f"is given twice; give several values as {name}=A,B", f"-P {name}")
         given[name] = _values(name, space[name], values, outside)
-    choices = [given.get(name) or [_from(base, name)] for name in space]
+    choices = [given.get(name) or [_from(base, name, space[name], outside)] for name in space]
     points = [dict(zip(space, values, strict=True)) for values in product(*choices)]
     if len(points) > MOST:
         raise InputError(f"at most {MOST} points at once, but these values make {len(points)}", "-P")
@@ -46,25 +49,48 @@ def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Scalar:
         dimension.check(value)
     except InputError as error:
         if outside:
-            return text if isinstance(dimension, Categorical) else _number(name, dimension, text)
+            return text if _is_of_texts(dimension) else _number(name, dimension, text)
         raise InputError(f"{error.message} (--outside runs it all the same)", f"-P {name}") from None
     return value
 
 
+def _is_of_texts(dimension: Dimension) -> bool:
+    return isinstance(dimension, Categorical) and any(isinstance(value, str | bool) for value in dimension.values)
+
+
 def _number(name: str, dimension: Dimension, text: str) -> Scalar:
-    try:
+    with suppress(InputError):
         return dimension.decode(text)
-    except InputError:
-        pass
     try:
-        return as_number(text)
+        return as_integer(text) if isinstance(dimension, Categorical) and "." not in text else as_number(text)
     except InputError as error:
         raise error.under(f"-P {name}") from None
 
 
-def _from(base: Params, name: str) -> Scalar:
+def _from(base: Params, name: str, dimension: Dimension, outside: bool) -> Scalar:
     if name not in base:
         raise InputError(
             f"no value is given, and there is no trial and no default to take one from: add -P {name}=VALUE", name
         )
+    if not outside and not dimension.contains(base[name]):
+        raise InputError(f"{base[name]}, taken from an earlier trial, is outside its range; --outside runs it", name)
     return base[name]
+
+
+def whole_point(space: Space, params: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return a point with Python's own scalars, in the order of the space; it may lie outside the ranges.
+
+    Raises InputError unless there is exactly one value for each parameter, and it is a text, a finite number or a
+    boolean.
+    """
+    for name in params:
+        if name not in space:
+            raise InputError(unknown("parameter", name, space), str(name))
+    found = {}
+    for name in space:
+        value: Any = params.get(name)
+        value = value.item() if hasattr(value, "item") else value
+        if not isinstance(value, Scalar) or (isinstance(value, float) and not math.isfinite(value)):
+            raise InputError(f"must be a text, a finite number or a boolean, but got {shown(value)}", name)
+        found[name] = value
+    return found

@@ -16,7 +16,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.strategies import Bisection
 from mlflow_tune.strategies.base import eligible
-from mlflow_tune.tracking import Studies, StudyState, study_links
+from mlflow_tune.tracking import Studies, StudyState, first_line, study_links
 from mlflow_tune.trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,12 @@ CURVE_INTERVAL = 5.0
 
 
 class Publisher:
-    """Brings one parent run up to date."""
+    """Brings one parent run up to date; files go through `keep`, those of the trials too."""
 
-    def __init__(self, studies: Studies, spec: StudySpec, reporter: Reporter, resume_command: str) -> None:
+    def __init__(
+        self, studies: Studies, spec: StudySpec, reporter: Reporter, resume_command: str, keep: Keeper
+    ) -> None:
+        self.keep = keep
         self._studies, self._spec, self._reporter, self._resume = studies, spec, reporter, resume_command
         self._run_id, self._links = reporter.record.run_id, study_links("", reporter.record)
         self._pictured: set[int] = set()
@@ -41,7 +44,7 @@ class Publisher:
             self._draw(history)
             self._tell(self._findings(history))
             if reports_wanted():
-                kept("the pictures", lambda: self._reporter.images(history, self._pictured))
+                self.keep("the pictures", lambda: self._reporter.images(history, self._pictured))
             self._next_curve = time.monotonic() + CURVE_INTERVAL
         if time.monotonic() >= self._next_note:
             self._studies.update(self._run_id, {"mlflow.note.content": self._note(history, self._standing(history))})
@@ -67,8 +70,8 @@ class Publisher:
         standing = self._standing(history, state, why)
         self._tell(standing.findings)
         if reports_wanted() and history:
-            kept("the report", lambda: self._reporter.write(history, standing))
-            kept("the comparison", lambda: self._reporter.save_view(history))
+            self.keep("the report", lambda: self._reporter.write(history, standing))
+            self.keep("the comparison", lambda: self._reporter.save_view(history))
         tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why}
         self._studies.update(self._run_id, tags, state)
 
@@ -100,12 +103,28 @@ class Publisher:
         return study_note(standing, eligible(self._spec.strategy, history))
 
 
-def kept(what: str, write: Callable[[], None]) -> None:
-    """Write what people look at, or say why it could not be: the study's results are worth more."""
+class Keeper:
+    """Writes the files of one study, and warns once when that fails: an artifact store that is full stays full."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def __call__(self, what: str, write: Callable[[], None]) -> None:
+        """Write what people look at, or say why it could not be: the study's results are worth more."""
+        level = logging.INFO if self._failed else logging.WARNING
+        note = "" if self._failed else "; the study goes on and its results are safe (-v tells what else fails)"
+        self._failed |= not kept(what, write, level, note)
+
+
+def kept(what: str, write: Callable[[], None], level: int = logging.WARNING, note: str = "") -> bool:
+    """Write what people look at and return True; when it cannot be written say why, with a note, and return False."""
     try:
         write()
     except Exception as error:  # whatever drawing or an artifact store raises
-        logger.warning("%s could not be written: %s: %s", what, type(error).__name__, error)
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        logger.log(level, "%s could not be written: %s%s", what, cause, note)
+        return False
+    return True
 
 
 def bracket_curves(

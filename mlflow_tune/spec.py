@@ -28,8 +28,11 @@ from mlflow_tune.fields import (
     Metric,
     Name,
     Parameters,
+    Project,
+    Size,
     Text,
 )
+from mlflow_tune.redaction import without_credentials
 from mlflow_tune.space import Categorical, Dimension, Space, nearest, shown
 from mlflow_tune.stopping import StopRules
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
@@ -65,7 +68,7 @@ class RunSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    project: Text | None = None
+    project: Project | None = None
     command: Command | None = None
     function: Function | None = None
     objective: str | None = None
@@ -74,6 +77,7 @@ class RunSpec(BaseModel):
     parameters: Parameters = {}
     env_manager: Literal["local", "uv"] = "local"
     timeout: Duration | None = None
+    memory: Size | None = None
     retries: CountFromZero = 0
 
     @property
@@ -202,7 +206,9 @@ def parse_study(raw: object) -> StudySpec:
     except ValidationError as error:
         details = error.errors()
         faults = [_fault(detail) for detail in details if not _misspelt(detail, details)]
-        raise InputError("\n".join(dict.fromkeys(one_line(str(fault)) for fault in faults))) from None
+        raise InputError(
+            "\n".join(dict.fromkeys(one_line(without_credentials(str(fault))) for fault in faults))
+        ) from None
 
 
 def _overridden(raw: object, overrides: Mapping[str, object]) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -13,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_tune.creation import create_study, refuse_second, resume_command
-from mlflow_tune.definition import changed_spec, recorded_spec, run_options
+from mlflow_tune.definition import changed_spec, recorded_spec, run_options, tell_length
 from mlflow_tune.driver import Driver, Ending, Listener, Silence
-from mlflow_tune.errors import InputError, StudyConflict, TrackingError
+from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors import local_executor
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
-from mlflow_tune.launching import checked_launcher, prepare, reference_values, runs_in_process
+from mlflow_tune.launching import checked_launcher, prepare, reference_values, refuse_limits, runs_in_process
 from mlflow_tune.origin import source_tags, tell_difference
-from mlflow_tune.publisher import Publisher
+from mlflow_tune.points import whole_point
+from mlflow_tune.publisher import Keeper, Publisher
 from mlflow_tune.reporting import Reporter
 from mlflow_tune.space import Space
 from mlflow_tune.spec import RunSpec, StudySpec, parse_study
@@ -38,10 +38,9 @@ from mlflow_tune.tracking import (
     has_server,
     public_uri,
     study_links,
+    told_when_deleted,
 )
 from mlflow_tune.trial import Goal, Params, Trial
-
-logger = logging.getLogger(__name__)
 
 
 class Study:
@@ -60,21 +59,23 @@ class Study:
         strategy: Strategy | Mapping[str, Any] | str = "random", stop: StopRules | Mapping[str, Any] | None = None,
         workers: int = 1, parameters: Params | None = None, timeout: str | None = None, retries: int | None = None,
         experiment: str | None = None, tracking_uri: str | None = None, folder: str | Path = ".",
-        reference: str | None = None,
+        reference: str | None = None, memory: str | None = None,
     ) -> None:  # fmt: skip
         """Check the arguments; nothing is created before `run`. Raises InputError."""
+        more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
         self.spec = parse_study(
             {
                 "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
-                "run": run_options(objective, run, parameters=parameters, timeout=timeout, retries=retries),
+                "run": run_options(objective, run, **more),
                 "space": space, "strategy": strategy, "stop": stop or {}, "workers": workers, "reference": reference,
             }
         )  # fmt: skip
-        if objective is not None and workers == 1 and self.spec.run.timeout is not None:
-            raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", "timeout")
+        if runs_in_process(self.spec, objective):
+            refuse_limits(self.spec)
         self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
         self._record: StudyRecord | None = None
         self._connection: Client | None = None
+        self._keep = Keeper()
         self.ending: Ending | None = None
 
     @classmethod
@@ -126,7 +127,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return Trials(self.client, self.record).all()
+        return Trials(self.client, self.record, space=self.spec.space).all()
 
     @property
     def best(self) -> Trial | None:
@@ -150,7 +151,7 @@ class Study:
         """
         with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
             refuse_second(self.client, self.spec, self._given_uri)
-            self._tell_lengths()
+            tell_length(self.spec)
             reference = reference_values(self.spec, self._folder)
             prepare(launcher)
             return self._drive(launcher, defaults, listener, create=lambda: self._create(defaults, reference))
@@ -160,6 +161,8 @@ class Study:
         strategy: Strategy | Mapping[str, Any] | str | None = None, workers: int | None = None,
     ) -> Study:  # fmt: skip
         """Go on with a loaded study, wherever it was left; return itself.
+
+        It runs what the tracking server names, whoever wrote it there, and asks nobody: that its caller must decide.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
@@ -173,24 +176,27 @@ class Study:
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        held = len(self.trials) if trials is not None else 0
+        known = Trials(self.client, self.record, space=self.spec.space)
+        held = len(known.all(deleted=True)) if trials is not None else 0
         self.spec = changed_spec(self.spec, held, trials, strategy, workers)
         with self._code() as (launcher, defaults):
-            self._tell_lengths()
+            tell_length(self.spec)
             prepare(launcher)
             return self._drive(launcher, defaults, listener, retry_failed)
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
 
-        Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point is not
-        checked against the space.
+        Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
+        outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
         """
-        return Queue(self.client, self.record).put(params, why, self._source)
+        return Queue(self.client, self.record).put(whole_point(self.spec.space, params), why, self._source)
 
     def run_queued(self, listener: Listener | None = None) -> Study:
         """Run the trials that wait in the queue, and nothing else; return itself. Raises as `resume` does."""
-        over = self.spec.strategy.name == "manual" or self.record.state == "finished"
+        strategy, over = self.spec.strategy, self.record.state == "finished"
+        if strategy.name == "manual":
+            over = not strategy.suggest(self.spec.space, self.trials, 1)
         ending = Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
         with self._code() as (launcher, defaults):
             prepare(launcher)
@@ -228,13 +234,15 @@ class Study:
         with Interruptions(lambda: getattr(executor, "busy", False), self.client.abandoned.set) as signals:
             if create is not None:
                 create()
-            with claimed(self.client, self.run_id):
+            with told_when_deleted(self.client, self.record), claimed(self.client, self.run_id):
                 if create is None:
                     self._reopen()
                 listener = listener or Silence()
                 listener.began(self.spec, self.links())
                 publisher = self._publisher()
-                trials = Trials(self.client, self.record, self._source, {**defaults, **self.spec.run.parameters})
+                trials = Trials(
+                    self.client, self.record, self._source, {**defaults, **self.spec.run.parameters}, self.spec.space
+                )
                 driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
                 self._driven(driver, publisher, executor, signals, retry_failed)
         assert self.ending is not None
@@ -249,7 +257,7 @@ class Study:
     ) -> None:
         try:
             ending = driver.drive(signals, retry_failed)
-        except (StudyConflict, TrackingError):
+        except (StudyConflict, StudyNotFound, TrackingError):
             raise
         except BaseException as error:
             publisher.close(driver.history, "aborted", f"{type(error).__name__}: {error}")
@@ -260,7 +268,7 @@ class Study:
 
     def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self.client, self.spec, self._source, self._folder, reference)
+        self._record = create_study(self.client, self.spec, self._source, self._folder, reference, self._keep)
 
     def _reopen(self) -> None:
         Studies(self.client).reopen(self.run_id, self.spec.model_dump(mode="json", exclude_none=True))
@@ -286,14 +294,9 @@ class Study:
 
     def _publisher(self) -> Publisher:
         artifacts = Artifacts(self.client, self.run_id)
-        reporter = Reporter(artifacts, Trials(self.client, self.record), self.record, self.spec)
-        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command)
+        reporter = Reporter(artifacts, Trials(self.client, self.record, space=self.spec.space), self.record, self.spec)
+        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
 
     @property
     def _given_uri(self) -> str | None:
         return self.client.uri if self._uri else None
-
-    def _tell_lengths(self) -> None:
-        length, budget = self.spec.strategy.length(self.spec.space), self.spec.stop.trials
-        if length and budget and length > budget:
-            logger.warning("%s asks for up to %d trials, but the budget is %d", self.spec.strategy.name, length, budget)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +27,8 @@ BLOCK = 2**16
 class Request:
     """A request that passed: `run_id` is the run that it is about, `agent` who sent it.
 
-    `status` is the server's answer, or what a fault put in its place; 0 when nothing was answered.
+    `status` is the server's answer, or what a fault put in its place; 0 when nothing was answered. `time` is when it
+    came, on the clock of `time.monotonic()`.
     """
 
     method: str
@@ -33,6 +36,7 @@ class Request:
     run_id: str
     agent: str
     status: int
+    time: float = 0.0
 
     @property
     def call(self) -> str:
@@ -43,15 +47,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens instead: whether the request goes through, and the answer, None for a closed connection."""
+    """What happens instead: whether the request goes through, and the answer, None for a closed connection.
+
+    With `torn` the connection is closed in the middle of the server's own answer.
+    """
 
     forward: bool
     status: int | None = None
     body: str = ""
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    torn: bool = False
 
 
 LOSE = Fault(forward=True)
+TORN = Fault(forward=True, torn=True)
 CUT = Fault(forward=False)
 BUSY = Fault(forward=False, status=503, body="Service Unavailable", content_type="text/plain")
 
@@ -147,18 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def _pass_on(self) -> None:
-        body, fault = self._body(), self.server.proxy.take_fault(self.path)
+        moment, body, fault = time.monotonic(), self._body(), self.server.proxy.take_fault(self.path)
         answer, content = self._ask(body) if fault is None or fault.forward else (None, b"")
         status = fault.status or 0 if fault else answer.status if answer else 0
-        self._note(body, content, status)
-        if fault is None:
-            assert answer is not None
+        self._note(body, content, status, moment)
+        if answer is not None and (fault is None or fault.torn):
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-            self._reply(answer.status, headers, content)
-        elif fault.status is None:
+            self._reply(answer.status, headers, content, torn=fault is not None)
+        elif fault is None or fault.status is None:
             self.close_connection = True
         else:
-            self._reply(fault.status, {"Content-Type": fault.content_type}, fault.body.encode())
+            self._reply(fault.status, {"Content-Type": fault.content_type, **fault.headers}, fault.body.encode())
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass_on  # noqa: N815
 
@@ -187,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
                     raise
         raise AssertionError
 
-    def _reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def _reply(self, status: int, headers: dict[str, str], content: bytes, torn: bool = False) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() != "content-length":
@@ -195,15 +204,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self._headers_buffer.append(b"\r\n")
         head, self._headers_buffer = b"".join(self._headers_buffer), []
-        self.wfile.write(head + (b"" if self.command == "HEAD" else content))
+        self.wfile.write(head + (b"" if self.command == "HEAD" else content[: len(content) // 2 if torn else None]))
+        self.close_connection = self.close_connection or torn
 
-    def _note(self, body: bytes, answer: bytes, status: int) -> None:
+    def _note(self, body: bytes, answer: bytes, status: int, moment: float) -> None:
         path = urlsplit(self.path)
         run_id = _run_id(_json(answer).get("run", {}).get("info", {})) if path.path.endswith("runs/create") else ""
         run_id = run_id or _run_id({key: values[0] for key, values in parse_qs(path.query).items()})
         run_id = run_id or _run_id(_json(body)) or _run_of_artifact(path.path)
         agent = self.headers.get("User-Agent", "")
-        self.server.proxy.requests.append(Request(self.command, path.path, run_id, agent, status))
+        self.server.proxy.requests.append(Request(self.command, path.path, run_id, agent, status, moment))
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

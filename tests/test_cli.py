@@ -25,10 +25,10 @@ TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "stra
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
     "run": {"--name", "--trials", "--workers", "--seed"},
-    "try": {"--param", "--note", "--from", "--outside", "--folder"},
+    "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--yes"},
     "list": set(),
     "show": set(),
     "best": set(),
@@ -405,7 +405,7 @@ def test_a_default_store_in_this_folder(tmp_path):
 def test_verbose_says_every_decision_on_standard_error(uri, tmp_path):
     result = invoke("run", study_file(tmp_path), "-v")
     assert "trial 1 attempt 1 started: {'x': 1} (point 1 of 4 of the grid)" in result.stderr
-    assert "trial 4 ended: ok 4.0" in result.stderr
+    assert "trial 4 attempt 1 ended: ok 4.0" in result.stderr
     assert "stopped: grid" in result.stderr
     assert "started" not in result.stdout
 

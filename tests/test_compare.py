@@ -219,6 +219,22 @@ def test_studies_that_differ_in_seed_alone_are_a_group():
     ]
 
 
+def test_the_fixed_parameter_seed_of_the_training_is_a_seed_too():
+    def trained(strategy, seed, of_training):
+        run = {"command": ["train"], "parameters": {"epochs": 3, "seed": of_training}}
+        return entrant(f"{strategy}-{of_training}", [0.5], strategy, seed, run=run)
+
+    grid = [trained("grid", None, n) for n in (1, 2)]
+    at_random = [trained("random", n, n) for n in (1, 2)]
+    again = [trained("bayesian", 3, n) for n in (1, 2)]
+    found = compare([*grid, *at_random, *again])
+    assert [[member.seed for member in group.members] for group in found.groups] == [[1, 2], [1, 2], [3, 3]]
+    assert [group.independent for group in found.groups] == [True, True, False]
+    assert not any("code that is run" in line for line in findings(found))
+    apart = compare([trained("grid", None, "one"), trained("grid", None, "two")])
+    assert [group.independent for group in apart.groups] == [False, False], "text is no seed"
+
+
 def test_no_two_groups_have_one_label():
     found = compare(
         [entrant("same", [1.0], seed=0), entrant("same", [1.0], "grid", None)]

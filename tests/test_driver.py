@@ -12,10 +12,11 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from mlflow_tune import Int, Study, TrackingError
-from mlflow_tune.driver import Silence, log10_metrics
+from mlflow_tune import Int, Study
+from mlflow_tune.driver import Silence
+from mlflow_tune.errors import StudyConflict
 from mlflow_tune.executors import SerialExecutor
-from mlflow_tune.space import Float
+from mlflow_tune.space import Float, Space
 from tests.studies.helpers import outcomes, runs_of, study_file, wait_for
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
@@ -56,16 +57,17 @@ def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
     assert [trial.attempt for trial in load(sqlite_store).resume().trials] == [1, 2, 1, 1]
 
 
-def test_a_trial_whose_run_is_deleted_meanwhile_stops_the_study_for_a_resume(sqlite_store):
+def test_a_trial_whose_run_is_deleted_meanwhile_is_visited_and_the_study_goes_on(sqlite_store):
     def objective(x):
         if x == 2:
             MlflowClient(sqlite_store).delete_run(os.environ["MLFLOW_RUN_ID"])
         return x
 
-    with pytest.raises(TrackingError, match="deleted"):
-        study(sqlite_store, objective).run()
-    assert outcomes(runs_of(sqlite_store, "s")[1]) == [(1, 1, "ok", "FINISHED")]
-    assert sorted(trial.params["x"] for trial in load(sqlite_store).resume().trials) == [1, 2, 3, 4]
+    study(sqlite_store, objective, retries=1).run()
+    assert outcomes(runs_of(sqlite_store, "s")[1]) == [(number, 1, "ok", "FINISHED") for number in (1, 3, 4)]
+    assert [trial.number for trial in load(sqlite_store).resume().trials] == [1, 3, 4]
+    again = load(sqlite_store).resume(retry_failed=True)
+    assert [(trial.number, trial.attempt) for trial in again.trials] == [(1, 1), (2, 2), (3, 1), (4, 1)]
 
 
 def test_a_study_that_is_deleted_meanwhile_leaves_no_child_open(sqlite_store):
@@ -77,7 +79,7 @@ def test_a_study_that_is_deleted_meanwhile_leaves_no_child_open(sqlite_store):
         return x
 
     doomed = study(sqlite_store, objective)
-    with pytest.raises(TrackingError, match="deleted"):
+    with pytest.raises(StudyConflict, match="was deleted while it was driven"):
         doomed.run()
     client.restore_run(doomed.run_id)
     assert all(run.info.status == "FINISHED" for run in runs_of(sqlite_store, "s")[1])
@@ -111,6 +113,6 @@ def test_the_serial_executor_keeps_whatever_a_call_raises(error):
 
 
 def test_log_scale_parameters_are_logged_for_linear_plots_too():
-    space = {"lr": Float(1e-4, 1, log=True), "units": Int(1, 100, log=True), "x": Float(0, 1)}
-    found = log10_metrics(space, {"lr": 1e-3, "units": 10, "x": 0.5})
+    space = Space({"lr": Float(1e-4, 1, log=True), "units": Int(1, 100, log=True), "x": Float(0, 1)})
+    found = space.log10_metrics({"lr": 1e-3, "units": 10, "x": 0.5})
     assert found == pytest.approx({"log10_lr": -3.0, "log10_units": 1.0})

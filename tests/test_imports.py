@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[set[str], ...] = (
     {"errors"},
     {"space"},
-    {"trial", "durations", "yaml12"},
+    {"trial", "durations", "redaction", "sizes", "yaml12"},
     {"settings"},
     {"fields"},
     {"stopping", "strategies"},

@@ -13,6 +13,7 @@ from mlflow_tune.trial import Job
 from tests.launched import objectives
 from tests.launched.helpers import HERE, job
 
+MIB = 2**20
 LR = Space({"lr": Float(0, 1)})
 # MLflow's own tables under SQLAlchemy 2.1
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:D
 def launch(request):
     """Make a function launcher that is closed after the test."""
 
-    def make(function, parameters=None, timeout=None):
+    def make(function, parameters=None, timeout=None, memory=None):
         name = f"objectives:{function}" if isinstance(function, str) and ":" not in function else function
-        launcher = FunctionLauncher(name, "loss", parameters, timeout, HERE)
+        launcher = FunctionLauncher(name, "loss", parameters, timeout, HERE, memory)
         request.addfinalizer(launcher.close)
         return launcher
 
@@ -72,6 +73,25 @@ def test_a_crash_is_seen_while_a_fork_of_the_worker_lives(launch):
     began = time.monotonic()
     assert "killed by SIGKILL" in launch("fork_and_crash", timeout=30)(job(lr=0.1)).reason
     assert time.monotonic() - began < 20
+
+
+def test_a_worker_that_keeps_half_of_its_limit_makes_room_for_a_fresh_one(launch):
+    """Else a later trial would be blamed for what an earlier one has left behind."""
+    launcher = launch("grows", memory=200 * MIB)
+    outcomes = [launcher(job(number, lr=0.1)) for number in range(1, 4)]
+    assert [outcome.kind for outcome in outcomes] == ["ok"] * 3
+    assert len({outcome.metrics["pid"] for outcome in outcomes}) == 3
+    small = launch("pid", memory=200 * MIB)
+    assert len({small(job(number, lr=0.1)).metrics["pid"] for number in range(1, 4)}) == 1
+
+
+def test_an_import_that_takes_too_much_memory_is_told(launch):
+    launcher = launch("hoards:objective", memory=100 * MIB)
+    with pytest.raises(InputError, match=r"^function: the function cannot be imported: used .* its limit of 100 MiB"):
+        launcher.check(LR)
+    outcome = launcher(job(lr=0.1))
+    assert outcome.kind == "failed"
+    assert outcome.reason.startswith("used ")
 
 
 def test_a_worker_that_closed_its_connection_is_given_up(launch):

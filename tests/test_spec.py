@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
 from mlflow_tune.fields import as_duration, duration_text
+from mlflow_tune.sizes import as_size, size_text, size_words
 from mlflow_tune.space import Categorical, Float
 from mlflow_tune.spec import parse_study, read_study_file
 from mlflow_tune.yaml12 import dump_yaml, load_yaml
@@ -357,6 +358,43 @@ def test_what_is_no_duration(text):
 )
 def test_a_duration_is_written_as_people_write_it(seconds, text):
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2GiB", 2**31),
+        ("512 MiB", 2**29),
+        ("1.5gb", 1_500_000_000),
+        ("1TiB", 2**40),
+        ("2048KiB", 2**21),
+        ("1048577B", 1048577),
+    ],
+)
+def test_sizes(text, size):
+    assert as_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "2G", "GiB", "1e3MB", "2 Gi B!", "0GiB", "1KB", "9" * 400 + "GB", None, 2, True, ["2GiB"]]
+)
+def test_what_is_no_size(text):
+    with pytest.raises(InputError, match="must be"):
+        as_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "words"),
+    [(2**31, "2GiB", "2 GiB"), (1_500_000_000, "1500MB", "1.4 GiB"), (2**20 + 1, "1048577B", "1.01 MiB")],
+)
+def test_a_size_is_written_as_people_write_it(size, text, words):
+    assert (size_text(size), size_words(size)) == (text, words)
+    assert size_text(size, " ").replace(" ", "") == text
+
+
+@given(st.integers(min_value=2**20, max_value=2**63 - 1))
+def test_a_size_comes_back_from_its_text(size):
+    assert as_size(size_text(size)) == size
 
 
 @given(st.floats(min_value=0.001, max_value=1e9))

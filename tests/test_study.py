@@ -312,11 +312,13 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
     assert "'objective', which is reserved" in done.trials[0].reason
 
 
-def test_a_child_that_a_person_deletes_is_tried_again_under_a_new_number(sqlite_store):
+def test_a_child_that_a_person_deletes_keeps_its_number_and_is_tried_again_when_that_is_asked_for(sqlite_store):
     done = study(sqlite_store, lambda x: x, stop={"trials": 4}).run()
     MlflowClient(sqlite_store).delete_run(done.trials[1].run_id)
     resumed = Study.load("s", objective=lambda x: x, tracking_uri=sqlite_store).resume()
-    assert sorted((trial.number, trial.params["x"]) for trial in resumed.trials) == [(1, 1), (3, 3), (4, 4), (5, 2)]
+    assert [(trial.number, trial.params["x"]) for trial in resumed.trials] == [(1, 1), (3, 3), (4, 4)]
+    resumed.resume(retry_failed=True)
+    assert [(trial.number, trial.attempt) for trial in resumed.trials] == [(1, 1), (2, 2), (3, 1), (4, 1)]
 
 
 def test_foreign_tags_on_children_are_ignored(sqlite_store):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
-from mlflow_tune.errors import InputError, TrackingError
+from mlflow_tune.cli.trust import ask_before_running, yes_option
+from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 
 if TYPE_CHECKING:
     from mlflow_tune.study import Study
@@ -46,15 +47,20 @@ def run(
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@yes_option
 @common_options
 def resume(
     study: str, common: Common, trials: str | None, strategy: str | None, workers: int | None, retry_failed: bool,
-    folder: Path | None,
+    folder: Path | None, yes: bool,
 ) -> None:  # fmt: skip
-    """Go on with STUDY, a name or a run id, wherever it was left."""
+    """Go on with STUDY, a name or a run id, wherever it was left.
+
+    What another user's study would run is shown first, and you are asked.
+    """
     from mlflow_tune.study import Study
 
     loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
+    ask_before_running(loaded, yes, folder)
     chosen = None if strategy is None else _strategy(strategy)
     drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers))
 
@@ -98,8 +104,8 @@ def drive(study: Study, common: Common, action: Any) -> None:
     except (KeyboardInterrupt, SystemExit):
         if study.ending is None:
             raise
-    except TrackingError:
-        if study.started:
+    except TrackingError as error:
+        if study.started and not isinstance(error, AccessRefused):
             shown.print("What ended before is safe on the tracking server. When it is back, go on by:")
             shown.print(study.resume_command)
         raise

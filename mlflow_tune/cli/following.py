@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlflow_tune.cli.curves import curves_text
+from mlflow_tune.cli.pulse import Pulse, gone_words
 from mlflow_tune.cli.views import point_text
 from mlflow_tune.judging import curves_of_interest
 from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
@@ -43,15 +44,23 @@ class Follower:
                 self._until_ended(run_id, None)
 
     def _until_ended(self, run_id: str, live: Live | None) -> None:
+        pulse = Pulse()
         while not self.over.is_set():
             trial = self._trials.of_run(run_id)
             if live is not None:
                 live.update(self._picture(trial), refresh=True)
-            if trial is not None and not trial.running:
-                return
-            if trial is None and self._elsewhere and not self._studies.get(self._trials.study.run_id).running:
+            if (trial is not None and not trial.running) or self._abandoned(trial, pulse):
                 return
             self.over.wait(INTERVAL)
+
+    def _abandoned(self, trial: Trial | None, pulse: Pulse) -> bool:
+        if not self._elsewhere:
+            return False
+        record = self._studies.get(self._trials.study.run_id)
+        if pulse.is_gone(record):
+            self._console.print(gone_words(record))
+            return True
+        return trial is None and not record.running
 
     def _picture(self, trial: Trial | None) -> RenderableType:
         from rich.console import Group

@@ -19,7 +19,7 @@ from mlflow_tune.errors import InputError
 if TYPE_CHECKING:
     from mlflow_tune.spec import StudySpec
 
-STRATEGIES = ("grid", "bisection", "random", "bayesian")  # those that can be compared: they need no person
+STRATEGIES = ("grid", "random", "bayesian")  # those that any space takes and that need no person
 _PLACES = {
     "project": "run.project", "git": "run.project", "version": "run.version", "entry_point": "run.entry_point",
     "parameters": "run.parameters", "metric": "metric", "goal": "goal", "space": "space", "trials": "stop.trials",
@@ -123,13 +123,17 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
     if run_id:
         os.environ["MLFLOW_RUN_ID"] = run_id
     show_comparison(StudyComparison(studies, studies[0].client), common)
+    if any(study.ending is None or study.ending.state != "finished" for study in studies):
+        raise SystemExit(1)
 
 
 def _contestants(given: Mapping[str, Any], common: Common) -> list[StudySpec]:
+    from mlflow_tune.spec import read_study_file
+
     wanted = given.get("strategies", list(STRATEGIES))
     if not isinstance(wanted, list) or len(wanted) < 2:
         raise InputError(
             f"must be a list of at least two strategies, such as [grid, random], but got {wanted!r}", "strategies"
         )
-    base = given.get("name")
+    base = given.get("name") or ("study" in given and read_study_file(Path(given["study"])).name)
     return [_spec(name, {**given, "name": f"{base}-{name}"} if base else given, common) for name in map(str, wanted)]

@@ -111,6 +111,8 @@ def _server(uri: str, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]
         [sys.executable, "-m", "mlflow", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **ENVIRONMENT},
     )  # fmt: skip
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the server has a session of its own, and would stay
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         base = f"http://{LOCAL}:{port}"
         _wait_for(base, process)

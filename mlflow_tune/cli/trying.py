@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
-from mlflow_tune.cli.finding import find_study
-from mlflow_tune.errors import InputError
+from mlflow_tune.cli.finding import file_spec, find_study, is_file
+from mlflow_tune.cli.trust import ask_before_running, other_writers, yes_option
+from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mlflow_tune.space import Space
+    from mlflow_tune.spec import StudySpec
     from mlflow_tune.study import Study
+    from mlflow_tune.trial import Trial
 
 _POINT = click.option(
     "-P",
@@ -44,10 +48,12 @@ _OUTSIDE = click.option("--outside", is_flag=True, help="Also run points outside
 @_FROM
 @_OUTSIDE
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@yes_option
 @common_options
 def try_points(
-    study: str, common: Common, texts: tuple[str, ...], note: str, start: int | None, outside: bool, folder: Path | None
-) -> None:
+    study: str, common: Common, texts: tuple[str, ...], note: str, start: int | None, outside: bool,
+    folder: Path | None, yes: bool,
+) -> None:  # fmt: skip
     """Run a trial of STUDY with parameters of your choice, and see what it did.
 
     STUDY is a name, a run id, or a study file, whose study is made on first use. Parameters left out take the value of
@@ -55,14 +61,19 @@ def try_points(
     """
     from mlflow_tune.tracking import is_driven
 
-    loaded = find_study(study, common, folder)
-    points = _points(loaded, texts, start, outside)
+    loaded, points = _asked(study, common, folder, texts, start, outside)
+    shown, foreign = console(common), other_writers(loaded)
+    driven = is_driven(loaded.client, loaded.run_id)
+    if foreign and not driven:  # else its driver runs it, not this machine
+        ask_before_running(loaded, yes, folder)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
-    shown = console(common)
-    if is_driven(loaded.client, loaded.run_id):
+    try:
+        if driven:
+            _follow(loaded, run_ids, shown)
+        else:
+            _run_queued(loaded, run_ids, shown)
+    except StudyConflict:  # somebody else began to drive it since we looked
         _follow(loaded, run_ids, shown)
-    else:
-        _run_queued(loaded, run_ids, shown)
     _tell(loaded, run_ids, common, shown)
 
 
@@ -78,27 +89,49 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
 
     Whoever drives the study, now or later, on any machine, runs them first.
     """
-    loaded = find_study(study, common)
-    points = _points(loaded, texts, start, outside)
+    from mlflow_tune.tracking import is_driven
+
+    loaded, points = _asked(study, common, None, texts, start, outside)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
+    driven = is_driven(loaded.client, loaded.run_id)
     if common.as_json:
         form = {"study": loaded.record.name, "run_id": loaded.run_id, "queued": run_ids, "points": points}
-        print_json({**form, "state": loaded.record.state})
+        print_json({**form, "driven": driven})
         return
     count = f"{len(points)} point{'s' * (len(points) > 1)}"
-    when = "runs next" if loaded.record.running else f"runs when the study goes on: {loaded.resume_command}"
+    when = "runs next" if driven else f"runs when the study goes on: {loaded.resume_command}"
     click.echo(f"{count} queued in {loaded.record.name}; {when}")
 
 
-def _points(study: Study, texts: Sequence[str], start: int | None, outside: bool) -> list[dict[str, Any]]:
+def _asked(
+    study: str, common: Common, folder: Path | None, texts: Sequence[str], start: int | None, outside: bool
+) -> tuple[Study, list[dict[str, Any]]]:
+    """Return the study, and the points that a person asks for; a file's study is made when they can be read."""
+    from mlflow_tune.launching import checked_launcher
+    from mlflow_tune.study import Study
+
+    try:
+        loaded = find_study(study, common, folder)
+    except StudyNotFound:
+        if not is_file(study):
+            raise
+        spec, place = file_spec(study, common), folder or Path(study).resolve().parent
+        with checked_launcher(spec, None, place) as (_, declared):
+            points = _points(spec.space.with_defaults(declared), spec, [], texts, start, outside)
+        return Study.of(spec, folder=place, tracking_uri=common.tracking_uri).create(), points
+    return loaded, _points(loaded.spec.space, loaded.spec, loaded.trials, texts, start, outside)
+
+
+def _points(
+    space: Space, spec: StudySpec, trials: Sequence[Trial], texts: Sequence[str], start: int | None, outside: bool
+) -> list[dict[str, Any]]:
     from mlflow_tune.points import read_points
 
-    trials = study.trials
-    defaults = {name: each.default for name, each in study.spec.space.items() if each.default is not None}
-    source = next((trial for trial in trials if trial.number == start), None) if start else study.spec.best(trials)
+    defaults = {name: each.default for name, each in space.items() if each.default is not None}
+    source = next((trial for trial in trials if trial.number == start), None) if start else spec.best(trials)
     if start and source is None:
         raise InputError(f"the study has no trial {start}; it has {len(trials)}", "--from")
-    return read_points(study.spec.space, texts, {**defaults, **(source.params if source else {})}, outside)
+    return read_points(space, texts, {**defaults, **(source.params if source else {})}, outside)
 
 
 def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
@@ -114,7 +147,7 @@ def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 
 def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     from mlflow_tune.cli.following import Follower
-    from mlflow_tune.tracking import Client
+    from mlflow_tune.tracking import Client, Queue
 
     follower = Follower(shown, Client(study.client.uri), study.record, study.spec.metric)
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
@@ -122,10 +155,14 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     try:
         study.run_queued()
     except (KeyboardInterrupt, SystemExit):
+        follower.over.set()
         if study.ending is None:
             raise
+    except StudyConflict:
+        raise
     except BaseException:
         follower.over.set()
+        Queue(study.client, study.record).withdraw(run_ids)
         raise
     finally:
         thread.join(timeout=5)
@@ -135,12 +172,16 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
     from mlflow_tune.cli.progress import print_links
     from mlflow_tune.cli.trial_page import page_json, print_page
+    from mlflow_tune.tracking import Trials
 
     history = study.trials
-    tried = [trial for trial in history if trial.run_id in run_ids]
+    trials = Trials(study.client, study.record)
+    numbers = {found.number for run_id in run_ids if (found := trials.of_run(run_id)) is not None}
+    tried = [trial for trial in history if trial.number in numbers]  # its latest attempt may be another run
     if common.as_json:
         pages = [page_json(study.spec, trial, history) for trial in tried]
-        print_json({"study": study.record.name, "run_id": study.run_id, "trials": pages})
+        waiting = len(run_ids) - len(numbers)
+        print_json({"study": study.record.name, "run_id": study.run_id, "trials": pages, "waiting": waiting})
     for trial in tried:
         print_page(shown, study.spec, trial, history)
     if not common.as_json:
@@ -149,9 +190,11 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
             f"\nbest so far: #{best.number:03d} {study.spec.metric}={best.value:.6g}" if best else "\nno value yet"
         )
         print_links(shown, study)
-    if len(tried) < len(run_ids):
-        shown.print(f"{len(run_ids) - len(tried)} still wait in the queue; run them by: {study.resume_command}")
+    if len(numbers) < len(run_ids):
+        shown.print(
+            f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on: {study.resume_command}"
+        )
     if study.ending is not None and study.ending.state == "interrupted" and study.ending.signal:
         raise SystemExit(128 + study.ending.signal)
-    if any(trial.outcome != "ok" for trial in tried) or len(tried) < len(run_ids):
+    if any(trial.outcome != "ok" for trial in tried) or len(numbers) < len(run_ids):
         raise SystemExit(1)

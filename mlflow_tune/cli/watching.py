@@ -11,6 +11,8 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.finding import find_study
+from mlflow_tune.cli.pulse import Pulse, gone_words
+from mlflow_tune.settings import lease_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -21,13 +23,12 @@ if TYPE_CHECKING:
     from mlflow_tune.trial import Trial
 
 ROWS = 5
-SILENCE = 30.0
 
 
 @click.command()
 @click.argument("study")
 @click.option(
-    "--interval", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Seconds between two looks."
+    "--interval", type=click.FloatRange(0.5, 3600), default=2.0, show_default=True, help="Seconds between two looks."
 )
 @common_options
 def watch(study: str, common: Common, interval: float) -> None:
@@ -46,6 +47,9 @@ def watch(study: str, common: Common, interval: float) -> None:
     else:
         shown.print(f"{record.name} is {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
         print_links(shown, loaded)
+    if record.running:
+        shown.print(gone_words(record))
+        raise SystemExit(1)
 
 
 def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord, list[Trial]]:
@@ -54,33 +58,22 @@ def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord
 
     from mlflow_tune.tracking import Refresh, Studies
 
-    studies, refresh, pulse = Studies(study.client), Refresh(study.client, study.record), _Pulse()
+    studies, refresh, pulse = Studies(study.client), Refresh(study.client, study.record), Pulse()
     with Live(console=shown, auto_refresh=False) as live:
         told: set[int] = set()
         while True:
             record, trials = studies.get(study.run_id), refresh.trials()
             if shown.is_terminal:
-                live.update(_page(record, study.spec, trials, pulse.warning(record)), refresh=True)
+                live.update(_page(record, study.spec, trials, _warning(pulse.silence(record))), refresh=True)
             else:
                 _print_ended(shown, study.spec, trials, told)
-            if not record.running:
+            if not record.running or pulse.is_gone(record):
                 return record, trials
             time.sleep(interval)
 
 
-class _Pulse:
-    """Notices when the heartbeat of a study stands still, by our own clock."""
-
-    def __init__(self) -> None:
-        self._seen, self._since = "", time.monotonic()
-
-    def warning(self, record: StudyRecord) -> str:
-        if record.heartbeat != self._seen:
-            self._seen, self._since = record.heartbeat, time.monotonic()
-        silent = time.monotonic() - self._since
-        if not record.running or silent < SILENCE:
-            return ""
-        return f"No sign of life for {silent:.0f} s; if its driver is dead: mlflow-tune resume {record.run_id}"
+def _warning(silence: float) -> str:
+    return f"No sign of life for {silence:.0f} s" if silence > lease_seconds() else ""
 
 
 def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning: str) -> Group:

@@ -23,7 +23,8 @@ class CommandLauncher(Launcher):
 
     In every word `{name}` becomes the value of the parameter `name`; values are put in once, so braces in them stay.
     Other braces stay too (JSON, `${HOME}`), but a lone word in braces that is no parameter is refused by `check`.
-    `timeout` is in seconds. Raises InputError when the command is empty or the folder does not exist.
+    `timeout` is in seconds, `memory`, for the command and all its descendants, in bytes. Raises InputError when the
+    command is empty or the folder does not exist.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class CommandLauncher(Launcher):
         parameters: Params | None = None,
         timeout: float | None = None,
         folder: str | Path = ".",
+        memory: int | None = None,
     ) -> None:
         if not command or not command[0].strip():
             raise InputError("must be a list of words that begins with a program", "command")
@@ -40,7 +42,7 @@ class CommandLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes()
+        self._processes = Processes(memory)
 
     def check(self, space: Space) -> Params:
         """Raise InputError unless the program exists, every parameter has a placeholder and the reverse holds."""

@@ -58,8 +58,9 @@ class FunctionLauncher(Launcher):
 
     It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle. A
     returned number is the value of `metric`. A worker that crashes or exceeds `timeout` (seconds; the import in a
-    fresh worker counts) is replaced. Raises InputError when the folder does not exist, the name is malformed or
-    the callable cannot be pickled.
+    fresh worker counts) is replaced, and so is one that, with its descendants, takes more than `memory` bytes; one that
+    holds half of that after a trial makes room for a fresh one. Raises InputError when the folder does not exist, the
+    name is malformed or the callable cannot be pickled.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class FunctionLauncher(Launcher):
         parameters: Params | None = None,
         timeout: float | None = None,
         folder: str | Path = ".",
+        memory: int | None = None,
     ) -> None:
         self._function = _checked_name(function) if isinstance(function, str) else _pickled(function)
         self._metric = metric
@@ -76,7 +78,7 @@ class FunctionLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes()
+        self._processes = Processes(memory)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
 
@@ -88,7 +90,9 @@ class FunctionLauncher(Launcher):
         if problem is None:
             hung = worker.process.returncode is None
             output = self._end(worker)
-            how = "it takes too long" if hung else how_it_ended(worker.process.returncode or 0, output)
+            how = worker.process.took_too_much or (
+                "it takes too long" if hung else how_it_ended(worker.process.returncode or 0, output)
+            )
             raise InputError(f"the function cannot be imported: {how}", "function")
         if problem:
             self._end(worker)
@@ -114,7 +118,7 @@ class FunctionLauncher(Launcher):
         output = worker.process.take_output() + outcome.output
         if self._processes.stopped:
             outcome = INTERRUPTED
-        if worker.ready:
+        if worker.ready and not worker.process.bloated:
             self._give_back(worker)
         else:
             self._end(worker)
@@ -146,7 +150,7 @@ class FunctionLauncher(Launcher):
         ended = worker.process.returncode is not None
         output = self._end(worker)
         outcome = self._processes.outcome(worker.process, ended, self._timeout, output)
-        if outcome.kind in ("interrupted", "timeout"):
+        if outcome.kind in ("interrupted", "timeout") or worker.process.took_too_much:
             return outcome
         how = how_it_ended(worker.process.returncode or 0, output)
         return replace(outcome, kind="failed", reason=f"the function ended its process: {how}")

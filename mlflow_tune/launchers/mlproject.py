@@ -18,6 +18,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.output import last_lines, shortened
+from mlflow_tune.redaction import without_credentials
 from mlflow_tune.space import unknown
 
 _SCRIPTS = (".py", ".sh", ".R")
@@ -66,6 +67,12 @@ def fetch(uri: str, version: str | None, folder: Path, into: Path) -> Path:
     """
     from mlflow.projects import utils
 
+    from mlflow_tune.fields import as_project  # it brings pydantic, which no worker process needs
+
+    try:
+        as_project(uri)
+    except InputError as error:
+        raise error.under("project") from None
     base, _, subfolder = uri.partition("#")
     local = folder / Path(base).expanduser()
     if version is not None and version.startswith("-"):  # git would take it for an option
@@ -81,7 +88,8 @@ def fetch(uri: str, version: str | None, folder: Path, into: Path) -> Path:
             base, subfolder = utils._parse_subdirectory(uri)
             utils._fetch_git_repo(str(local.absolute()) if local.exists() else base, version, str(into))
         except Exception as error:  # GitPython has many
-            raise InputError(f"cannot fetch {uri!r}: {last_lines(str(error).encode())}", "project") from error
+            told = without_credentials(last_lines(str(error).encode()))  # git may have them from its configuration
+            raise InputError(f"cannot fetch {uri!r}: {told}", "project") from error
         found = into / subfolder
     if not found.is_dir():
         raise InputError(f"{uri!r} has no folder {subfolder!r}" if subfolder else f"{uri!r} is no folder", "project")

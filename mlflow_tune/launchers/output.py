@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 
 from mlflow_tune.durations import duration_text
+from mlflow_tune.redaction import masked
+from mlflow_tune.trial import Outcome
 
 TAIL_BYTES = 2**20
 REASON_LENGTH = 500
@@ -79,6 +82,15 @@ def _exit_words(returncode: int) -> str:
         return f"killed by {name}"
     # a shell reports a command that died by a signal this way
     return f"exit code {returncode}" + (f" ({name})" if name.startswith("SIG") else "")
+
+
+def without_secrets(outcome: Outcome) -> Outcome:
+    """Return the outcome with the secrets masked that the trial printed: credentials, and what secret variables hold.
+
+    MLflow's own client tells the tracking URI as it stands when the server is away, its password included.
+    """
+    output = masked(outcome.output.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return replace(outcome, reason=masked(outcome.reason), output=output)
 
 
 def too_long(seconds: float) -> str:

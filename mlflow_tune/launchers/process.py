@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InternalError
+from mlflow_tune.launchers.memory import LOOK_SECONDS, MemoryWatch
 from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
 from mlflow_tune.trial import Outcome
 
@@ -40,11 +41,15 @@ def _psutil_folder() -> str:
 class Supervised:
     """One command under a watcher, in a session of its own; its output is drained by whoever waits for it.
 
-    `kill` may be called from any thread, the rest from one thread at a time. Raises OSError when the watcher
+    While somebody waits for it, all its descendants together may hold `memory` bytes; they are killed when they hold
+    more. `kill` may be called from any thread, the rest from one thread at a time. Raises OSError when the watcher
     cannot start; a command that cannot start ends with exit code 127 and says why in its output.
     """
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = (),
+        memory: int | None = None,
+    ) -> None:  # fmt: skip
         life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
         self._life = os.fdopen(write, "wb", buffering=0)
         try:
@@ -67,6 +72,7 @@ class Supervised:
         assert self._popen.stdout is not None
         self._stdout = self._popen.stdout
         self._tail = Tail()
+        self._memory = MemoryWatch(self._popen.pid, memory) if memory is not None else None
         os.set_blocking(self._stdout.fileno(), False)
 
     @property
@@ -74,18 +80,35 @@ class Supervised:
         """The exit code, -N for signal N, or None as long as no `wait` has seen the end."""
         return self._popen.returncode
 
+    @property
+    def took_too_much(self) -> str:
+        """How much memory it took, in words, when that was more than its limit; else ""."""
+        return self._memory.reason if self._memory else ""
+
+    @property
+    def bloated(self) -> bool:
+        """Whether it holds more than half of its limit of memory now."""
+        return self._memory is not None and self._memory.half_used
+
     def alive(self) -> bool:
         """Return whether the process still runs."""
         return self._popen.poll() is None
 
     def wait(self, timeout: float | None = None, connection: Connection | None = None) -> bool:
-        """Return True once the process has ended or `connection` can be read, False after `timeout` seconds."""
+        """Return True once the process has ended or `connection` can be read, False after `timeout` seconds.
+
+        False too when it took more memory than it may: then it is about to end.
+        """
+        return self._wait(timeout, connection, self._memory)
+
+    def _wait(self, timeout: float | None, connection: Connection | None, memory: MemoryWatch | None) -> bool:
         output = self._stdout.fileno()
         sources: list[Any] = [output, connection] if connection else [output]
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        while (left := deadline - time.monotonic()) > 0:
+        look = LOOK_SECONDS if memory else _LOOK_SECONDS
+        while (left := deadline - time.monotonic()) > 0 and not (memory and memory.exceeded()):
             # whoever escaped from a killed watcher may hold the pipe open: hence the look at the process itself
-            ready: list[Any] = wait(sources, min(left, _LOOK_SECONDS))
+            ready: list[Any] = wait(sources, min(left, look))
             if output in ready and self._read() == b"":
                 self._popen.wait()
                 return True
@@ -119,7 +142,7 @@ class Supervised:
     def close(self) -> None:
         """End whatever still runs and wait for it."""
         self.kill()
-        if not self.wait(_KILL_SECONDS):
+        if not self._wait(_KILL_SECONDS, None, memory=None):
             self._popen.kill()
             self._popen.wait()
         if sys.platform != "linux" or self.returncode == -signal.SIGKILL:
@@ -132,9 +155,13 @@ class Supervised:
 
 
 class Processes:
-    """The supervised processes of one launcher; all its methods may be called from any thread."""
+    """The supervised processes of one launcher; all its methods may be called from any thread.
 
-    def __init__(self) -> None:
+    Each of them, with its descendants, may hold `memory` bytes.
+    """
+
+    def __init__(self, memory: int | None = None) -> None:
+        self._memory = memory
         self._lock = threading.Lock()
         self._running: set[Supervised] = set()
         self.stopped = False
@@ -143,7 +170,7 @@ class Processes:
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()
     ) -> Supervised:
         """Start a process that `stop` reaches; when all is stopped already it is killed at once."""
-        process = Supervised(argv, env=env, cwd=cwd, pass_fds=pass_fds)
+        process = Supervised(argv, env=env, cwd=cwd, pass_fds=pass_fds, memory=self._memory)
         with self._lock:
             self._running.add(process)
             stopped = self.stopped
@@ -187,6 +214,8 @@ class Processes:
         """Return the outcome of a process, given whether it `ended` by itself before the timeout."""
         if self.stopped:
             return Outcome("interrupted", logged=True, reason=INTERRUPTED.reason, output=output)
+        if process.took_too_much:
+            return Outcome("failed", logged=True, reason=process.took_too_much, output=output)
         if not ended and timeout is not None:
             return Outcome("timeout", logged=True, reason=too_long(timeout), output=output)
         code = process.returncode or 0

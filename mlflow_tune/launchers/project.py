@@ -24,7 +24,8 @@ class ProjectLauncher(Launcher):
 
     The project is fetched once and its environment is built once (`env_manager` "uv"; "local" uses the one that is
     there). Parameters of type `path` are relative to `folder`, their declared defaults to the project. `timeout` is
-    in seconds. Raises InputError when `folder` does not exist.
+    in seconds, `memory`, for the command and all its descendants, in bytes. Raises InputError when `folder` does not
+    exist.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ProjectLauncher(Launcher):
         timeout: float | None = None,
         folder: str | Path = ".",
         version: str | None = None,
+        memory: int | None = None,
     ) -> None:
         self._project, self._entry_point_name, self._version = project, entry_point, version
         self._parameters = dict(parameters or {})
@@ -43,7 +45,7 @@ class ProjectLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes()
+        self._processes = Processes(memory)
         self._lock = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         self._loaded: EntryPoint | None = None

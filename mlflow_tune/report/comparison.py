@@ -51,14 +51,22 @@ class Entrant:
 
     @property
     def seed(self) -> int | None:
-        """The seed of the strategy, None for one that has none."""
-        return self._strategy.get("seed")
+        """The seed of the strategy; of one that has none, the fixed parameter `seed` of what is trained, if any."""
+        of_strategy: int | None = self._strategy.get("seed")
+        return self._trained_with if of_strategy is None else of_strategy
 
     @property
     def key(self) -> str:
         """What is equal for studies that differ in seed alone."""
-        alike = [self.definition.get(name) for name in ALIKE]
-        return json.dumps([self.strategy, self.options, alike])
+        return json.dumps([self.strategy, self.options, [self.but_for_seed(name) for name in ALIKE]])
+
+    def but_for_seed(self, name: str) -> Any:
+        """Return what the study file says under this key, `run` without the fixed parameter `seed`."""
+        given: Any = self.definition.get(name)
+        if name != "run" or self._trained_with is None:
+            return given
+        fixed = {key: value for key, value in given["parameters"].items() if key != "seed"}
+        return {**given, "parameters": fixed}
 
     @functools.cached_property
     def course(self) -> Course:
@@ -69,6 +77,11 @@ class Entrant:
     def best(self) -> float | None:
         """The best value of the study, None when it has none."""
         return best_at(self.course.by_trial, math.inf)
+
+    @property
+    def _trained_with(self) -> int | None:
+        seed = (self.definition.get("run") or {}).get("parameters", {}).get("seed")
+        return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
 
     @property
     def _strategy(self) -> Mapping[str, Any]:
@@ -164,7 +177,8 @@ def compare(entrants: Sequence[Entrant], target: float | None = None) -> Compari
 
     Without a target it is the worst of the studies' best values, rounded to the worse side at four digits: all studies
     reach it that have a value.
-    Studies are a group when metric, goal, value, space, run, strategy and its options are equal, but for the seed.
+    Studies are a group when metric, goal, value, space, run, strategy and its options are equal, but for the seed: that
+    of the strategy, and the fixed parameter `seed` of what is trained.
 
     Raises:
         InputError: Fewer than two studies, one of them twice, different metrics or goals, or no finite target.

@@ -172,7 +172,7 @@ def _of_study(comparison: Comparison, entrant: Entrant) -> list[str]:
 def _differs(comparison: Comparison, name: str) -> str:
     kinds: list[tuple[object, list[str]]] = []
     for entrant in comparison.entrants:
-        given = entrant.definition.get(name)
+        given = entrant.but_for_seed(name)
         known = next((names for kind, names in kinds if kind == given), None)
         if known is None:
             kinds.append((given, known := []))

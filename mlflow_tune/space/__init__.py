@@ -121,6 +121,18 @@ class Space(Mapping[str, Dimension]):
         """Return the point at these coordinates of the unit cube, one a parameter, in the order of the space."""
         return {name: dimension.from_unit(unit) for (name, dimension), unit in zip(self.items(), units, strict=True)}
 
+    def log10_metrics(self, params: Mapping[str, object]) -> dict[str, float]:
+        """Return `log10_<name>` of each log-scale parameter: MLflow's scatter plots have linear axes only.
+
+        A person may have asked for a point outside the space: what has no logarithm is left out.
+        """
+        on_log_scale = {name: value for name, value in params.items() if name in self and self[name].log}
+        return {
+            f"log10_{name}": math.log10(value)
+            for name, value in on_log_scale.items()
+            if isinstance(value, int | float) and value > 0
+        }
+
     def with_defaults(self, defaults: Mapping[str, object]) -> Space:
         """Return the space with these defaults where a parameter has none; those outside its range are left out."""
         dimensions = dict(self)

@@ -1,8 +1,10 @@
 """The only room that talks to MLflow's tracking API: the connection, studies and trials."""
 
 from mlflow_tune.tracking.artifacts import Artifacts
-from mlflow_tune.tracking.claim import claimed, is_driven
-from mlflow_tune.tracking.client import Client, public_uri
+from mlflow_tune.tracking.claim import claimed, is_driven, last_driver
+from mlflow_tune.tracking.client import Client, first_line, public_uri
+from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
+from mlflow_tune.tracking.holder import user_here
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
@@ -24,10 +26,16 @@ __all__ = [
     "StudyState",
     "Trials",
     "claimed",
+    "first_line",
     "has_server",
+    "is_deleted",
     "is_driven",
+    "last_driver",
     "public_uri",
     "save_view",
     "study_links",
+    "told_when_deleted",
     "ui_command",
+    "user_here",
+    "without_run",
 ]

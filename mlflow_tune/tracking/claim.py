@@ -6,11 +6,14 @@ machine that is gone is succeeded at once, any other when its heartbeat stood st
 
 MLflow does not keep late writers out. So a driver whose own lease has lapsed (it was suspended, or the server was away)
 reads the claim again before each write, until a lease has passed in peace: at most one request in flight lands late.
+Of two drivers with different leases the longer counts. A lease begins before the request that renews it is sent, since
+this process may be suspended in the middle.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -27,15 +30,17 @@ logger = logging.getLogger(__name__)
 PARAM = "tune.claim."
 RELEASED, HEARTBEAT = "tune.released", "tune.heartbeat"
 BEATS = 6  # a lease
+LONGEST = 600.0  # seconds of another driver's lease that are heeded
+_CLAIM = re.compile(re.escape(PARAM) + "([1-9][0-9]*)")
 
 
 class Claim:
     """The right to drive a study. `check` stands before each write of its holder's connection."""
 
-    def __init__(self, client: Client, run_id: str, number: int) -> None:
+    def __init__(self, client: Client, run_id: str, number: int, since: float) -> None:
         self._client, self._run_id, self._number = client, run_id, number
         self._lease = lease_seconds()
-        self._peaceful_until = _clock() + self._lease
+        self._peaceful_until = since + self._lease
         self._suspect_until = 0.0
         self._lost = ""
 
@@ -52,16 +57,16 @@ class Claim:
 
     def beat(self) -> None:
         """Show that the holder lives. Raises StudyConflict, and TrackingError when no answer comes at once."""
+        moment = _clock()
         self.check()
         self._client.once("set_tag", self._run_id, HEARTBEAT, str(now()))
-        self._peaceful_until = _clock() + self._lease
+        self._peaceful_until = moment + self._lease
 
     def _read_again(self) -> None:
+        # It renews nothing: only a heartbeat shows others that this driver lives.
         number, holder, _ = _held(self._client.send("get_run", self._run_id))
         if number != self._number:
             self._lost = holder.words if holder else "somebody"
-        else:
-            self._peaceful_until = _clock() + self._lease
 
     def release(self) -> None:
         """Let go of the study, unless it is lost already."""
@@ -96,6 +101,12 @@ def is_driven(client: Client, run_id: str) -> bool:
     return holder is not None and not released and not _is_dead(client, run_id, holder)
 
 
+def last_driver(client: Client, run_id: str) -> str | None:
+    """Return the user who drove the study last or drives it now, None when nobody ever did."""
+    _, holder, _ = _held(client.send("get_run", run_id))
+    return holder.user if holder else None
+
+
 def _take(client: Client, run_id: str) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     number, holder, released = _held(client.send("get_run", run_id))
@@ -106,7 +117,7 @@ def _take(client: Client, run_id: str) -> Claim:
                 raise _conflict(run_id, holder)
         else:
             logger.warning("taking the study over from %s: it is dead", holder.words)
-    ours = Holder.here(now())
+    ours, moment = Holder.here(now(), lease_seconds()), _clock()
     try:
         client.send("log_param", run_id, f"{PARAM}{number + 1}", ours.to_text())
     except TrackingError as error:
@@ -114,39 +125,44 @@ def _take(client: Client, run_id: str) -> Claim:
         if number_now == number or winner is None:
             raise error
         raise _conflict(run_id, winner) from None
-    return Claim(client, run_id, number + 1)
+    return Claim(client, run_id, number + 1, moment)
 
 
 def _conflict(run_id: str, holder: Holder) -> StudyConflict:
     return StudyConflict(
         f"this study is driven by {holder.words}: see it by `mlflow-tune watch {run_id}`, end it by "
-        f"`mlflow-tune stop {run_id}`; a dead driver is succeeded {lease_seconds():g} s after its last heartbeat"
+        f"`mlflow-tune stop {run_id}`; a dead driver is succeeded {_patience(holder):g} s after its last heartbeat"
     )
 
 
 def _held(run: Any) -> tuple[int, Holder | None, bool]:
     """Return the number of the last claim, 0 for none, who holds it, and whether it was let go of."""
-    claims: Mapping[str, str] = {key: value for key, value in run.data.params.items() if key.startswith(PARAM)}
-    numbers = [int(key.removeprefix(PARAM)) for key in claims if key.removeprefix(PARAM).isdecimal()]
-    last = max(numbers, default=0)
+    params: Mapping[str, str] = run.data.params
+    last = max((int(found[1]) for key in params if (found := _CLAIM.fullmatch(key))), default=0)
     released = last == 0 or run.data.tags.get(RELEASED) == str(last)
-    return last, Holder.read(claims.get(f"{PARAM}{last}", "")), released
+    return last, Holder.read(params[f"{PARAM}{last}"]) if last else None, released
 
 
 def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:
     """Whether the holder is gone from this machine, or its heartbeat stands still for a whole lease on our clock."""
     if holder.gone:
         return True
-    first, deadline = _pulse(client, run_id), _clock() + lease_seconds()
+    lease = _patience(holder)
+    first, deadline = _pulse(client, run_id), _clock() + lease
     told = False
     while _clock() < deadline:
         time.sleep(0.3)
         if _pulse(client, run_id) != first:
             return False
-        if not told and deadline - _clock() < lease_seconds() - 2 * lease_seconds() / BEATS:
-            logger.warning("waiting up to %.0f s to see whether %s is alive", lease_seconds(), holder.words)
+        if not told and deadline - _clock() < lease - 2 * lease / BEATS:
+            logger.warning("waiting up to %.0f s to see whether %s is alive", lease, holder.words)
             told = True
     return True
+
+
+def _patience(holder: Holder) -> float:
+    """Return for how many seconds this holder's heartbeat must stand still: it beats as its own lease asks for."""
+    return max(lease_seconds(), min(holder.lease, LONGEST))
 
 
 def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
@@ -156,11 +172,12 @@ def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
 
 def _keep_beating(claim: Claim, over: threading.Event) -> None:
     while True:
-        with suppress(TrackingError):  # the next beat comes soon
-            try:
-                claim.beat()
-            except StudyConflict:
-                return
+        try:
+            claim.beat()
+        except StudyConflict:
+            return
+        except Exception as error:  # whatever it is, the next beat comes soon
+            logger.debug("no heartbeat: %s", error)
         if over.wait(lease_seconds() / BEATS):
             return
 

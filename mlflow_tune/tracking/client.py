@@ -2,7 +2,7 @@
 
 MLflow's own client repeats every request up to seven times without a word, also those that create a run. Here its
 repeats are off: a request is sent again by `Client.send`, which says what it waits for, never waits longer than
-a few seconds at a time, and gives up after `patience`.
+a few seconds at a time (a little longer when the server asks for it by Retry-After), and gives up after `patience`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
+from mlflow_tune.redaction import without_credentials
 from mlflow_tune.settings import patience_seconds
+from mlflow_tune.tracking.answers import asked_wait, is_refusal, is_transient
+from mlflow_tune.tracking.outages import Outages
 
 logger = logging.getLogger(__name__)
 
 ARTIFACT_PATIENCE = 30.0  # an artifact store may be broken for good, and a study can do without
-LONGEST_WAIT = 5.0
+LONGEST_WAIT = 5.0  # seconds between two attempts, so that a server that is back is soon found
+LONGEST_ASKED = 8.0  # what of a longer Retry-After is heeded
 _SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-_TRANSIENT = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"}
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
 _SQLITE = "sqlite:///"
 _READS = ("get_", "search_", "list_", "download_")
@@ -36,8 +40,9 @@ class Client:
     """A tracking store, by its URI; the default is MLflow's own (MLFLOW_TRACKING_URI, else ./mlflow.db).
 
     A local SQLite store that does not exist is made. What stands as `guard` is called before each writing request, and
-    may raise to hold it back. A server that is away is waited for, `patience` seconds (MLFLOW_TUNE_PATIENCE). Raises
-    InputError for a URI that MLflow cannot use and TrackingError when the server does not answer.
+    may raise to hold it back. A server that is away is waited for, `patience` seconds (MLFLOW_TUNE_PATIENCE), and
+    `outages` tells when that was. Raises InputError for a URI that MLflow cannot use and TrackingError when the server
+    does not answer.
     """
 
     def __init__(self, uri: str | None = None, patience: float | None = None) -> None:
@@ -47,6 +52,8 @@ class Client:
         self.patience = patience_seconds() if patience is None else patience
         self.guard: Callable[[], None] | None = None
         self.abandoned = threading.Event()
+        self.outages = Outages()
+        self._artifacts_away = False  # then each further file is tried once
         _probe(self.uri)
         _make_sqlite_store(self.uri)
         try:
@@ -63,7 +70,7 @@ class Client:
         answer. Raises AccessRefused or TrackingError.
         """
         sent = False
-        patience = min(self.patience, ARTIFACT_PATIENCE) if method in _ARTIFACTS else self.patience
+        patience = self._patience(method)
 
         def attempt() -> Any:
             nonlocal sent
@@ -72,35 +79,63 @@ class Client:
                 if self.guard is not None and not method.startswith(_READS):
                     self.guard()
                 sent = True
-                return getattr(self._client, method)(*args, **options) if found is None else found
+                with self._noted(method):
+                    return getattr(self._client, method)(*args, **options) if found is None else found
 
         try:
-            return self._retrying(patience)(attempt)
+            answer = self._retrying(patience, told=method not in _ARTIFACTS)(attempt)
         except Exception as error:
+            self._artifacts_away |= method in _ARTIFACTS
             raise self._translated(error, patience) from error
+        self._artifacts_away &= method not in _ARTIFACTS
+        return answer
 
     def once(self, method: str, *args: Any) -> Any:
         """Return the answer of this method of MlflowClient; a request that fails is not sent again."""
         try:
-            with _settings():
+            with _settings(), self._noted(method):
                 return getattr(self._client, method)(*args)
         except Exception as error:
             raise self._translated(error, 0.0) from error
 
-    def _retrying(self, patience: float) -> Any:
+    def _patience(self, method: str) -> float:
+        if method not in _ARTIFACTS:
+            return self.patience
+        return 0.0 if self._artifacts_away else min(self.patience, ARTIFACT_PATIENCE)
+
+    @contextlib.contextmanager
+    def _noted(self, method: str) -> Iterator[None]:
+        """Note whether the server answers; what an artifact store does is told apart from it."""
+        try:
+            yield
+        except Exception as error:
+            if is_transient(error):
+                if method not in _ARTIFACTS:
+                    self.outages.failed()
+                raise
+            self._say_answered(method)
+            raise
+        self._say_answered(method)
+
+    def _say_answered(self, method: str) -> None:
+        if method not in _ARTIFACTS and (seconds := self.outages.answered()) is not None:
+            logger.info("the tracking server %s answers again, after %.0f s", public_uri(self.uri), seconds)
+
+    def _retrying(self, patience: float, told: bool) -> Any:
         import tenacity
 
+        paced = tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT)
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_transient),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT),
+            wait=lambda state: max(paced(state), _asked(state)),
             stop=tenacity.stop_any(tenacity.stop_after_delay(patience), tenacity.stop_when_event_set(self.abandoned)),
             sleep=tenacity.sleep_using_event(self.abandoned),
-            before_sleep=self._say_waiting,
+            before_sleep=self._say_waiting if told else None,
             reraise=True,
         )
 
     def _say_waiting(self, state: Any) -> None:
-        level = logging.WARNING if state.attempt_number == 2 else logging.DEBUG
+        level = logging.WARNING if state.attempt_number == 2 and self.outages.tell() else logging.DEBUG
         reason = first_line(state.outcome.exception())
         logger.log(level, "waiting for the tracking server %s: %s", public_uri(self.uri), reason)
 
@@ -109,7 +144,7 @@ class Client:
         if "Invalid Host header" in str(error):
             host = urlsplit(self.uri).netloc.rpartition("@")[2]
             return AccessRefused(f"the tracking server refuses the host name; start it with --allowed-hosts {host}")
-        if code in _REFUSED:
+        if code in _REFUSED or (code and is_refusal(error)):
             return AccessRefused(f"the tracking server {public_uri(self.uri)} refuses access: {first_line(error)}")
         if is_transient(error):
             waited = "until the wait was broken off" if self.abandoned.is_set() else f"for {patience:.0f} s"
@@ -118,35 +153,25 @@ class Client:
         return TrackingError(f"the tracking server refused a request: {first_line(error)}") if code else error
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the same request may succeed later: the server is away, busy or broken for now.
-
-    What MLflow's client finds wrong by itself is an INTERNAL_ERROR too, but waiting mends it no more than a page in
-    place of JSON, which comes from a login or another server.
-    """
-    from mlflow.exceptions import MlflowException, RestException
-
-    if not isinstance(error, MlflowException) or "not in a valid JSON format" in str(error):
-        return False
-    if error.error_code == "INTERNAL_ERROR" and not isinstance(error, RestException):
-        return error.__context__ is not None or str(error).startswith("API request to")
-    return error.error_code in _TRANSIENT
+def _asked(state: Any) -> float:
+    return min(asked_wait(state.outcome.exception()), LONGEST_ASKED)
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message without credentials that a URL in it may hold."""
     text = str(getattr(error, "message", error)).strip().splitlines() or [type(error).__name__]
-    return " ".join(public_uri(word) if "://" in word else word for word in text[0][:500].split(" "))
+    return without_credentials(text[0])[:500]
 
 
 def public_uri(uri: str) -> str:
-    """Return the URI without user name and password."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return uri
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host)) if "@" in parts.netloc else uri
+    """Return the URI without user name and password, also when it is malformed."""
+    scheme, slashes, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    if "@" in authority:
+        return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+    # A slash within a password makes the user name a host, and the password's beginning its port.
+    torn = "@" in path and re.fullmatch(r"[^:]*:\d*[^\d\]][^\]]*", authority)
+    return f"{scheme}{slashes}{path.rpartition('@')[2]}" if torn else uri
 
 
 _depth = 0

@@ -11,18 +11,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import psutil
-
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
-_SLACK = 2.0  # seconds by which two readings of a process's start may differ
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process: the boot of its machine, its PID namespace, PID and start (seconds since the epoch), host and user.
+    """A process: the boot of its machine, its PID namespace, PID and start (seconds after the boot), host and user.
 
-    `nonce` tells apart two claims of one process.
+    `nonce` tells apart two claims of one process, `lease` is how many seconds its heartbeat may stand still. `boot` is
+    empty where the system does not tell it, as on macOS.
     """
 
     boot: str
@@ -33,20 +31,21 @@ class Holder:
     user: str
     nonce: str
     since: int = 0
+    lease: float = 0.0
 
     @classmethod
-    def here(cls, since: int) -> Holder:
+    def here(cls, since: int, lease: float) -> Holder:
         """Return this process; `since` is when it claims, in milliseconds since the epoch."""
-        pid = os.getpid()
-        return cls(*_place(), pid, _started(pid), socket.gethostname(), _user(), os.urandom(8).hex(), since)
+        pid, nonce = os.getpid(), os.urandom(8).hex()
+        return cls(*_place(), pid, _process(pid)[1], socket.gethostname(), user_here(), nonce, since, lease)
 
     @classmethod
-    def read(cls, text: str) -> Holder | None:
-        """Return the holder that `text` describes, None when it describes none."""
-        with suppress(ValueError, TypeError, KeyError):
+    def read(cls, text: str) -> Holder:
+        """Return the holder that `text` describes; `UNKNOWN` when it describes none, for it is a claim all the same."""
+        with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
             form = json.loads(text)
             return cls(**{name: kind(form[name]) for name, kind in _KINDS.items()})
-        return None
+        return UNKNOWN
 
     def to_text(self) -> str:
         """Return the form that `read` reads."""
@@ -55,24 +54,36 @@ class Holder:
     @property
     def words(self) -> str:
         """Who it is, for people."""
-        since = datetime.fromtimestamp(self.since / 1000).strftime("%Y-%m-%d %H:%M:%S")
-        return f"{self.user} on {self.host} (process {self.pid}), since {since}"
+        if self == UNKNOWN:
+            return "somebody whose claim cannot be read"
+        since = ""
+        with suppress(ValueError, OverflowError, OSError):
+            since = datetime.fromtimestamp(self.since / 1000).strftime(", since %Y-%m-%d %H:%M:%S")
+        return f"{_line(self.user)} on {_line(self.host)} (process {self.pid}){since}"
 
     @property
     def gone(self) -> bool:
-        """Whether the process has certainly ended: it was on this machine and in this namespace, and is not there."""
-        if not self.boot or (self.boot, self.namespace) != _place():
+        """Whether the process has certainly ended: it was on this machine and in this namespace, and is not there.
+
+        A process of the same number that began at another time is another one, and a zombie has ended.
+        """
+        if not self.boot or self.pid < 1 or (self.boot, self.namespace) != _place():
             return False
         try:
-            return abs(_started(self.pid) - self.started) > _SLACK
-        except psutil.NoSuchProcess:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
             return True
-        except psutil.Error:
-            return False
+        except (OSError, OverflowError):  # it is another user's; or no process has such a number, and the claim lies
+            pass
+        state, started = _process(self.pid)
+        return state in _ENDED or (bool(state) and started != self.started)
 
 
+UNKNOWN = Holder("", "", 0, 0.0, "", "", "")
+_ENDED = ("Z", "X")
 _KINDS = {
     "boot": str, "namespace": str, "pid": int, "started": float, "host": str, "user": str, "nonce": str, "since": int,
+    "lease": float,
 }  # fmt: skip
 
 
@@ -83,14 +94,24 @@ def _place() -> tuple[str, str]:
     return "", ""
 
 
-def _started(pid: int) -> float:
-    process = psutil.Process(pid)
-    if process.status() == psutil.STATUS_ZOMBIE:
-        raise psutil.NoSuchProcess(pid)
-    return float(process.create_time())
+def _process(pid: int) -> tuple[str, float]:
+    """Return the state of a process and its start in seconds after the boot; "" where the system does not tell.
+
+    That does not move when the machine's clock is set, as the time of day does that psutil makes of it.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        # proc(5): the name, in brackets, may hold anything; state is field 3 and starttime field 22.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return fields[0], int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return "", 0.0
 
 
-def _user() -> str:
+def _line(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text[:100])
+
+
+def user_here() -> str:
+    """Return the user whom this process runs for."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in containers

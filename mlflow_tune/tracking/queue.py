@@ -5,16 +5,19 @@ A queued trial is a SCHEDULED child run without a number; whoever drives the stu
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, space_of
 from mlflow_tune.tracking.records import KIND, QUEUED, compact, cut, now, search
 from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
-from mlflow_tune.tracking.trials import is_point, point_text
+from mlflow_tune.tracking.trials import point_text
 from mlflow_tune.trial import Params, Suggestion
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Queue:
 
     client: Client
     study: StudyRecord
+    told: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def put(self, params: Params, why: str, source: Mapping[str, str]) -> str:
         """Queue the point; return the id of its run. `source` are MLflow's own tags: user, source, git commit."""
@@ -38,7 +42,6 @@ class Queue:
         tags = {
             **source,
             KIND: "trial",
-            QUEUED: "waiting",
             "mlflow.parentRunId": self.study.run_id,
             "tune.params": compact(params),
             "tune.strategy": "manual",
@@ -48,19 +51,31 @@ class Queue:
         known = run_with_nonce(experiment_id, nonce)
         name = f"queued {point_text(params)}"
         run_id = str(self.client.send("create_run", experiment_id, now(), tags, name, again=known).info.run_id)
-        # MLflow makes every run RUNNING; the driver takes it as it is should we end before the next line.
+        # MLflow makes every run RUNNING; only then may a driver see it, and make it that again.
         self.client.send("update_run", run_id, "SCHEDULED")
+        self.client.send("set_tag", run_id, QUEUED, "waiting")
         return run_id
 
+    def withdraw(self, run_ids: Iterable[str]) -> None:
+        """Take those of these runs out of the queue that nobody has numbered yet."""
+        for run_id in run_ids:
+            if is_waiting(self.client.send("get_run", run_id).data.tags):
+                self.client.send("set_tag", run_id, QUEUED, "withdrawn")
+                self.client.send("set_terminated", run_id, "KILLED", now())
+
     def waiting(self) -> list[Queued]:
-        """Return what waits, in the order in which it was queued; what is no point is left out."""
+        """Return what waits, in the order in which it was queued; what is no point is left out, in words."""
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{QUEUED}` = 'waiting'"
-        found = []
+        found, space = [], space_of(self.study.definition)
         for run in search(self.client, [self.study.experiment_id], query):
-            try:
-                params = json.loads(run.data.tags.get("tune.params", ""))
-            except ValueError:
+            run_id, tags = run.info.run_id, run.data.tags
+            if not is_waiting(tags):  # it has a number already, so it is a trial
                 continue
-            if is_point(params):
-                found.append(Queued(run.info.run_id, Suggestion(params, run.data.tags.get("tune.why", ""))))
+            params = read_params(tags)
+            why = "it has no point" if params is None else off_space(params, space)
+            if params is not None and not why:
+                found.append(Queued(run_id, Suggestion(params, tags.get("tune.why", ""))))
+            elif run_id not in self.told:
+                self.told.add(run_id)
+                logger.warning("the queued run %s is left out: %s", run_id, why)
         return found

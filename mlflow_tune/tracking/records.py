@@ -12,6 +12,7 @@ from mlflow_tune.tracking.client import Client
 PAGE = 1000
 OLDEST_FIRST = ["attributes.start_time ASC", "attributes.run_id ASC"]
 TAG_LIMIT = 8000
+FORMAT = 1  # of what is written here; a study with a higher one is from a newer mlflow-tune
 KIND, STUDY = "tune.kind", "tune.study"
 QUEUED = "tune.queued"  # "waiting", then "numbered"
 STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
@@ -32,15 +33,17 @@ def cut(text: str, limit: int = TAG_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def search(client: Client, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:
-    """Yield every MLflow run that matches, oldest first, page by page.
+def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: bool = False) -> Iterator[Any]:
+    """Yield every MLflow run that matches, oldest first, page by page: those that exist, or the `deleted` ones.
 
     Page tokens are offsets: a run that starts between two pages then comes last and repeats none.
     """
-    token: str | None = None
+    from mlflow.entities import ViewType
+
+    view, token = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY, None
     while True:
         page = client.send(
-            "search_runs", list(experiment_ids), query, max_results=PAGE, order_by=OLDEST_FIRST, page_token=token
+            "search_runs", list(experiment_ids), query, view, max_results=PAGE, order_by=OLDEST_FIRST, page_token=token
         )
         yield from page
         if not (token := page.token):
@@ -48,18 +51,22 @@ def search(client: Client, experiment_ids: Sequence[str], query: str) -> Iterato
 
 
 def split_tag(key: str, text: str) -> dict[str, str]:
-    """Return the tags that hold the text: `key`, or `key.1`, `key.2`, ... when it is longer than a tag."""
+    """Return the tags that hold the text: `key`, or `key.1`, `key.2`, ... when it is longer than a tag.
+
+    They may be written over those of another text, whatever its length: an empty `key` leads to the parts, an empty
+    part ends them.
+    """
     if len(text) <= TAG_LIMIT:
         return {key: text}
     parts = [text[start : start + TAG_LIMIT] for start in range(0, len(text), TAG_LIMIT)]
-    return {f"{key}.{index}": part for index, part in enumerate(parts, start=1)}
+    return {key: "", **{f"{key}.{index}": part for index, part in enumerate([*parts, ""], start=1)}}
 
 
 def joined_tag(key: str, tags: Mapping[str, str]) -> str:
     """Return the text that `split_tag` spread over tags, empty when there is none."""
-    if key in tags:
+    if tags.get(key):
         return tags[key]
     parts: list[str] = []
-    while (part := tags.get(f"{key}.{len(parts) + 1}")) is not None:
+    while part := tags.get(f"{key}.{len(parts) + 1}"):
         parts.append(part)
     return "".join(parts)

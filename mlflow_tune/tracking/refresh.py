@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.reading import read_trial, space_of
 from mlflow_tune.tracking.records import search
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import read_trial
 from mlflow_tune.trial import Trial
 
 OVERLAP = 60_000  # milliseconds: the clocks of those who write may differ
@@ -15,7 +15,7 @@ class Refresh:
     """The trials of one study as they were when `trials` was last called."""
 
     def __init__(self, client: Client, study: StudyRecord) -> None:
-        self._client, self._study = client, study
+        self._client, self._study, self._space = client, study, space_of(study.definition)
         self._known: dict[int, Trial] = {}
         self._read_before = False
 
@@ -25,7 +25,7 @@ class Refresh:
         newest = max((trial.end_time or 0 for trial in self._known.values()), default=0)
         for only in self._queries(newest):
             for run in search(self._client, [self._study.experiment_id], of_study + only):
-                trial = read_trial(run)
+                trial = read_trial(run, self._space)
                 if trial is not None and _is_news(trial, self._known.get(trial.number)):
                     self._known[trial.number] = trial
         self._read_before = True

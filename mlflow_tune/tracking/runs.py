@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_tune.errors import InputError, TrackingError
+from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.tracking.client import Client, first_line
 from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, search
-from mlflow_tune.tracking.studies import StudyRecord
+from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
 from mlflow_tune.tracking.trials import run_name
 from mlflow_tune.trial import Curve, Trial
 
 BATCH = 1000
+COPIED = "tune.copied_from"
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,33 @@ class Runs:
         points = self._client.send("get_metric_history", run.run_id, metric)
         return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
 
+    def copied(self, study: StudyRecord) -> set[str]:
+        """Return the ids of the runs that have been copied into the study."""
+        query = f"tags.`mlflow.parentRunId` = '{study.run_id}' and tags.`{COPIED}` LIKE '%'"
+        return {run.data.tags[COPIED] for run in search(self._client, [study.experiment_id], query)}
+
     def adopt(self, run: Run, study: StudyRecord, trial: Trial) -> None:
         """Make the run the finished `trial` of the study: its tags, and the metrics `trial` and `objective`."""
         self._mark(run.run_id, study, trial, run.end_time or run.start_time)
 
-    def copy(self, run: Run, study: StudyRecord, trial: Trial) -> str:
+    def copy(self, run: Run, study: StudyRecord, trial: Trial, logs: Mapping[str, float]) -> str:
         """Make a copy of the run, its params and metrics, in the study's experiment; return the copy's run id.
 
-        Artifacts stay with the original, whose id the copy bears as tag `tune.copied_from`.
+        `logs` are metrics that the study's own trials have too. Artifacts stay with the original, whose id the copy has
+        as tag `tune.copied_from`.
         """
         from mlflow.entities import Metric, Param
 
-        tags = {"tune.copied_from": run.run_id, "mlflow.user": run.user}
-        name = run_name(trial.number, trial.params)
-        made = self._client.send("create_run", study.experiment_id, run.start_time, tags, name).info.run_id
+        nonce = os.urandom(8).hex()
+        tags = {COPIED: run.run_id, "mlflow.user": run.user, "tune.nonce": nonce}
+        name, known = run_name(trial.number, trial.params), run_with_nonce(study.experiment_id, nonce)
+        made = self._client.send("create_run", study.experiment_id, run.start_time, tags, name, again=known).info.run_id
         params = [Param(key, value) for key, value in run.params.items()]
         self._batches(made, params=params)
-        for metric in run.metrics:
+        for metric in run.metrics.keys() - set(RESERVED_NAMES):
             points = self._client.send("get_metric_history", run.run_id, metric)
             self._batches(made, metrics=[Metric(p.key, p.value, p.timestamp, p.step) for p in points])
+        self._batches(made, metrics=[Metric(key, value, run.start_time, 0) for key, value in logs.items()])
         self._mark(made, study, trial, run.end_time or run.start_time)
         self._client.send("set_terminated", made, run.status, run.end_time)
         return str(made)

@@ -12,12 +12,11 @@ from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, joined_tag, now, search, split_tag
+from mlflow_tune.tracking.records import FORMAT, KIND, STUDY, compact, cut, joined_tag, now, search, split_tag
 from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
-FORMAT = "1"
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 # What a resume may change stands in tags of its own, beside the rest of the definition in `tune.spec`.
 CHANGEABLE = {"strategy": "tune.strategy", "stop": "tune.budget", "workers": "tune.workers"}
@@ -43,6 +42,12 @@ class StudyRecord:
     stop_request: str = ""
     reference: Sequence[float] = field(default=(), repr=False)
     heartbeat: str = ""
+    format: str = str(FORMAT)
+
+    @property
+    def newer(self) -> bool:
+        """Whether a newer mlflow-tune wrote the study, in a form that this one may misread."""
+        return not (self.format.isdecimal() and len(self.format) < 9 and int(self.format) <= FORMAT)
 
     @property
     def running(self) -> bool:
@@ -93,7 +98,7 @@ class Studies:
             KIND: "study",
             STUDY: str(definition["name"]),
             "tune.state": "running",
-            "tune.format": FORMAT,
+            "tune.format": str(FORMAT),
             "tune.folder": folder,
             **split_tag("tune.spec", compact(fixed)),
             **_changeable_tags(definition),
@@ -208,7 +213,8 @@ class Studies:
 
 def _changeable_tags(definition: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags for what a resume may change."""
-    return {tag: compact(definition[key]) for key, tag in CHANGEABLE.items() if key in definition}
+    texts = {tag: compact(definition[key]) for key, tag in CHANGEABLE.items() if key in definition}
+    return {key: part for tag, text in texts.items() for key, part in split_tag(tag, text).items()}
 
 
 def study_record(run: Any) -> StudyRecord:
@@ -224,10 +230,11 @@ def study_record(run: Any) -> StudyRecord:
         commit=tags.get("mlflow.source.git.commit", ""),
         user=tags.get("mlflow.user", ""),
         why_stopped=tags.get("tune.why_stopped", ""),
-        start_time=run.info.start_time,
+        start_time=run.info.start_time or 0,
         stop_request=tags.get("tune.stop", ""),
         reference=_reference(tags),
         heartbeat=tags.get("tune.heartbeat", ""),
+        format=tags.get("tune.format", str(FORMAT)),
     )
 
 
@@ -248,14 +255,14 @@ def _experiment_named(name: str) -> Any:
 def _reference(tags: Mapping[str, str]) -> tuple[float, ...]:
     try:
         return tuple(float(value) for value in json.loads(joined_tag("tune.reference", tags) or "[]"))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
 
 
 def _definition(tags: Mapping[str, str]) -> Mapping[str, Any]:
     try:
         definition = json.loads(joined_tag("tune.spec", tags))
-        changed = {key: json.loads(tags[tag]) for key, tag in CHANGEABLE.items() if tag in tags}
+        changed = {key: json.loads(text) for key, tag in CHANGEABLE.items() if (text := joined_tag(tag, tags))}
         return {**definition, **changed}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {}

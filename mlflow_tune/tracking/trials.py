@@ -7,21 +7,25 @@ and explicit times make a repeated metric point one point.
 
 from __future__ import annotations
 
-import json
+import logging
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any
 
-from mlflow_tune.errors import InternalError
-from mlflow_tune.space import Scalar
+from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
+from mlflow_tune.space import Space
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.deletion import without_run
+from mlflow_tune.tracking.reading import is_waiting, read_trial, why_unsound
 from mlflow_tune.tracking.records import KIND, QUEUED, STARTED, TAG_LIMIT, compact, cut, now, search
 from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, is_finite
+from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial
 
+logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
     "ok": "FINISHED",
     "failed": "FAILED",
@@ -30,6 +34,7 @@ STATUS: dict[OutcomeKind, str] = {
     "interrupted": "KILLED",
 }
 NAME_LIMIT = 120
+MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -37,17 +42,19 @@ class Trials:
     """The trials of one study.
 
     Those that are started get `source`, the tags that MLflow's client leaves out (user, source, git commit), and the
-    `fixed` parameters; to read, neither is needed.
+    `fixed` parameters; to read, neither is needed. What is no point of the `space`, where one is given, is left out.
     """
 
     client: Client
     study: StudyRecord
     source: Mapping[str, str] = field(default_factory=dict)
     fixed: Params = field(default_factory=dict)
+    space: Space | None = None
 
-    def all(self) -> list[Trial]:
-        """Return the latest attempt of every trial, by number."""
-        return _latest(trial for run in self._runs() if (trial := read_trial(run)))
+    def all(self, deleted: bool = False) -> list[Trial]:
+        """Return the latest attempt of every trial, by number; with `deleted` also of those whose run was deleted."""
+        found = [trial for run in self._runs() if (trial := read_trial(run, self.space))]
+        return _latest([*found, *self._deleted(found)] if deleted else found)
 
     def of_run(self, run_id: str) -> Trial | None:
         """Return the trial of this MLflow run, None while it waits in the queue without a number."""
@@ -56,10 +63,14 @@ class Trials:
     def take_over(self) -> list[Trial]:
         """Return all trials after ending those that a dead driver left open: they are interrupted, to be run again.
 
-        A run whose outcome is known keeps it, and only its status is mended.
+        A run whose outcome is known keeps it, and only its status is mended. Trials whose run was deleted are among
+        them, so that nobody's number and point come twice. What is no trial of this study is left out, in words.
         """
-        trials = [(run, trial) for run in self._runs() if (trial := read_trial(run))]
-        return _latest(self._closed(trial, run.info.status) for run, trial in trials)
+        runs = list(self._runs())
+        trials = [(run, trial) for run in runs if (trial := read_trial(run, self.space))]
+        self._tell_left_out(runs)
+        found = [self._closed(trial, run.info.status) for run, trial in trials]
+        return _latest([*found, *self._deleted(found)])
 
     def start(
         self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float],
@@ -88,7 +99,11 @@ class Trials:
             self._number(queued_run, name, suggestion.params, metrics, {**tags, STARTED: str(started)}, started)
         run_id = queued_run or self._make(name, tags, started)
         if not queued_run:
-            self._log_point(run_id, suggestion.params, metrics, started)
+            try:
+                self._log_point(run_id, suggestion.params, metrics, started)
+            except StudyConflict:
+                self._bury(run_id)
+                raise
         return Trial(
             number, suggestion.params, attempt=attempt, run_id=run_id, strategy=strategy, why=suggestion.why,
             start_time=started, metrics=metrics,
@@ -133,6 +148,19 @@ class Trials:
         tags = {**tags, "tune.nonce": nonce}
         return str(self.client.send("create_run", experiment_id, started, tags, name, again=known).info.run_id)
 
+    def _bury(self, run_id: str) -> None:
+        """End a run that was made too late: the study was somebody else's already, who may not know of it."""
+        from mlflow.entities import RunTag
+
+        tags = [
+            RunTag("tune.reason", "made by a driver that had lost its study"),
+            RunTag("tune.outcome", "interrupted"),
+        ]
+        with suppress(TrackingError):
+            if "tune.outcome" not in self.client.once("get_run", run_id).data.tags:
+                self.client.once("log_batch", run_id, [], [], tags)
+                self.client.once("set_terminated", run_id, STATUS["interrupted"], now())
+
     def _number(
         self, run_id: str, name: str, point: Params, metrics: Mapping[str, float], tags: Mapping[str, str], started: int
     ) -> None:
@@ -156,12 +184,35 @@ class Trials:
         entities = [RunTag(key, value) for key, value in (tags or {}).items()]
         self.client.send("log_batch", run_id, params=params, metrics=points, tags=entities)
 
-    def _runs(self) -> Iterator[Any]:
+    def _runs(self, deleted: bool = False) -> Iterator[Any]:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
-        return search(self.client, [self.study.experiment_id], query)
+        return search(self.client, [self.study.experiment_id], query, deleted)
+
+    def _tell_left_out(self, runs: Iterable[Any]) -> None:
+        """Warn in one line of the runs that are left out, and why."""
+        seen: set[tuple[str, ...]] = set()
+        left_out: list[str] = []
+        for run in runs:
+            tags = run.data.tags
+            if not (why := "" if is_waiting(tags) else why_unsound(tags, self.space)):
+                attempt = (tags.get("tune.trial", ""), tags.get("tune.attempt", "1"))
+                why = "" if is_waiting(tags) or attempt not in seen else f"trial {attempt[0]} has another run"
+                seen.add(attempt)
+            left_out += [f"{run.info.run_id} ({why})"] if why else []
+        if left_out:
+            listed = ", ".join(left_out[:MOST_LISTED]) + (", ..." if len(left_out) > MOST_LISTED else "")
+            logger.warning("left out %d run%s: %s", len(left_out), "s" * (len(left_out) > 1), listed)
+
+    def _deleted(self, found: Iterable[Trial]) -> Iterator[Trial]:
+        """Yield the attempts whose run was deleted, but for those of which another run is `found`."""
+        known = {(trial.number, trial.attempt) for trial in found}
+        for run in self._runs(deleted=True):
+            if (trial := read_trial(run, self.space)) and (trial.number, trial.attempt) not in known:
+                yield without_run(trial, trial.end_time or trial.start_time)
 
     def _closed(self, trial: Trial, status: str) -> Trial:
         if trial.outcome is None:
+            logger.info("trial %d attempt %d was left open by a driver that is gone", trial.number, trial.attempt)
             return self.finish(trial, Outcome("interrupted", reason="its driver ended before the trial did"), None)
         if status != STATUS[trial.outcome]:
             self._terminate(trial.run_id, trial.outcome, ended := trial.end_time or now())
@@ -190,39 +241,3 @@ def point_text(params: Params) -> str:
     """Return a point in one line, as short as a run's name should be: `lr=0.0031 dropout=0.42`."""
     words = [f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
     return cut(" ".join(words).replace("\n", " "), NAME_LIMIT)
-
-
-def read_trial(run: Any) -> Trial | None:
-    """Return the trial that an MLflow run holds, None when its tags make no trial."""
-    tags, metrics = run.data.tags, run.data.metrics
-    try:
-        number, attempt = int(tags["tune.trial"]), int(tags.get("tune.attempt", "1"))
-        params = json.loads(tags["tune.params"])
-    except (KeyError, ValueError):
-        return None
-    if number < 1 or attempt < 1 or not is_point(params):
-        return None
-    outcome, value = tags.get("tune.outcome"), metrics.get("objective")
-    if outcome not in get_args(OutcomeKind):
-        outcome = None
-    sound = outcome == "ok" and value is not None and is_finite(value)
-    return Trial(
-        number=number,
-        params=params,
-        outcome="not-finite" if outcome == "ok" and not sound else outcome,
-        value=value if sound else None,
-        attempt=attempt,
-        run_id=run.info.run_id,
-        strategy=tags.get("tune.strategy", ""),
-        why=tags.get("tune.why", ""),
-        reason=tags.get("tune.reason", ""),
-        metrics=dict(metrics),
-        start_time=int(tags[STARTED]) if tags.get(STARTED, "").isdecimal() else run.info.start_time,
-        end_time=run.info.end_time,
-        diagnosis=tags.get("tune.diagnosis", ""),
-    )
-
-
-def is_point(params: object) -> bool:
-    """Whether this is a mapping of names to scalars."""
-    return isinstance(params, dict) and all(isinstance(value, Scalar) for value in params.values())

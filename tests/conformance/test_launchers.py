@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -13,16 +14,17 @@ from mlflow_tune.space import Categorical, Float, Space
 from tests.launched import behave
 from tests.launched.helpers import HERE, gone, job, tree_of, wait_for
 
+MIB = 2**20
 COMMAND = ["python", "behave.py", "--do", "{do}", "--lr", "{lr}"]
 SPACE = Space({"lr": Float(1e-3, 1.0)})
 
 LAUNCHERS = {
-    "command": lambda fixed, timeout: CommandLauncher(COMMAND, fixed, timeout, HERE),
-    "function": lambda fixed, timeout: FunctionLauncher("behave:objective", "loss", fixed, timeout, HERE),
-    "pickled": lambda fixed, timeout: FunctionLauncher(behave.objective, "loss", fixed, timeout, HERE),
-    "objective": lambda fixed, timeout: ObjectiveLauncher(behave.objective, "loss", fixed),
-    "project": lambda fixed, timeout: ProjectLauncher(str(HERE), "main", fixed, "local", timeout, "/"),
-    "bare project": lambda fixed, timeout: ProjectLauncher(".", "behave.py", fixed, "local", timeout, HERE),
+    "command": lambda fixed, **limits: CommandLauncher(COMMAND, fixed, folder=HERE, **limits),
+    "function": lambda fixed, **limits: FunctionLauncher("behave:objective", "loss", fixed, folder=HERE, **limits),
+    "pickled": lambda fixed, **limits: FunctionLauncher(behave.objective, "loss", fixed, folder=HERE, **limits),
+    "objective": lambda fixed: ObjectiveLauncher(behave.objective, "loss", fixed),
+    "project": lambda fixed, **limits: ProjectLauncher(str(HERE), "main", fixed, folder="/", **limits),
+    "bare project": lambda fixed, **limits: ProjectLauncher(".", "behave.py", fixed, folder=HERE, **limits),
 }
 SUPERVISED = [name for name in LAUNCHERS if name != "objective"]
 
@@ -31,8 +33,8 @@ SUPERVISED = [name for name in LAUNCHERS if name != "objective"]
 def launch(request):
     """Make a launcher that is closed after the test."""
 
-    def make(kind, do="ok", timeout=None):
-        launcher = LAUNCHERS[kind]({"do": do}, timeout)
+    def make(kind, do="ok", **limits):
+        launcher = LAUNCHERS[kind]({"do": do}, **limits)
         request.addfinalizer(launcher.close)
         return launcher
 
@@ -94,6 +96,25 @@ def test_a_timeout_ends_the_whole_tree(launch, kind, tmp_path, monkeypatch):
     outcome = launcher(job(lr=0.25))
     assert (outcome.kind, outcome.reason) == ("timeout", "took longer than 1.5s")
     assert gone(tree_of(tmp_path / "tree"))
+
+
+@supervised
+def test_too_much_memory_in_all_its_processes_ends_the_whole_tree(launch, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TREE", str(tmp_path / "tree"))
+    launcher = launch(kind, "hoard", memory=150 * MIB)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(launcher, job(lr=0.25))
+        tree = tree_of(tmp_path / "tree")
+        outcome = running.result(60)
+    assert outcome.kind == "failed"
+    found = re.fullmatch(r"used (\S+) MiB of memory, more than its limit of 150 MiB \(run\.memory\)", outcome.reason)
+    assert 150 < float(found[1]) < 400
+    assert gone(tree)
+
+
+@supervised
+def test_a_trial_within_its_limits_is_left_alone(launch, kind):
+    assert launch(kind, memory=2**40, timeout=100.0)(job(lr=0.25)).kind == "ok"
 
 
 @supervised

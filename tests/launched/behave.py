@@ -12,6 +12,7 @@ from pathlib import Path
 STUBBORN = (
     "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(99)"
 )
+HOARD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); held = b'x' * 2**27; time.sleep(99)"
 
 
 def plant_tree(file: Path) -> None:
@@ -22,7 +23,11 @@ def plant_tree(file: Path) -> None:
     daemon = subprocess.run(["bash", "-c", shell], capture_output=True, check=True, text=True)
     stubborn = subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
     stubborn.stdout.readline()
-    pids = [os.getpid(), plain.pid, session.pid, int(daemon.stdout), stubborn.pid]
+    write_tree(file, [os.getpid(), plain.pid, session.pid, int(daemon.stdout), stubborn.pid])
+
+
+def write_tree(file: Path, pids: list[int]) -> None:
+    """Write the process ids, all at once."""
     file.with_suffix(".new").write_text(json.dumps(pids))
     file.with_suffix(".new").rename(file)
 
@@ -41,6 +46,10 @@ def objective(do: str, lr: float, units: int = 1) -> float:
     elif do == "os._exit":
         os._exit(4)
     elif do == "sleep":
+        time.sleep(99)
+    elif do == "hoard":  # two processes that take little each, and too much together
+        hoards = [subprocess.Popen([sys.executable, "-c", HOARD], start_new_session=True) for _ in range(2)]
+        write_tree(Path(os.environ["TREE"]), [os.getpid(), *(hoard.pid for hoard in hoards)])
         time.sleep(99)
     elif do in ("tree", "leave"):
         plant_tree(Path(os.environ["TREE"]))

@@ -21,6 +21,12 @@ def pid(lr):
     return {"pid": os.getpid(), "calls": CALLS.append(lr) or len(CALLS)}
 
 
+def grows(lr):
+    """Keep 128 MiB for ever."""
+    CALLS.append(b"x" * 2**27)
+    return pid(lr)
+
+
 def marked(do, marker):
     """Do it once: the first call leaves a mark, later ones only return."""
     if Path(marker).exists():

@@ -1,0 +1,61 @@
+"""The question before code runs that another user's study names."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlflow_tune.errors import InputError
+
+if TYPE_CHECKING:
+    from mlflow_tune.spec import StudySpec
+    from mlflow_tune.study import Study
+
+yes_option = click.option("--yes", is_flag=True, help="Run another user's study without asking.")
+
+
+def other_writers(study: Study) -> list[str]:
+    """Return the users other than this one who made the study or drove it last, as MLflow and its claim name them."""
+    from mlflow_tune.origin import user_tags
+    from mlflow_tune.tracking import last_driver, user_here
+
+    ours = {user_tags().get("mlflow.user", ""), user_here()}
+    wrote = dict.fromkeys([study.record.user, last_driver(study.client, study.run_id) or study.record.user])
+    return [user for user in wrote if user not in ours or not user]
+
+
+def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
+    """Show what another user's study would run here, and go on only when the person at the terminal says so.
+
+    `folder` is where its code lies when that is not where it was. Nothing is asked about a study of one's own, nor
+    with `yes`. Raises InputError where nobody can be asked; ends with exit code 1 when the answer is no.
+    """
+    from mlflow_tune.yaml12 import one_line
+
+    if yes or not (others := other_writers(study)):
+        return
+    by = " and ".join(one_line(user[:100]) or "an unknown user" for user in others)
+    what = f"the study {one_line(study.record.name)!r} was written by {by} and runs {code_of(study.spec)}"
+    if not sys.stdin.isatty():
+        raise InputError(f"{what}; to run that here, look at it and give --yes")
+    click.echo(f"{what[0].upper()}{what[1:]}\nin the folder {one_line(str(folder or study.record.folder))}", err=True)
+    if not click.confirm("Run it here?", err=True):
+        click.echo("Nothing was run.", err=True)
+        raise SystemExit(1)
+
+
+def code_of(spec: StudySpec) -> str:
+    """Return in one line what a trial runs, with nothing in it that a terminal would act on."""
+    from mlflow_tune.yaml12 import one_line
+
+    run = spec.run
+    words = {"command": run.command and shlex.join(run.command), "project": run.project, "function": run.function}
+    kind, text = next(((kind, text) for kind, text in words.items() if text), ("objective", run.objective or ""))
+    fixed = "".join(f" {name}={value}" for name, value in run.parameters.items())
+    entry = f" (entry point {run.entry_point})" if kind == "project" else ""
+    version = f" at {run.version}" if run.version else ""
+    return one_line(f"the {kind} `{text}`{version}{entry}" + (f" with{fixed}" if fixed else ""))

@@ -1,0 +1,120 @@
+"""Trials as a tracking server holds them, where anybody may write anything: what is sound is read, the rest is told."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical, Scalar, Space, check_name
+from mlflow_tune.tracking.records import QUEUED, STARTED
+from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
+
+MOST = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
+LONGEST = 40  # characters of what is wrong that are told
+
+
+def read_trial(run: Any, space: Space | None = None) -> Trial | None:
+    """Return the trial that an MLflow run holds, None when it holds none, or no point of the space."""
+    tags = run.data.tags
+    return None if why_unsound(tags, space) else _trial(run, tags, run.data.metrics)
+
+
+def why_unsound(tags: Mapping[str, str], space: Space | None = None) -> str:
+    """Return in words why a run with these tags is no trial, "" when it is one."""
+    if _count(tags.get("tune.trial", "")) is None:
+        return f"its number is {_shown(tags.get('tune.trial', ''))}"
+    if _count(tags.get("tune.attempt", "1")) is None:
+        return f"its attempt is {_shown(tags.get('tune.attempt', ''))}"
+    params = read_params(tags)
+    if params is None:
+        return f"its point is {_shown(tags.get('tune.params', ''))}"
+    return off_space(params, space)
+
+
+def is_waiting(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags waits in the queue: it has no number yet."""
+    return tags.get(QUEUED) == "waiting" and "tune.trial" not in tags
+
+
+def read_params(tags: Mapping[str, str]) -> dict[str, Scalar] | None:
+    """Return the point in these tags, None when there is none: a mapping of names to scalars."""
+    try:
+        params = json.loads(tags.get("tune.params", ""))
+    except (ValueError, RecursionError):
+        return None
+    is_point = isinstance(params, dict) and all(isinstance(value, Scalar) for value in params.values())
+    return params if is_point else None
+
+
+def off_space(params: Params, space: Space | None) -> str:
+    """Return in words why a strategy could make nothing of the point, "" when it can.
+
+    Outside of a range is sound: a person may ask for that.
+    """
+    if space is None:
+        return ""
+    for name, dimension in space.items():
+        if name not in params:
+            return f"its point lacks the parameter {name!r}"
+        if not isinstance(dimension, Categorical) and not _is_number(params[name]):
+            return f"its parameter {name!r} is {_shown(str(params[name]))}"
+    try:
+        for name in params:
+            check_name(name)
+    except InputError:
+        return "its point has a parameter whose name MLflow does not take"
+    return ""
+
+
+def space_of(definition: Mapping[str, Any]) -> Space | None:
+    """Return the search space of a study's definition, None when it has none that can be read."""
+    try:
+        return Space.from_json(definition["space"])
+    except (KeyError, InputError):
+        return None
+
+
+def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> Trial:
+    named, value = tags.get("tune.outcome"), metrics.get("objective")
+    outcome: OutcomeKind | None = next((kind for kind in get_args(OutcomeKind) if kind == named), None)
+    sound = outcome == "ok" and value is not None and is_finite(value)
+    return Trial(
+        number=_count(tags["tune.trial"]) or 0,
+        params=read_params(tags) or {},
+        outcome="not-finite" if outcome == "ok" and not sound else outcome,
+        value=value if sound else None,
+        attempt=_count(tags.get("tune.attempt", "1")) or 0,
+        run_id=run.info.run_id,
+        strategy=tags.get("tune.strategy", ""),
+        why=tags.get("tune.why", ""),
+        reason=tags.get("tune.reason", ""),
+        metrics=dict(metrics),
+        start_time=_time(tags.get(STARTED, "")) or run.info.start_time or 0,
+        end_time=run.info.end_time,
+        diagnosis=tags.get("tune.diagnosis", ""),
+    )
+
+
+def _count(text: str) -> int | None:
+    """Return a whole number from 1, None for anything else."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST))
+    return int(text) if plain and 1 <= int(text) <= MOST else None
+
+
+def _time(text: str) -> int:
+    """Return milliseconds since the epoch, 0 for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 14 else 0
+
+
+def _is_number(value: Scalar) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _shown(text: str) -> str:
+    return "missing" if not text else repr(text if len(text) <= LONGEST else text[:LONGEST] + "…")
