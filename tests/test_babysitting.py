@@ -341,13 +341,13 @@ def test_try_says_what_is_wrong_with_a_point(sqlite_store, tmp_path):
 
 
 @pytest.mark.slow
-def test_three_tries_an_adopted_run_then_bayesian_at_a_terminal(sqlite_store, tmp_path):
+def test_three_tries_an_adopted_run_then_bayesian_at_a_terminal(sqlite_store, tmp_path, monkeypatch):
     path = study_file(tmp_path, name="session", **HAND)
     for lr, units in ((0.5, 64), (0.1, 64), (0.01, 128)):
         screen, code = at_terminal(["try", path, "-P", f"lr={lr}", "-P", f"units={units}"], sqlite_store)
         assert code == 0, screen
     assert "against the best of the others (#002)" in plain(screen)
-    mlflow.set_tracking_uri(sqlite_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_store)
     with mlflow.start_run(run_name="by hand"):
         mlflow.log_params({"lr": 0.03, "units": 32})
         mlflow.log_metric("loss", 0.000132)
