@@ -74,6 +74,7 @@ def wait_for(file):
 def log(name, value):
     """Log a metric to the trial's run without MLflow; urllib takes no credentials in a URI."""
     server = os.environ["MLFLOW_TRACKING_URI"].rpartition("://")[2].rpartition("@")[2]
+    value = {"nan": "NaN", "inf": "Infinity"}.get(str(value), value)  # MLflow takes a bare NaN for 0
     point = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": name, "value": value, "timestamp": int(time.time() * 1000)}
     urllib.request.urlopen(
         urllib.request.Request(
