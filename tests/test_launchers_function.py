@@ -51,7 +51,7 @@ def test_the_worker_that_checked_runs_all_trials(launch):
         ("segfault", "failed", "the function ended its process: killed by SIGSEGV; last output: about to crash"),
         ("os._exit", "failed", "the function ended its process: exit code 0; it printed nothing"),
         ("sys.exit", "failed", "the function called sys.exit('enough')"),
-        ("raise", "failed", "RuntimeError: raise (objectives.py:38)"),
+        ("raise", "failed", "RuntimeError: raise (objectives.py:44)"),
     ],
 )
 def test_a_worker_that_fails_is_replaced(launch, do, kind, reason, tmp_path):
