@@ -80,9 +80,9 @@ class Publisher:
         if isinstance(self._spec.strategy, Bisection):
             curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
         curves |= count_curves(history)
-        for key, points in curves.items():
-            self._studies.log_curve(self._run_id, key, points[self._drawn.get(key, 0) :])
-            self._drawn[key] = len(points)
+        new = {key: points[self._drawn.get(key, 0) :] for key, points in curves.items()}
+        self._studies.log_curves(self._run_id, new)
+        self._drawn = {key: len(points) for key, points in curves.items()}
 
     def _tell(self, findings: Sequence[str]) -> None:
         for finding in findings:

@@ -127,7 +127,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return Trials(self.client, self.record, space=self.spec.space).all()
+        return self._trials().all()
 
     @property
     def best(self) -> Trial | None:
@@ -176,8 +176,7 @@ class Study:
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        known = Trials(self.client, self.record, space=self.spec.space)
-        held = len(known.all(deleted=True)) if trials is not None else 0
+        held = len(self._trials().all(deleted=True)) if trials is not None else 0
         self.spec = changed_spec(self.spec, held, trials, strategy, workers)
         with self._code() as (launcher, defaults):
             tell_length(self.spec)
@@ -236,13 +235,12 @@ class Study:
                 create()
             with told_when_deleted(self.client, self.record), claimed(self.client, self.run_id):
                 if create is None:
-                    self._reopen()
+                    definition = self.spec.model_dump(mode="json", exclude_none=True)
+                    Studies(self.client).reopen(self.run_id, definition)
                 listener = listener or Silence()
                 listener.began(self.spec, self.links())
                 publisher = self._publisher()
-                trials = Trials(
-                    self.client, self.record, self._source, {**defaults, **self.spec.run.parameters}, self.spec.space
-                )
+                trials = replace(self._trials(), source=self._source, fixed={**defaults, **self.spec.run.parameters})
                 driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
                 self._driven(driver, publisher, executor, signals, retry_failed)
         assert self.ending is not None
@@ -270,9 +268,6 @@ class Study:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
         self._record = create_study(self.client, self.spec, self._source, self._folder, reference, self._keep)
 
-    def _reopen(self) -> None:
-        Studies(self.client).reopen(self.run_id, self.spec.model_dump(mode="json", exclude_none=True))
-
     def _close(self, history: Sequence[Trial], ending: Ending, publisher: Publisher | None = None) -> None:
         (publisher or self._publisher()).close(history, ending.state, ending.why)
         self.ending = ending
@@ -292,9 +287,11 @@ class Study:
         # Asked of git and of MLflow's plugins: only a study that is driven needs it.
         return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
 
+    def _trials(self) -> Trials:
+        return Trials(self.client, self.record, space=self.spec.space)
+
     def _publisher(self) -> Publisher:
-        artifacts = Artifacts(self.client, self.run_id)
-        reporter = Reporter(artifacts, Trials(self.client, self.record, space=self.spec.space), self.record, self.spec)
+        reporter = Reporter(Artifacts(self.client, self.run_id), self._trials(), self.record, self.spec)
         return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
 
     @property

@@ -88,12 +88,11 @@ def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
         requests = list(proxy.requests)
         counts[trials] = [call for call in others(proxy, study) if call != "POST runs/search"]
         searches = len(others(proxy, study)) - len(counts[trials])
-        assert (
-            searches <= 8 + 1.5 * seconds
-        )  # a look into the queue a second, the history, and what this test reads itself
+        # A look into the queue a second, the history, and what this test reads itself.
+        assert searches <= 8 + seconds
         assert [calls_of(proxy, trial.run_id) for trial in study.trials] == [life_cycle] * trials
         paced = sum(request.run_id == study.run_id for request in requests)
-        assert paced <= 20 + 3 * seconds  # the claim, a pulse in two seconds of at most three requests, the heartbeat
+        assert paced <= 15 + 2 * seconds  # the claim, a pulse in two seconds of at most three requests, the heartbeat
     few, many = counts.values()
     assert few == many
 

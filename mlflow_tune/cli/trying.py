@@ -11,7 +11,7 @@ import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
 from mlflow_tune.cli.finding import file_spec, find_study, is_file
-from mlflow_tune.cli.trust import ask_before_running, other_writers, yes_option
+from mlflow_tune.cli.trust import ask_before_running, yes_option
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound
 
 if TYPE_CHECKING:
@@ -62,9 +62,8 @@ def try_points(
     from mlflow_tune.tracking import is_driven
 
     loaded, points = _asked(study, common, folder, texts, start, outside)
-    shown, foreign = console(common), other_writers(loaded)
-    driven = is_driven(loaded.client, loaded.run_id)
-    if foreign and not driven:  # else its driver runs it, not this machine
+    shown, driven = console(common), is_driven(loaded.client, loaded.run_id)
+    if not driven:  # else its driver runs it, not this machine
         ask_before_running(loaded, yes, folder)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
     try:

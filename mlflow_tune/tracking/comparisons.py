@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -10,9 +9,9 @@ from urllib.parse import urlencode
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.links import TRAINING
-from mlflow_tune.tracking.records import KIND, compact, cut, now, split_tag
+from mlflow_tune.tracking.records import KIND, compact, cut, make_run, now, split_tag
 from mlflow_tune.tracking.started import take_started_run
-from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
+from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.view import comparison, write_state
 
 COMPARED = "tune.compared"
@@ -33,10 +32,7 @@ class Comparisons:
         tags = {**source, KIND: "comparison", **split_tag(COMPARED, compact(list(compared)))}
         if started := take_started_run(self._client, tags, name):
             return started
-        nonce = os.urandom(8).hex()
-        known = run_with_nonce(experiment_id, nonce)
-        tags = {**tags, "tune.nonce": nonce}
-        return str(self._client.send("create_run", experiment_id, now(), tags, name, again=known).info.run_id)
+        return str(make_run(self._client, experiment_id, name, tags, now()).info.run_id)
 
     def finish(self, run_id: str, note: str) -> None:
         """Write the note and end the run. Raises TrackingError."""

@@ -6,14 +6,13 @@ A queued trial is a SCHEDULED child run without a number; whoever drives the stu
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, space_of
-from mlflow_tune.tracking.records import KIND, QUEUED, compact, cut, now, search
-from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
+from mlflow_tune.tracking.records import KIND, QUEUED, compact, cut, make_run, now, search
+from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trials import point_text
 from mlflow_tune.trial import Params, Suggestion
 
@@ -38,7 +37,6 @@ class Queue:
 
     def put(self, params: Params, why: str, source: Mapping[str, str]) -> str:
         """Queue the point; return the id of its run. `source` are MLflow's own tags: user, source, git commit."""
-        nonce, experiment_id = os.urandom(8).hex(), self.study.experiment_id
         tags = {
             **source,
             KIND: "trial",
@@ -46,11 +44,9 @@ class Queue:
             "tune.params": compact(params),
             "tune.strategy": "manual",
             "tune.why": cut(why),
-            "tune.nonce": nonce,
         }
-        known = run_with_nonce(experiment_id, nonce)
         name = f"queued {point_text(params)}"
-        run_id = str(self.client.send("create_run", experiment_id, now(), tags, name, again=known).info.run_id)
+        run_id = str(make_run(self.client, self.study.experiment_id, name, tags, now()).info.run_id)
         # MLflow makes every run RUNNING; only then may a driver see it, and make it that again.
         self.client.send("update_run", run_id, "SCHEDULED")
         self.client.send("set_tag", run_id, QUEUED, "waiting")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlflow_tune.tracking.client import Client
+from mlflow_tune.trial import Curve
 
 PAGE = 1000
 OLDEST_FIRST = ["attributes.start_time ASC", "attributes.run_id ASC"]
@@ -48,6 +50,24 @@ def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: b
         yield from page
         if not (token := page.token):
             return
+
+
+def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, str], started: int) -> Any:
+    """Make an MLflow run and return it; a nonce among its tags finds the one whose answer was lost."""
+    nonce = os.urandom(8).hex()
+    query = f"tags.`tune.nonce` = '{nonce}'"
+
+    def made_before(mlflow: Any) -> Any:
+        return next(iter(mlflow.search_runs([experiment_id], query)), None)
+
+    tags = {**tags, "tune.nonce": nonce}
+    return client.send("create_run", experiment_id, started, tags, name, again=made_before)
+
+
+def learning_curve(client: Client, run_id: str, metric: str) -> Curve:
+    """Return a metric's values as (step, value), in order of steps."""
+    points = client.send("get_metric_history", run_id, metric)
+    return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
 
 
 def split_tag(key: str, text: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.tracking.client import Client, first_line
-from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, search
-from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
+from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, learning_curve, make_run, search
+from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trials import run_name
 from mlflow_tune.trial import Curve, Trial
 
@@ -54,8 +53,7 @@ class Runs:
 
     def curve(self, run: Run, metric: str) -> Curve:
         """Return a metric's values as (step, value), in order of steps."""
-        points = self._client.send("get_metric_history", run.run_id, metric)
-        return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
+        return learning_curve(self._client, run.run_id, metric)
 
     def copied(self, study: StudyRecord) -> set[str]:
         """Return the ids of the runs that have been copied into the study."""
@@ -74,10 +72,8 @@ class Runs:
         """
         from mlflow.entities import Metric, Param
 
-        nonce = os.urandom(8).hex()
-        tags = {COPIED: run.run_id, "mlflow.user": run.user, "tune.nonce": nonce}
-        name, known = run_name(trial.number, trial.params), run_with_nonce(study.experiment_id, nonce)
-        made = self._client.send("create_run", study.experiment_id, run.start_time, tags, name, again=known).info.run_id
+        tags, name = {COPIED: run.run_id, "mlflow.user": run.user}, run_name(trial.number, trial.params)
+        made = make_run(self._client, study.experiment_id, name, tags, run.start_time).info.run_id
         params = [Param(key, value) for key, value in run.params.items()]
         self._batches(made, params=params)
         for metric in run.metrics.keys() - set(RESERVED_NAMES):

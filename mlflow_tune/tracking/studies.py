@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import FORMAT, KIND, STUDY, compact, cut, joined_tag, now, search, split_tag
+from mlflow_tune.tracking.records import FORMAT, KIND, STUDY, compact, cut, joined_tag, make_run, now, search, split_tag
 from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
@@ -110,10 +110,7 @@ class Studies:
         return record
 
     def _made(self, tags: Mapping[str, str], experiment_id: str) -> StudyRecord:
-        nonce = os.urandom(8).hex()
-        known = run_with_nonce(experiment_id, nonce)
-        tags = {**tags, "tune.nonce": nonce}
-        return study_record(self._client.send("create_run", experiment_id, now(), tags, tags[STUDY], again=known))
+        return study_record(make_run(self._client, experiment_id, tags[STUDY], tags, now()))
 
     def update(self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None) -> None:
         """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
@@ -136,13 +133,13 @@ class Studies:
         """Ask whoever drives the study to stop it."""
         self.update(run_id, {"tune.stop": "requested"})
 
-    def log_curve(self, run_id: str, key: str, points: Sequence[tuple[int, float, int]]) -> None:
-        """Log metric points (step, value, time) on the parent; repeated points stay one point."""
+    def log_curves(self, run_id: str, curves: Mapping[str, Sequence[tuple[int, float, int]]]) -> None:
+        """Log metric points (step, value, time) on the parent, by metric; repeated points stay one point."""
         from mlflow.entities import Metric
 
+        points = [Metric(key, value, time, step) for key, curve in curves.items() for step, value, time in curve]
         for start in range(0, len(points), 1000):
-            part = [Metric(key, value, time, step) for step, value, time in points[start : start + 1000]]
-            self._client.send("log_batch", run_id, metrics=part)
+            self._client.send("log_batch", run_id, metrics=points[start : start + 1000])
 
     def get(self, run_id: str) -> StudyRecord:
         """Return the study with this run id. Raises StudyNotFound."""
@@ -236,12 +233,6 @@ def study_record(run: Any) -> StudyRecord:
         heartbeat=tags.get("tune.heartbeat", ""),
         format=tags.get("tune.format", str(FORMAT)),
     )
-
-
-def run_with_nonce(experiment_id: str, nonce: str) -> Any:
-    """Return a look-up of the run that an earlier `create_run` made although its answer was lost."""
-    query = f"tags.`tune.nonce` = '{nonce}'"
-    return lambda mlflow: next(iter(mlflow.search_runs([experiment_id], query)), None)
 
 
 def _experiment_named(name: str) -> Any:

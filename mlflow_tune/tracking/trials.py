@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,19 @@ from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
 from mlflow_tune.tracking.reading import is_waiting, read_trial, why_unsound
-from mlflow_tune.tracking.records import KIND, QUEUED, STARTED, TAG_LIMIT, compact, cut, now, search
-from mlflow_tune.tracking.studies import StudyRecord, run_with_nonce
+from mlflow_tune.tracking.records import (
+    KIND,
+    QUEUED,
+    STARTED,
+    TAG_LIMIT,
+    compact,
+    cut,
+    learning_curve,
+    make_run,
+    now,
+    search,
+)
+from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial
 
 logger = logging.getLogger(__name__)
@@ -135,18 +145,14 @@ class Trials:
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
-        points = self.client.send("get_metric_history", trial.run_id, metric)
-        return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
+        return learning_curve(self.client, trial.run_id, metric)
 
     def log_output(self, trial: Trial, output: bytes) -> None:
         """Keep what the trial printed as its artifact `output.log`."""
         Artifacts(self.client, trial.run_id).log_bytes("output.log", output)
 
     def _make(self, name: str, tags: Mapping[str, str], started: int) -> str:
-        nonce, experiment_id = os.urandom(8).hex(), self.study.experiment_id
-        known = run_with_nonce(experiment_id, nonce)
-        tags = {**tags, "tune.nonce": nonce}
-        return str(self.client.send("create_run", experiment_id, started, tags, name, again=known).info.run_id)
+        return str(make_run(self.client, self.study.experiment_id, name, tags, started).info.run_id)
 
     def _bury(self, run_id: str) -> None:
         """End a run that was made too late: the study was somebody else's already, who may not know of it."""

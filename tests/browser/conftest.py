@@ -5,7 +5,6 @@ Where there is no browser the tests are skipped; with "browser" in MLFLOW_TUNE_R
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from tests.browser.chromium import Missing, Watched, chromium, new_page, screenshots
 from tests.conftest import FOREIGN
+from tests.required import without
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,9 +40,7 @@ def browser() -> Iterator[Browser]:
 
 def without_browser(reason: str) -> NoReturn:
     """Skip the test, or fail where a browser is asked for."""
-    if "browser" in os.environ.get("MLFLOW_TUNE_REQUIRE", "").replace(",", " ").split():
-        pytest.fail(f"MLFLOW_TUNE_REQUIRE asks for a browser, but {reason}", pytrace=False)
-    pytest.skip(f"no browser: {reason}")
+    without("browser", f"there is no browser: {reason}")
 
 
 @pytest.fixture

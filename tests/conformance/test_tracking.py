@@ -154,8 +154,8 @@ def test_a_curve_and_a_file_are_kept_and_a_repeated_point_is_one_point(tracker):
     study = tracker.study()
     points = [(step, step / 2, 1000 + step) for step in range(1, 1203)]
     for _ in range(2):
-        tracker.studies.log_curve(study.run_id, "best_loss", points)
-    tracker.studies.log_curve(study.run_id, "best_loss", [])
+        tracker.studies.log_curves(study.run_id, {"best_loss": points})
+    tracker.studies.log_curves(study.run_id, {"best_loss": []})
     found = tracker.mlflow.get_metric_history(study.run_id, "best_loss")
     assert sorted((point.step, point.value, point.timestamp) for point in found) == points
     Artifacts(tracker.client, study.run_id).log_text("study.yaml", "name: é\n")
