@@ -24,6 +24,7 @@ from mlflow_tune.errors import StudyConflict, TrackingError
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.holder import Holder
+from mlflow_tune.tracking.imports import nothing_imported
 from mlflow_tune.tracking.records import now
 
 logger = logging.getLogger(__name__)
@@ -173,7 +174,8 @@ def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
 def _keep_beating(claim: Claim, over: threading.Event) -> None:
     while True:
         try:
-            claim.beat()
+            with nothing_imported():
+                claim.beat()
         except StudyConflict:
             return
         except Exception as error:  # whatever it is, the next beat comes soon
