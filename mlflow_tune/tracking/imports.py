@@ -19,7 +19,7 @@ class _NothingNew:
     def __init__(self) -> None:
         self.threads: set[int] = set()
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         if threading.get_ident() in self.threads:
             raise ModuleNotFoundError(f"this thread does not import {name}: another one may be importing", name=name)
 
