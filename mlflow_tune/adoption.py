@@ -69,7 +69,7 @@ def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
             _adopted(study, run, replace(trial, number=number), copied)
             for number, (run, trial, copied) in enumerate(trials, start=first)
         ]
-        study.publish()
+        study.publisher.refresh(study.trials, study.record.state, study.record.why_stopped)
     return adopted
 
 

@@ -28,7 +28,7 @@ from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
 from mlflow_tune.cli.progress import listener_for, print_summary
-from mlflow_tune.driver import Listener
+from mlflow_tune.listening import Listener
 from mlflow_tune.errors import InputError, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.space import nearest, shown, unknown

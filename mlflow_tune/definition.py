@@ -13,6 +13,7 @@ from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import StudyRecord
 
 logger = logging.getLogger(__name__)
+ASKED = "ask() and tell()"  # what stands for the objective of a study whose trials the caller runs
 
 
 def recorded_spec(record: StudyRecord) -> StudySpec:
@@ -34,6 +35,8 @@ def run_options(
     """Return the key `run` of a study file from Python arguments; `more` that are None are left out."""
     options = dict(run.model_dump(mode="json", exclude_unset=True) if isinstance(run, RunSpec) else run or {})
     options.update({key: value for key, value in more.items() if value is not None})
+    if objective is None and run is None:
+        options["objective"] = ASKED
     if objective is not None:
         options["objective"] = f"{objective.__module__}:{getattr(objective, '__qualname__', repr(objective))}"
     return options
@@ -41,14 +44,14 @@ def run_options(
 
 def changed_spec(
     spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None,
-    workers: int | None,
+    workers: int | None, executor: Mapping[str, str] | None = None,
 ) -> StudySpec:  # fmt: skip
-    """Return the definition with another budget of trials (`held` are there), strategy or number of workers.
+    """Return the definition with another budget of trials (`held` are there), strategy, workers or executor.
 
     Raises InputError when they do not fit the study.
     """
     stop = None if trials is None else with_trials(spec.stop, trials, held)
-    given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers}
+    given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers, "executor": executor}
     changed = {name: value for name, value in given.items() if value is not None}
     fields = {name: getattr(spec, name) for name in StudySpec.model_fields}
     if not changed:

@@ -6,16 +6,16 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
-from typing import Protocol
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
+from mlflow_tune.crew import Crew
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
-from mlflow_tune.judging import Judge, result_of
-from mlflow_tune.launchers import Launcher
+from mlflow_tune.judging import Judge
+from mlflow_tune.listening import Listener
 from mlflow_tune.publisher import Publisher
 from mlflow_tune.space import EVIDENCE_NAMES
 from mlflow_tune.spec import StudySpec
@@ -30,32 +30,7 @@ logger = logging.getLogger(__name__)
 PULSE = 2.0
 GIVE_UP = 20.0
 LOOK = 1.0
-
-
-class Listener(Protocol):
-    """Whoever shows a study's progress."""
-
-    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
-        """Tell that the study is on the tracking server, where it is seen, and that its trials begin."""
-
-    def started(self, trial: Trial) -> None:
-        """Tell that a trial has started."""
-
-    def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
-        """Tell that a trial has ended."""
-
-
-class Silence:
-    """A listener that shows nothing."""
-
-    def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
-        """Show nothing."""
-
-    def started(self, trial: Trial) -> None:
-        """Show nothing."""
-
-    def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
-        """Show nothing."""
+MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 
 
 @dataclass(frozen=True)
@@ -74,11 +49,11 @@ class Driver:
     """
 
     def __init__(
-        self, spec: StudySpec, publisher: Publisher, trials: Trials, launcher: Launcher, executor: Executor,
-        listener: Listener, by_hand: Ending | None = None,
+        self, spec: StudySpec, publisher: Publisher, trials: Trials, crew: Crew, listener: Listener,
+        by_hand: Ending | None = None,
     ) -> None:  # fmt: skip
         self._spec, self._publisher, self._trials = spec, publisher, trials
-        self._launcher, self._executor, self._listener = launcher, executor, listener
+        self._crew, self._listener = crew, listener
         self._by_hand, self._judge = by_hand, Judge(spec, trials)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
@@ -88,37 +63,53 @@ class Driver:
         self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
-        self._ending: Ending | None = None
+        self.ending: Ending | None = None
         self._cut = ""
+        self._losses, self._failures = Counter[int](), Counter[int]()
         self._began = now()
+
+    @property
+    def running(self) -> bool:
+        """Whether a trial runs."""
+        return bool(self._running)
 
     @property
     def history(self) -> list[Trial]:
         """Every trial once, by number."""
         return [self._history[number] for number in sorted(self._history)]
 
-    def drive(self, signals: Interruptions, retry_failed: bool = False) -> Ending:
-        """Run trials until the study ends; return how it ended, when no trial runs any more."""
+    def drive(self, signals: Interruptions, retry_failed: bool = False) -> None:
+        """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
-            self._read(retry_failed)
+            self.read(retry_failed)
             while True:
                 self._heed(signals)
-                if self._ending is None:
-                    self._refill()
+                self._refill(self._spec.workers)
                 if not self._running:
                     break
                 self._collect()
         except BaseException as error:
-            self._give_up(error)
+            self.give_up(error)
             raise
         finally:
-            self._launcher.stop()
-        assert self._ending is not None
-        return self._ending
+            self._crew.stop()
 
-    def _give_up(self, error: BaseException) -> None:
+    def ask(self) -> Trial | None:
+        """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
+        before = {trial.number for trial in self._running.values()}
+        self._refill(len(self._running) + 1)
+        return next((trial for trial in self._running.values() if trial.number not in before), None)
+
+    def tell(self) -> None:
+        """Write the trials that have ended; with the last of them the study may end."""
+        if self._running:
+            self._collect()
+        if self.ending is None and not self._running and (why := self._why_stop()):
+            self._end(*why)
+
+    def give_up(self, error: BaseException) -> None:
         """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
-        self._launcher.stop()
+        self._crew.stop()
         wait(self._running, timeout=GIVE_UP)
         if isinstance(error, TrackingError):
             self._trials.client.abandoned.set()  # it has been waited for long enough
@@ -128,7 +119,8 @@ class Driver:
                 with contextlib.suppress(Exception):
                     self._history[trial.number] = self._trials.finish(trial, outcome, None)
 
-    def _read(self, retry_failed: bool) -> None:
+    def read(self, retry_failed: bool = False) -> None:
+        """Read the study's trials, ending those that a dead driver left open. It comes before all else."""
         self._history = {trial.number: trial for trial in self._trials.take_over()}
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
@@ -139,20 +131,21 @@ class Driver:
 
     def _heed(self, signals: Interruptions) -> None:
         # A study whose last trials are killed is not finished, though a stop rule had struck.
-        cut_short = signals.level > 1 and self._running and self._ending and self._ending.state == "finished"
-        if signals.level and (self._ending is None or cut_short):
+        cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
+        if signals.level and (self.ending is None or cut_short):
             self._interrupt(f"interrupted by {signals.name}", signals.signal)
-        elif self._cut and self._ending is None:  # by code in this process that raised KeyboardInterrupt itself
+        elif self._cut and self.ending is None:  # by code in this process that raised KeyboardInterrupt itself
             self._interrupt(self._cut, signal.SIGINT)
         if signals.level > 1:
-            self._launcher.stop()
+            self._crew.stop()
 
     def _interrupt(self, why: str, number: int | None = None) -> None:
-        self._ending = Ending("interrupted", why, number)
+        self.ending = Ending("interrupted", why, number)
         logger.info("no new trials: %s", why)
 
-    def _refill(self) -> None:
-        while self._ending is None and (free := self._spec.workers - len(self._running)) > 0:
+    def _refill(self, most: int) -> None:
+        """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
+        while self.ending is None and (free := self._free(most)) > 0:
             self._look()
             if why := self._why_stop():
                 self._end(*why)
@@ -163,11 +156,17 @@ class Driver:
             elif not self._start_new(free):
                 return
 
+    def _free(self, most: int) -> int:
+        """Return how many trials may start. A round goes by numbers, so that a resume goes on in the middle of one."""
+        number, size = self._again[0].number if self._again else next_number(self.history), self._spec.workers
+        other = any((trial.number - 1) // size != (number - 1) // size for trial in self._running.values())
+        in_round = 0 if other else size - (number - 1) % size
+        return min(most - len(self._running), in_round if self._spec.batch else most)
+
     def _look(self, at_once: bool = False) -> bool:
         """Look into the queue, not more often than needed; return whether anything waits there."""
         if at_once or time.monotonic() >= self._next_look:
-            self._waiting = self._queue.waiting()
-            self._next_look = time.monotonic() + LOOK
+            self._waiting, self._next_look = self._queue.waiting(), time.monotonic() + LOOK
         return bool(self._waiting)
 
     def _why_stop(self) -> tuple[StudyState, str] | None:
@@ -184,7 +183,7 @@ class Driver:
         return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str) -> None:
-        self._ending = Ending(state, why)
+        self.ending = Ending(state, why)
         logger.info("stopped: %s", why)
 
     def _start_new(self, free: int) -> bool:
@@ -198,7 +197,7 @@ class Driver:
         if self._look(at_once=True):
             return True
         if self._by_hand:
-            self._ending = self._by_hand
+            self.ending = self._by_hand
         else:
             chosen = self._spec.strategy
             self._end("finished", f"{chosen.name}: {conclusion(chosen, self._spec.space, self.history)}")
@@ -229,12 +228,20 @@ class Driver:
         trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run)
         self._history[number] = trial
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
-        study = self._trials.study
-        job = Job(number, trial.params, trial.run_id, study.experiment_id, self._trials.client.uri)
+        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
-        future = self._executor.submit(self._launcher, job)
+        try:
+            future = self._crew.submit(job)
+        except (BrokenExecutor, RuntimeError) as error:
+            self._lose_executor(trial, error)
+            return
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
+
+    def _lose_executor(self, trial: Trial, error: Exception) -> None:
+        why = f"the executor takes no more trials: {type(error).__name__}: {error}"
+        self._history[trial.number] = self._trials.finish(trial, Outcome("interrupted", reason=why), None)
+        self._interrupt(why)
 
     def _collect(self) -> None:
         done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -247,7 +254,7 @@ class Driver:
         self._ended[future] = time.monotonic()
 
     def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
-        result = result_of(future)
+        result = self._bounded(trial, self._crew.result(future))
         try:
             ended, deleted = self._written(trial, result, self._ended.pop(future, time.monotonic())), False
         except TrackingError:
@@ -258,12 +265,22 @@ class Driver:
         how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", trial.number, trial.attempt, how.rstrip())
         self._listener.ended(ended, self.history)
-        if ended.outcome in ("failed", "timeout") and trial.attempt <= self._spec.run.retries and not deleted:
-            self._again.append(ended)
-        if result.kind == "interrupted":
+        if ended.outcome in ("failed", "timeout") and not deleted:
+            self._failures[trial.number] += 1
+            if self._failures[trial.number] <= self._spec.run.retries:
+                self._again.append(ended)
+        if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
-        elif ended.outcome == "interrupted":  # by the tracking server's absence, and by nobody
+        elif ended.outcome == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
             self._again.append(ended)
+
+    def _bounded(self, trial: Trial, result: Outcome) -> Outcome:
+        """Return the result; a trial that has lost many workers has failed."""
+        self._losses[trial.number] += result.lost
+        if self._losses[trial.number] <= MOST_LOSSES or not result.lost:
+            return result
+        reason = f"{MOST_LOSSES + 1} workers died of it: {result.reason}"
+        return replace(result, kind="failed", lost=False, reason=reason)
 
     def _written(self, trial: Trial, result: Outcome, at: float) -> Trial:
         """Judge how the trial ended and write it; `at` is when, on the clock of `time.monotonic()`."""
@@ -277,6 +294,6 @@ class Driver:
         if (guard := self._trials.client.guard) is not None:
             guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
-        if self._ending is None and self._publisher.stop_requested():
+        if self.ending is None and self._publisher.stop_requested():
             self._interrupt("`mlflow-tune stop` asked for it")
         self._next_pulse = time.monotonic() + PULSE

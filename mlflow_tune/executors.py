@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
+
+from mlflow_tune.errors import InputError
+
+LOCAL = "local"
+CONNECT_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+_UNDISTURBED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # the driver decides what Ctrl-C ends
+
+
+class WorkerLost(Exception):
+    """The worker that ran an attempt died in it."""
 
 
 class SerialExecutor(Executor):
@@ -27,6 +42,85 @@ class SerialExecutor(Executor):
         else:
             future.set_result(result)
         return future
+
+
+class DaskExecutor(Executor):
+    """A Dask cluster: `address` is its scheduler's, or "local" for `workers` processes on this machine.
+
+    Raises InputError, key `executor.dask`, when no scheduler answers or Dask is not installed.
+    """
+
+    def __init__(self, address: str, workers: int) -> None:
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError:
+            message = "Dask is not installed here: pip install 'mlflow-tune[dask]'"
+            raise InputError(message, "executor.dask") from None
+        self._cluster = None
+        if address == LOCAL:
+            self._cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL,
+                preload=[_UNDISTURBED],
+            )  # fmt: skip
+        try:
+            self._client = Client(self._cluster or address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            message = f"no Dask scheduler answers at {address!r} ({type(error).__name__})"
+            raise InputError(message, "executor.dask") from None
+        self._futures = self._client.get_executor(pure=False, retries=0)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call on a worker; a future that is cancelled ends it there (`within_dask`)."""
+        return self._futures.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Leave the cluster; end it when it is this machine's own."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+@contextmanager
+def within_dask(stop: Callable[[], None]) -> Iterator[None]:
+    """Guard an attempt in a task of a Dask worker; anywhere else do nothing.
+
+    Dask runs the task of a worker that died again: raises WorkerLost then, for an attempt is made once. `stop` is
+    called when the task is cancelled, as all are when the driver stops them or is gone: Dask itself lets them run on.
+    """
+    worker = _dask_worker()
+    if worker is None:
+        yield
+        return
+    key, over = worker.get_current_task(), threading.Event()
+    client = worker._get_client()
+    if client.get_metadata(key, False):
+        raise WorkerLost("its worker died")
+    client.set_metadata(key, True)  # Dask forgets it with the task
+    threading.Thread(target=_watch, args=(worker, key, stop, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _dask_worker() -> Any:
+    """Return the Dask worker in whose task this thread is, None elsewhere."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
+def _watch(worker: Any, key: Any, stop: Callable[[], None], over: threading.Event) -> None:
+    while not over.wait(LOOK_SECONDS):
+        task = worker.state.tasks.get(key)
+        if task is None or task.state != "executing":
+            stop()
+            return
 
 
 def local_executor(workers: int, in_process: bool) -> Executor:

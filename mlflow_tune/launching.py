@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mlflow_tune.definition import ASKED
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
-from mlflow_tune.spec import StudySpec
+from mlflow_tune.spec import RunSpec, StudySpec
 from mlflow_tune.trial import Job, Params
 
 REFERENCE_POINTS = 101
@@ -18,14 +19,15 @@ REFERENCE_POINTS = 101
 
 @contextlib.contextmanager
 def checked_launcher(
-    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool = False
 ) -> Iterator[tuple[Launcher, Params]]:
     """Give the launcher of a study and the defaults that its code declares; close it at the end.
 
-    Raises InputError, with the key in the study file, when the code cannot take the study's parameters.
+    `elsewhere` says that an executor is given, so that nothing runs in this process. Raises InputError, with the key in
+    the study file, when the code cannot take the study's parameters.
     """
     with _keys_of_the_file():
-        launcher = _launcher(spec, objective, folder)
+        launcher = _launcher(spec, objective, folder, elsewhere)
     with contextlib.closing(launcher):
         with _keys_of_the_file():
             defaults = launcher.check(spec.space)
@@ -69,9 +71,9 @@ def _keys_of_the_file() -> Iterator[None]:
         raise error.under("run") if error.key and not error.key.startswith("space.") else error from None
 
 
-def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None) -> bool:
-    """Whether trials are calls in this very process: those of a Python object, with one worker."""
-    return objective is not None and spec.workers == 1
+def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> bool:
+    """Whether trials are calls in this very process: those of a Python object, with one worker and no executor."""
+    return objective is not None and spec.workers == 1 and not elsewhere and spec.executor is None
 
 
 def refuse_limits(spec: StudySpec) -> None:
@@ -81,18 +83,25 @@ def refuse_limits(spec: StudySpec) -> None:
             raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", key)
 
 
-def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Launcher:
-    run, metric = spec.run, spec.metric
+def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool) -> Launcher:
+    if objective is None and spec.run.objective == ASKED:
+        message = "nothing says what a trial runs: give objective or run, or ask() for trials and tell() their values"
+        raise InputError(message, "objective")
+    if objective is None and spec.run.objective is not None:
+        message = f"this study runs the Python object {spec.run.objective}: resume it by Study.load(..., objective=...)"
+        raise InputError(message, "objective")
+    if objective is not None and runs_in_process(spec, objective, elsewhere):
+        refuse_limits(spec)
+        return ObjectiveLauncher(objective, spec.metric, spec.run.parameters)
+    return launcher_of(spec.run, spec.metric, objective, folder)
+
+
+def launcher_of(run: RunSpec, metric: str, objective: Callable[..., Any] | bytes | None, folder: Path) -> Launcher:
+    """Return the launcher of what a study runs, in processes of their own; `objective` may be pickled."""
     if run.project is not None:
         return ProjectLauncher(
             run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version, run.memory
         )
     if run.command is not None:
         return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
-    if objective is None and run.objective is not None:
-        message = f"this study runs the Python object {run.objective}: resume it by Study.load(..., objective=...)"
-        raise InputError(message, "objective")
-    if objective is not None and runs_in_process(spec, objective):
-        refuse_limits(spec)
-        return ObjectiveLauncher(objective, metric, run.parameters)
     return FunctionLauncher(objective or str(run.function), metric, run.parameters, run.timeout, folder, run.memory)

@@ -102,6 +102,14 @@ class RunSpec(BaseModel):
         return self
 
 
+class ExecutorSpec(BaseModel):
+    """Where trials run instead of on this machine: `dask` is a scheduler's address, or "local" for a cluster here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dask: Text
+
+
 class StudySpec(BaseModel):
     """All that a study file may say; the README's section "The study file" tells what each key means."""
 
@@ -118,6 +126,8 @@ class StudySpec(BaseModel):
     reference: Function | None = None
     stop: StopRules = StopRules()
     workers: Count = 1
+    batch: bool = False
+    executor: ExecutorSpec | None = None
 
     @property
     def one_number(self) -> bool:
@@ -255,7 +265,7 @@ def _words(detail: ErrorDetails) -> str:
     return f"{detail['msg']}, but got {got}"
 
 
-_PARTS: dict[str, type[BaseModel]] = {"run": RunSpec, "stop": StopRules}
+_PARTS: dict[str, type[BaseModel]] = {"run": RunSpec, "stop": StopRules, "executor": ExecutorSpec}
 
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:

@@ -6,25 +6,27 @@ import functools
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlflow_tune.creation import create_study, refuse_second, resume_command
+from mlflow_tune.crew import Crew, crew_of
 from mlflow_tune.definition import changed_spec, recorded_spec, run_options, tell_length
-from mlflow_tune.driver import Driver, Ending, Listener, Silence
-from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
-from mlflow_tune.executors import local_executor
+from mlflow_tune.driver import Driver, Ending
+from mlflow_tune.errors import InputError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
 from mlflow_tune.launching import checked_launcher, prepare, reference_values, refuse_limits, runs_in_process
+from mlflow_tune.listening import Listener
 from mlflow_tune.origin import source_tags, tell_difference
 from mlflow_tune.points import whole_point
 from mlflow_tune.publisher import Keeper, Publisher
 from mlflow_tune.reporting import Reporter
+from mlflow_tune.session import LEFT, Asking, HandCrew, after_queue, session
 from mlflow_tune.space import Space
-from mlflow_tune.spec import RunSpec, StudySpec, parse_study
+from mlflow_tune.spec import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.stopping import StopRules
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import (
@@ -34,11 +36,9 @@ from mlflow_tune.tracking import (
     Studies,
     StudyRecord,
     Trials,
-    claimed,
     has_server,
     public_uri,
     study_links,
-    told_when_deleted,
 )
 from mlflow_tune.trial import Goal, Params, Trial
 
@@ -59,7 +59,8 @@ class Study:
         strategy: Strategy | Mapping[str, Any] | str = "random", stop: StopRules | Mapping[str, Any] | None = None,
         workers: int = 1, parameters: Params | None = None, timeout: str | None = None, retries: int | None = None,
         experiment: str | None = None, tracking_uri: str | None = None, folder: str | Path = ".",
-        reference: str | None = None, memory: str | None = None,
+        reference: str | None = None, memory: str | None = None, batch: bool = False,
+        executor: ExecutorSpec | Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -68,6 +69,7 @@ class Study:
                 "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
                 "run": run_options(objective, run, **more),
                 "space": space, "strategy": strategy, "stop": stop or {}, "workers": workers, "reference": reference,
+                "batch": batch, "executor": executor,
             }
         )  # fmt: skip
         if runs_in_process(self.spec, objective):
@@ -76,6 +78,7 @@ class Study:
         self._record: StudyRecord | None = None
         self._connection: Client | None = None
         self._keep = Keeper()
+        self._asking: Asking | None = None
         self.ending: Ending | None = None
 
     @classmethod
@@ -105,7 +108,8 @@ class Study:
         """The study as the tracking server held it when it was last read. Raises InputError before it is run."""
         if self._record is None:
             raise InputError("this study has not been run yet: call run() first, or Study.load() one that has")
-        return self._record
+        ending = self.ending
+        return replace(self._record, state=ending.state, why_stopped=ending.why) if ending else self._record
 
     @property
     def client(self) -> Client:
@@ -127,7 +131,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return self._trials().all()
+        return self.trial_store.all()
 
     @property
     def best(self) -> Trial | None:
@@ -139,26 +143,32 @@ class Study:
         with checked_launcher(self.spec, self._objective, self._folder) as (_, defaults):
             refuse_second(self.client, self.spec, self._given_uri)
             self._create(defaults)
-            self._close([], Ending("interrupted", "made, and no trial run yet"))
+            ending = Ending("interrupted", "made, and no trial run yet")
+            self.publisher.close([], ending.state, ending.why)
+            self.ending = ending
         return self
 
-    def run(self, listener: Listener | None = None) -> Study:
+    def run(self, listener: Listener | None = None, executor: Executor | None = None) -> Study:
         """Create the study in MLflow and drive it to its end; return itself.
 
-        In a process that `mlflow run` started, MLflow's run becomes the parent. Raises StudyConflict when an unfinished
-        study of this name exists in the experiment, InputError, TrackingError, and KeyboardInterrupt when a person
-        pressed Ctrl-C (the study is then resumable).
+        In a process that `mlflow run` started, MLflow's run becomes the parent. Trials run on `executor`, `workers` of
+        them at once, where one is given. Raises StudyConflict when an unfinished study of this name exists in the
+        experiment, InputError, TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then
+        resumable).
         """
-        with checked_launcher(self.spec, self._objective, self._folder) as (launcher, defaults):
+        with checked_launcher(self.spec, self._objective, self._folder, executor is not None) as (launcher, defaults):
             refuse_second(self.client, self.spec, self._given_uri)
             tell_length(self.spec)
             reference = reference_values(self.spec, self._folder)
             prepare(launcher)
-            return self._drive(launcher, defaults, listener, create=lambda: self._create(defaults, reference))
+            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
+                create = functools.partial(self._create, defaults, reference)
+                return self._drive(crew, session(self, crew, defaults, listener, create=create))
 
     def resume(
         self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None,
         strategy: Strategy | Mapping[str, Any] | str | None = None, workers: int | None = None,
+        executor: Executor | Mapping[str, str] | None = None, only_queued: bool = False,
     ) -> Study:  # fmt: skip
         """Go on with a loaded study, wherever it was left; return itself.
 
@@ -170,18 +180,55 @@ class Study:
             listener: Shown the progress.
             strategy: Who goes on from here, when that is another than before; it knows all earlier trials.
             workers: How many trials run at once from now on.
+            executor: Where trials run this time, or, as a study file says it, from now on.
+            only_queued: Whether to run the trials that wait in the queue, and nothing else.
 
         Raises:
             InputError: The code is not where the study says, or the strategy cannot search the space.
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        held = len(self._trials().all(deleted=True)) if trials is not None else 0
-        self.spec = changed_spec(self.spec, held, trials, strategy, workers)
-        with self._code() as (launcher, defaults):
-            tell_length(self.spec)
+        held = len(self.trial_store.all(deleted=True)) if trials is not None else 0
+        given, named = (executor, None) if isinstance(executor, Executor) else (None, executor)
+        self.spec = changed_spec(self.spec, held, trials, strategy, workers, named)
+        by_hand = after_queue(self) if only_queued else None
+        with self._code(given is not None) as (launcher, defaults):
+            if not only_queued:
+                tell_length(self.spec)
             prepare(launcher)
-            return self._drive(launcher, defaults, listener, retry_failed)
+            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as crew:
+                return self._drive(crew, session(self, crew, defaults, listener, by_hand), retry_failed)
+
+    def ask(self) -> Trial | None:
+        """Start the next trial and return it: a loop of one's own trains its `params`, and tells the value.
+
+        The study is made by the first call, or gone on with where it was loaded. The trial is an MLflow run already
+        (`mlflow.start_run(run_id=trial.run_id)` logs to it). None when the study has ended, or its strategy waits for
+        trials that were asked for. Raises as `run` and `resume` do.
+        """
+        if self._asking is not None and self._asking.closed and self.ending not in (None, LEFT):
+            return None  # the loop that asks once more must not open again what has just ended
+        if self._asking is None or self._asking.closed:
+            create = None if self.started else functools.partial(self._create, {})
+            if create is not None:
+                refuse_second(self.client, self.spec, self._given_uri)
+            crew, self.ending = HandCrew(), None
+            self._asking = Asking(crew, session(self, crew, {}, create=create), self.spec.metric)
+        return self._asking.ask()
+
+    def tell(self, trial: Trial, value: float | Mapping[str, float] | None = None, *, failed: str = "") -> None:
+        """End a trial that was asked for, with the metric's value, a dict of metrics, or None when it logged them.
+
+        `failed` says in words why it has no value. Raises InputError when the trial does not run.
+        """
+        if self._asking is None or self._asking.closed:
+            raise InputError(f"the trial {trial.number} does not run: it was not asked for, or the study was left")
+        self._asking.tell(trial, value, failed)
+
+    def close(self) -> None:
+        """Leave a study whose trials were asked for, before its end; it can be resumed. Python's end does it too."""
+        if self._asking is not None and not self._asking.closed:
+            self._asking.close()
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
@@ -189,26 +236,11 @@ class Study:
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
         outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
         """
-        return Queue(self.client, self.record).put(whole_point(self.spec.space, params), why, self._source)
-
-    def run_queued(self, listener: Listener | None = None) -> Study:
-        """Run the trials that wait in the queue, and nothing else; return itself. Raises as `resume` does."""
-        strategy, over = self.spec.strategy, self.record.state == "finished"
-        if strategy.name == "manual":
-            over = not strategy.suggest(self.spec.space, self.trials, 1)
-        ending = Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
-        with self._code() as (launcher, defaults):
-            prepare(launcher)
-            return self._drive(launcher, defaults, listener, by_hand=ending)
-
-    def publish(self) -> Study:
-        """Bring the parent run up to date with its trials, when something else than a driver changed them."""
-        self._publisher().refresh(self.trials, self.record.state, self.record.why_stopped)
-        return self
+        return Queue(self.client, self.record).put(whole_point(self.spec.space, params), why, self.source)
 
     def report(self) -> Study:
         """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
-        self._publisher().report(self.trials, self.record.state, self.record.why_stopped)
+        self.publisher.report(self.trials, self.record.state, self.record.why_stopped)
         return self
 
     @property
@@ -216,33 +248,31 @@ class Study:
         """The command line that goes on with this study."""
         return resume_command(self.record, self.spec, self._given_uri, self._folder)
 
-    def links(self, server: str | None = None) -> dict[str, str]:
-        """Return the links to the study's charts, table, parent run and plain list of trials in MLflow's UI.
+    @property
+    def links(self) -> dict[str, str]:
+        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
+        return study_links(public_uri(self.client.uri), self.record) if has_server(self.client.uri) else {}
 
-        `server` is the URL of a server on a local store, which has none by itself: then the links are none without it.
-        """
-        uri = server or self.client.uri
-        return study_links(public_uri(uri), self.record) if has_server(uri) else {}
+    @functools.cached_property
+    def source(self) -> dict[str, str]:
+        """The tags that tell where the study's code comes from."""
+        # Asked of git and of MLflow's plugins: only a study that is driven needs it.
+        return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
 
-    def _drive(
-        self, launcher: Launcher, defaults: Params, listener: Listener | None, retry_failed: bool = False,
-        by_hand: Ending | None = None, create: Callable[[], None] | None = None,
-    ) -> Study:  # fmt: skip
-        executor = local_executor(self.spec.workers, runs_in_process(self.spec, self._objective))
-        self.client.abandoned.clear()
-        with Interruptions(lambda: getattr(executor, "busy", False), self.client.abandoned.set) as signals:
-            if create is not None:
-                create()
-            with told_when_deleted(self.client, self.record), claimed(self.client, self.run_id):
-                if create is None:
-                    definition = self.spec.model_dump(mode="json", exclude_none=True)
-                    Studies(self.client).reopen(self.run_id, definition)
-                listener = listener or Silence()
-                listener.began(self.spec, self.links())
-                publisher = self._publisher()
-                trials = replace(self._trials(), source=self._source, fixed={**defaults, **self.spec.run.parameters})
-                driver = Driver(self.spec, publisher, trials, launcher, executor, listener, by_hand)
-                self._driven(driver, publisher, executor, signals, retry_failed)
+    @property
+    def trial_store(self) -> Trials:
+        """The trials on the tracking server."""
+        return Trials(self.client, self.record, space=self.spec.space)
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who brings the parent run up to date."""
+        reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
+        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
+
+    def _drive(self, crew: Crew, opened: AbstractContextManager[Driver], retry_failed: bool = False) -> Study:
+        with Interruptions(lambda: crew.busy, self.client.abandoned.set) as signals, opened as driver:
+            driver.drive(signals, retry_failed)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
             raise KeyboardInterrupt
@@ -250,49 +280,18 @@ class Study:
             raise SystemExit(128 + self.ending.signal)
         return self
 
-    def _driven(
-        self, driver: Driver, publisher: Publisher, executor: Executor, signals: Interruptions, retry_failed: bool
-    ) -> None:
-        try:
-            ending = driver.drive(signals, retry_failed)
-        except (StudyConflict, StudyNotFound, TrackingError):
-            raise
-        except BaseException as error:
-            publisher.close(driver.history, "aborted", f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            executor.shutdown()
-        self._close(driver.history, ending, publisher)
-
     def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self.client, self.spec, self._source, self._folder, reference, self._keep)
-
-    def _close(self, history: Sequence[Trial], ending: Ending, publisher: Publisher | None = None) -> None:
-        (publisher or self._publisher()).close(history, ending.state, ending.why)
-        self.ending = ending
-        self._record = replace(self.record, state=ending.state, why_stopped=ending.why)
+        self._record = create_study(self.client, self.spec, self.source, self._folder, reference, self._keep)
 
     @contextmanager
-    def _code(self) -> Iterator[tuple[Launcher, Params]]:
+    def _code(self, elsewhere: bool) -> Iterator[tuple[Launcher, Params]]:
         """Give the launcher of a study that exists, where its code lies now."""
         if not self._folder.is_dir():
             raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
         tell_difference(self.record.commit, self._folder)
-        with checked_launcher(self.spec, self._objective, self._folder) as found:
+        with checked_launcher(self.spec, self._objective, self._folder, elsewhere) as found:
             yield found
-
-    @functools.cached_property
-    def _source(self) -> dict[str, str]:
-        # Asked of git and of MLflow's plugins: only a study that is driven needs it.
-        return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
-
-    def _trials(self) -> Trials:
-        return Trials(self.client, self.record, space=self.spec.space)
-
-    def _publisher(self) -> Publisher:
-        reporter = Reporter(Artifacts(self.client, self.run_id), self._trials(), self.record, self.spec)
-        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
 
     @property
     def _given_uri(self) -> str | None:

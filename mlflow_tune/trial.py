@@ -75,7 +75,8 @@ class Outcome:
     """How one attempt ended, as its launcher saw it.
 
     `metrics` is what a function returned. `logged` says that the training code may have logged to the
-    child run itself, so that the run must be read. `output` is the tail of what it printed.
+    child run itself, so that the run must be read. `output` is the tail of what it printed. `lost` says that it was
+    interrupted by the death of its worker, so that it is to run again.
     """
 
     kind: OutcomeKind
@@ -83,6 +84,7 @@ class Outcome:
     logged: bool = False
     reason: str = ""
     output: bytes = b""
+    lost: bool = False
 
 
 def is_finite(value: float) -> bool:

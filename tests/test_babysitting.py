@@ -146,13 +146,13 @@ def test_queued_points_run_whatever_the_stop_rules_say(sqlite_store):
 def test_a_queue_alone_is_run_without_the_strategy(sqlite_store):
     study = made(sqlite_store).create()
     study.enqueue({"x": 3})
-    study.run_queued()
+    study.resume(only_queued=True)
     assert [trial.params["x"] for trial in study.trials] == [3]
     assert study.record.state == "interrupted", "the grid has not been tried yet"
     study.resume()
     assert sorted(trial.params["x"] for trial in study.trials) == list(range(1, 9))
     study.enqueue({"x": 3})
-    study.run_queued()
+    study.resume(only_queued=True)
     assert study.record.state == "finished"
     assert len(study.trials) == 9
 

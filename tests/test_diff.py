@@ -94,7 +94,7 @@ def study(uri, name, points, objective=train, **changes):
     made = Study(name=name, objective=objective, tracking_uri=uri, strategy="manual", **{**given, **changes}).create()
     for point in points:
         made.enqueue(point, f"because {EVIL}" if point.get("act") == EVIL else "by hand")
-    return made.run_queued()
+    return made.resume(only_queued=True)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune import Int, Study
-from mlflow_tune.driver import Silence
+from mlflow_tune.listening import Silence
 from mlflow_tune.errors import StudyConflict
 from mlflow_tune.executors import SerialExecutor
 from mlflow_tune.space import Float, Space

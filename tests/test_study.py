@@ -286,8 +286,8 @@ def test_an_active_run_is_in_the_way(sqlite_store, monkeypatch):
 
 
 def test_what_is_wrong_is_told_before_a_run_is_made(sqlite_store):
-    with pytest.raises(InputError, match="exactly one of"):
-        study(sqlite_store)
+    with pytest.raises(InputError, match="nothing says what a trial runs: give objective or run, or ask"):
+        study(sqlite_store).run()
     with pytest.raises(InputError, match=r"missing a required argument: 'y'"):
         study(sqlite_store, lambda x, y: x).run()
     with pytest.raises(InputError, match="has not been run"):

@@ -15,22 +15,28 @@ if TYPE_CHECKING:
     from mlflow_tune.study import Study
 
 
+dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="The study's name, over the file's.")
 @click.option("--trials", type=click.IntRange(1), help="The budget of trials, over the file's stop.trials.")
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once, over the file's.")
 @click.option("--seed", type=click.IntRange(0), help="The strategy's seed, over the file's.")
+@dask_option
 @common_options
 def run(
-    file: Path, common: Common, name: str | None, trials: int | None, workers: int | None, seed: int | None
-) -> None:
+    file: Path, common: Common, name: str | None, trials: int | None, workers: int | None, seed: int | None,
+    dask: str | None,
+) -> None:  # fmt: skip
     """Run the study that FILE describes."""
     from mlflow_tune.spec import read_study_file
     from mlflow_tune.study import Study
 
     given = {
         "name": name, "stop.trials": trials, "workers": workers, "strategy.seed": seed, "experiment": common.experiment,
+        "executor.dask": dask,
     }  # fmt: skip
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
     study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
@@ -47,11 +53,12 @@ def run(
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@dask_option
 @yes_option
 @common_options
 def resume(
     study: str, common: Common, trials: str | None, strategy: str | None, workers: int | None, retry_failed: bool,
-    folder: Path | None, yes: bool,
+    folder: Path | None, dask: str | None, yes: bool,
 ) -> None:  # fmt: skip
     """Go on with STUDY, a name or a run id, wherever it was left.
 
@@ -62,7 +69,8 @@ def resume(
     loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
     ask_before_running(loaded, yes, folder)
     chosen = None if strategy is None else _strategy(strategy)
-    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers))
+    where = None if dask is None else {"dask": dask}
+    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers, where))
 
 
 @click.command()

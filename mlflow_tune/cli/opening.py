@@ -35,7 +35,7 @@ ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the r
 def open_study(study: str, common: Common, place: str, browser: bool) -> None:
     """Print the link to STUDY in MLflow's UI."""
     loaded = find_study(study, common)
-    links = loaded.links()
+    links = loaded.links
     if not links:
         raise InputError(f"this store has no server: `mlflow-tune ui {loaded.run_id}` starts one and opens the study")
     if common.as_json:
@@ -58,15 +58,15 @@ def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
 
     For a local store, MLflow's own server is started on it, for this machine alone, until Ctrl-C.
     """
-    from mlflow_tune.tracking import has_server
+    from mlflow_tune.tracking import has_server, study_links
 
     loaded = find_study(study or _newest(common), common)
     uri = loaded.client.uri
     if has_server(uri):
-        _show(loaded.links()["charts"], common, no_browser)
+        _show(loaded.links["charts"], common, no_browser)
         return
     with _server(uri, _free(port)) as (base, process):
-        _show(loaded.links(base)["charts"], common, no_browser)
+        _show(study_links(base, loaded.record)["charts"], common, no_browser)
         click.echo("Ctrl-C stops the server.", err=True)
         try:
             raise SystemExit(1 if process.wait() else 0)

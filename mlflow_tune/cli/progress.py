@@ -14,7 +14,7 @@ from mlflow_tune.trial import Trial, ranked
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlflow_tune.driver import Listener
+    from mlflow_tune.listening import Listener
     from mlflow_tune.spec import StudySpec
     from mlflow_tune.study import Study
 
@@ -113,7 +113,7 @@ def print_summary(console: Console, study: Study, trials: Sequence[Trial]) -> No
     if board := ranked(eligible(study.spec.strategy, trials), study.spec.goal)[:5]:
         console.print(trials_table(study.spec.metric, board, title="The best"))
     finished = study.ending.state == "finished"
-    if finished or study.links():
+    if finished or study.links:
         print_links(console, study)
     if not finished:
         console.print("Go on with it by:")
@@ -124,7 +124,7 @@ def print_links(console: Console, study: Study) -> None:
     """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
     from mlflow_tune.tracking import ui_command
 
-    if links := study.links():
+    if links := study.links:
         console.print("Compare the trials in MLflow:")
         console.print("\n".join(_link_lines(links)))
     else:

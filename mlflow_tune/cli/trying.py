@@ -152,7 +152,7 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
     thread.start()
     try:
-        study.run_queued()
+        study.resume(only_queued=True)
     except (KeyboardInterrupt, SystemExit):
         follower.over.set()
         if study.ending is None:

@@ -56,23 +56,23 @@ class _Worker:
 class FunctionLauncher(Launcher):
     """Calls `function` with the parameters as keyword arguments.
 
-    It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle. A
-    returned number is the value of `metric`. A worker that crashes or exceeds `timeout` (seconds; the import in a
-    fresh worker counts) is replaced, and so is one that, with its descendants, takes more than `memory` bytes; one that
-    holds half of that after a trial makes room for a fresh one. Raises InputError when the folder does not exist, the
-    name is malformed or the callable cannot be pickled.
+    It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle, or
+    one that was `pickled` before. A returned number is the value of `metric`. A worker that crashes or exceeds
+    `timeout` (seconds; the import in a fresh worker counts) is replaced, and so is one that, with its descendants,
+    takes more than `memory` bytes; one that holds half of that after a trial makes room for a fresh one. Raises
+    InputError when the folder does not exist, the name is malformed or the callable cannot be pickled.
     """
 
     def __init__(
         self,
-        function: str | Objective,
+        function: str | bytes | Objective,
         metric: str,
         parameters: Params | None = None,
         timeout: float | None = None,
         folder: str | Path = ".",
         memory: int | None = None,
     ) -> None:
-        self._function = _checked_name(function) if isinstance(function, str) else _pickled(function)
+        self._function = _checked_name(function) if isinstance(function, str) else pickled(function)
         self._metric = metric
         self._parameters = dict(parameters or {})
         self._timeout = timeout
@@ -194,9 +194,12 @@ def _checked_name(function: str) -> str:
     return function
 
 
-def _pickled(function: Objective) -> bytes:
+def pickled(function: bytes | Objective) -> bytes:
+    """Return the function as cloudpickle's bytes. Raises InputError, key `function`, when it cannot be pickled."""
     import cloudpickle
 
+    if isinstance(function, bytes):
+        return function
     if not callable(function):
         raise InputError(f"must be a function, but got {function!r}", "function")
     try:

@@ -59,6 +59,11 @@ class ProjectLauncher(Launcher):
                 self._loaded = mlproject.entry_point(root, self._entry_point_name)
             return self._loaded
 
+    @property
+    def root(self) -> Path:
+        """The folder in which the project lies, fetched if need be."""
+        return self._entry_point().folder
+
     def check(self, space: Space) -> Params:
         """Return the declared defaults, as numbers where numbers are declared.
 

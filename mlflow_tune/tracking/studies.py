@@ -19,7 +19,12 @@ StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 # What a resume may change stands in tags of its own, beside the rest of the definition in `tune.spec`.
-CHANGEABLE = {"strategy": "tune.strategy", "stop": "tune.budget", "workers": "tune.workers"}
+CHANGEABLE = {
+    "strategy": "tune.strategy",
+    "stop": "tune.budget",
+    "workers": "tune.workers",
+    "executor": "tune.executor",
+}
 
 
 @dataclass(frozen=True)

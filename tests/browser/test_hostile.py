@@ -49,7 +49,7 @@ def unharmed(page, watched):
 
 
 def test_hostile_note(study, page):
-    page.goto(study.links()["run"])
+    page.goto(study.links["run"])
     note = page.locator(".note-editor-preview-content")
     note.locator("table").wait_for(state="attached")
     assert page.get_by_text(NAME, exact=True).first.is_visible()
@@ -70,7 +70,7 @@ def test_hostile_note(study, page):
 
 
 def test_hostile_charts(study, page):
-    page.goto(study.links()["charts"])
+    page.goto(study.links["charts"])
     page.get_by_text("6 matching runs").wait_for()
     wanted = [
         ("Parallel Coordinates", "strokes", 4), ("trial vs. loss", "points", 4), ("p vs. loss", "points", 4),
@@ -81,7 +81,7 @@ def test_hostile_charts(study, page):
 
 
 def test_hostile_table(study, page):
-    page.goto(study.links()["table"])
+    page.goto(study.links["table"])
     page.get_by_text("6 matching runs").wait_for()
     cells = page.locator(".ag-cell[col-id='params.`p`']")
     eventually(lambda: sorted(map(one_line, cells.all_inner_texts())), sorted([SCRIPT, one_line(MARKUP)] * 3))
@@ -91,7 +91,7 @@ def test_hostile_table(study, page):
 def test_hostile_trial(study, page):
     """The page of a trial that failed: its values and its reason are MLflow's to show."""
     failed = next(trial for trial in study.trials if trial.outcome == "failed" and trial.params["p"] == MARKUP)
-    page.goto(study.links()["run"].replace(study.run_id, failed.run_id))
+    page.goto(study.links["run"].replace(study.run_id, failed.run_id))
     page.get_by_text("tune.reason").first.wait_for()
     page.get_by_text(one_line(MARKUP)[:30]).first.wait_for()
 
@@ -105,7 +105,7 @@ def test_hostile_report_file(study, page, watched, report):
 
 
 def test_hostile_report_within_mlflow(study, page):
-    page.goto(study.links()["run"].replace("?", "/artifacts/report.html?"))
+    page.goto(study.links["run"].replace("?", "/artifacts/report.html?"))
     inside = page.frame_locator("iframe")
     inside.locator("h1").wait_for()
     check(page, inside)

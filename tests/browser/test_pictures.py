@@ -41,7 +41,7 @@ def digest(image):
 
 def test_posterior_slider(study, page, watched):
     page.set_viewport_size({"width": 1440, "height": 1000})
-    page.goto(study.links()["run"])
+    page.goto(study.links["run"])
     page.get_by_text("Model metrics", exact=True).first.click()
     card = page.get_by_test_id(CARD).filter(has=page.locator("h4[title='posterior']"))
     slider, image = card.get_by_role("slider"), card.locator("img")
@@ -147,7 +147,7 @@ def test_report_in_the_dark(study, browser, report):
 
 
 def test_report_within_mlflow(study, page, watched):
-    page.goto(study.links()["run"].replace("?", "/artifacts/report.html?"))
+    page.goto(study.links["run"].replace("?", "/artifacts/report.html?"))
     inside = page.frame_locator("iframe")
     inside.locator("h1").wait_for()
     assert inside.locator("h1").inner_text() == "believes"

@@ -160,7 +160,7 @@ def test_every_link_is_in_the_json_too(studies):
     study = studies["least"]
     result = CliRunner().invoke(main, ["open", study.run_id, "--json", "--tracking-uri", study.client.uri])
     links = json.loads(result.stdout)["links"]
-    assert links == study.links()
+    assert links == study.links
     assert [printed(study), printed(study, "--table"), printed(study, "--run")] == [
         links[name] for name in ("charts", "table", "run")
     ]
@@ -169,6 +169,6 @@ def test_every_link_is_in_the_json_too(studies):
 def test_list(studies, page):
     """The plain link, which needs no shared view, lists the same runs."""
     study = studies["least"]
-    page.goto(study.links()["list"])
+    page.goto(study.links["list"])
     page.get_by_text(f"{len(study.trials)} matching runs").wait_for()
     eventually(lambda: listed(page), {trial.run_id for trial in study.trials})
