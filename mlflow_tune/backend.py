@@ -3,10 +3,11 @@
     mlflow run PROJECT -b tune --backend-config study.json -P epochs=12
 
 The config is a study file as JSON, without what the command line says: the project, its entry point (`-e`), version
-(`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Three more keys are known:
+(`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Four more keys are known:
 `study` names a YAML study file over which the other keys go (those of `run` and `stop` one by one); `resume` names a
-study, by its run id or name, to go on with; `trials` beside it is the new budget, `N` or `"+N"`. All paths are relative
-to the folder in which the command is typed. An experiment other than MLflow's Default goes over the config's.
+study, by its run id or name, to go on with; `trials` beside it is the new budget, `N` or `"+N"`, and `yes` says that
+another user's study may run here, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
+command is typed. An experiment other than MLflow's Default goes over the config's.
 
 MLflow adds names of its own to the config (`RESERVED`) and writes over those that a person put there. Under
 `mlflow run` the config is read again and such a name is refused; `mlflow.projects.run()` leaves nothing to read.
@@ -28,16 +29,17 @@ from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
 from mlflow_tune.cli.progress import listener_for, print_summary
-from mlflow_tune.listening import Listener
+from mlflow_tune.cli.trust import foreign_code
 from mlflow_tune.errors import InputError, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
+from mlflow_tune.listening import Listener
 from mlflow_tune.space import nearest, shown, unknown
 from mlflow_tune.spec import RunSpec, StudySpec, parse_study, read_study_file
 from mlflow_tune.study import Study
 from mlflow_tune.tracking import Client
 
 RESERVED = ("ENV_MANAGER", "SYNCHRONOUS", "DOCKER_ARGS", "STORAGE_DIR", "build_image", "docker_auth")
-_RESUME = ("resume", "trials")
+_RESUME = ("resume", "trials", "yes")
 _OF_THE_COMMAND_LINE = {
     "project": "the project comes from the command line, `mlflow run PROJECT`",
     "entry_point": "the entry point comes from the command line, `mlflow run PROJECT -e NAME`",
@@ -252,6 +254,7 @@ def _resumed(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
     elsewhere = request.project != held.project  # the same words are the same place, wherever they are typed
     if elsewhere and (request.folder / request.project).resolve() != Path(study.record.folder, held.project).resolve():
         raise InputError(f"the study tunes the project {held.project!r}, but got {request.project!r}", "resume")
+    _refuse_foreign(study, config.get("yes", False))
     if not elsewhere:
         study = Study.load(study.run_id, tracking_uri=request.tracking_uri, folder=request.folder)
     return study, lambda listener: _resume(study, config.get("trials"), listener)
@@ -262,6 +265,14 @@ def _resume(study: Study, trials: Any, listener: Listener) -> Study:
         return study.resume(trials, listener=listener)
     except InputError as error:
         raise InputError(error.message, "trials" if error.key == "--trials" else error.key) from None
+
+
+def _refuse_foreign(study: Study, yes: object) -> None:
+    """Raise InputError when another user says what would run here, unless the config says `yes`; nobody is asked."""
+    if not isinstance(yes, bool):
+        raise InputError(f"must be true or false, but got {shown(yes)}", "yes")
+    if not yes and (what := foreign_code(study)):
+        raise InputError(f'{what}; to run that here, look at it and put "yes": true into the config', "resume")
 
 
 def _refuse_changes(request: _Request, held: RunSpec) -> None:

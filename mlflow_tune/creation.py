@@ -6,21 +6,39 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlflow_tune.definition import ASKED
 from mlflow_tune.errors import StudyConflict
 from mlflow_tune.publisher import Keeper
 from mlflow_tune.spec import StudySpec
-from mlflow_tune.tracking import Artifacts, Client, Studies, StudyRecord, public_uri, save_view
+from mlflow_tune.tracking import (
+    Artifacts,
+    Client,
+    Studies,
+    StudyRecord,
+    public_uri,
+    save_view,
+    take_name,
+    unfinished,
+    withdraw,
+)
 from mlflow_tune.yaml12 import dump_yaml
 
 
 def create_study(
-    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, reference: Sequence[float], keep: Keeper
-) -> StudyRecord:
-    """Make the parent run with its view and its file study.yaml; return the study, which is then running."""
+    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, reference: Sequence[float], keep: Keeper,
+    uri: str | None = None,
+) -> StudyRecord:  # fmt: skip
+    """Make the parent run with its view and its file study.yaml; return the study, which is then running.
+
+    Raises StudyConflict, as `refuse_second` does, when somebody made a study of this name at the same moment.
+    """
     studies = Studies(client)
     experiment_id = str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)
     record = studies.create(definition, experiment_id, source, str(folder), reference)
+    if first := take_name(client, record):
+        withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
+        raise _second(first, spec, uri)
     save_view(client, record, spec.metric, spec.goal, spec.space)
     artifacts = Artifacts(client, record.run_id)
     keep("study.yaml", lambda: artifacts.log_text("study.yaml", dump_yaml(definition)))
@@ -29,14 +47,16 @@ def create_study(
 
 def refuse_second(client: Client, spec: StudySpec, uri: str | None) -> None:
     """Raise StudyConflict when an unfinished study of this name exists in the experiment."""
-    studies = Studies(client)
-    experiment_id = studies.experiment(spec.experiment)
-    for record in studies.within([experiment_id] if experiment_id else []):
-        if record.name == spec.name and record.state != "finished":
-            raise StudyConflict(
-                f"the study {record.name!r} exists and is not finished ({record.state}): go on with it by "
-                f"`{resume_command(record, spec, uri)}`, or give the new one another name"
-            )
+    experiment_id = Studies(client).experiment(spec.experiment)
+    for record in unfinished(client, experiment_id, spec.name) if experiment_id else ():
+        raise _second(record, spec, uri)
+
+
+def _second(first: StudyRecord, spec: StudySpec, uri: str | None) -> StudyConflict:
+    return StudyConflict(
+        f"the study {first.name!r} exists and is not finished ({first.state}): go on with it by "
+        f"`{resume_command(first, spec, uri)}`, or give the new one another name"
+    )
 
 
 def resume_command(record: StudyRecord, spec: StudySpec, uri: str | None, folder: Path | None = None) -> str:
@@ -48,6 +68,8 @@ def resume_command(record: StudyRecord, spec: StudySpec, uri: str | None, folder
     server = public_uri(uri) if uri else ""
     if spec.run.objective:
         given = f", tracking_uri={server!r}" if server else ""
+        if spec.run.objective == ASKED:
+            return f"Study.load({record.run_id!r}{given}).ask()"
         return f"Study.load({record.run_id!r}, objective=...{given}).resume()"
     words = ["mlflow-tune", "resume", record.run_id]
     words += ["--tracking-uri", server] if server else []

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.crew import Crew
@@ -16,21 +16,23 @@ from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.judging import Judge
 from mlflow_tune.listening import Listener
+from mlflow_tune.outbox import Outbox
 from mlflow_tune.publisher import Publisher
 from mlflow_tune.space import EVIDENCE_NAMES
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.stopping import why_aborted, why_done
-from mlflow_tune.strategies.base import Strategy, conclusion, eligible, next_number
-from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted, without_run
+from mlflow_tune.strategies.base import conclusion, eligible, next_number
+from mlflow_tune.suggesting import Suggester
+from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
+from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Job, Outcome, Suggestion, Trial
+from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 from mlflow_tune.yaml12 import one_line
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0
 GIVE_UP = 20.0
 LOOK = 1.0
-MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ class Driver:
         self._waiting: list[Queued] = []
         self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE
-        self._history: dict[int, Trial] = {}
-        self._again: list[Trial] = []
+        self._history, self._again = dict[int, Trial](), list[Trial]()
         self._running: dict[Future[Outcome], Trial] = {}
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
-        self._losses, self._failures = Counter[int](), Counter[int]()
+        self._failures: Counter[int] = Counter()
+        self._outbox = Outbox(trials, publisher, self._told)
+        self._suggester = Suggester(spec)
         self._began = now()
 
     @property
@@ -84,26 +87,33 @@ class Driver:
             self.read(retry_failed)
             while True:
                 self._heed(signals)
-                self._refill(self._spec.workers)
-                if not self._running:
+                if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
+                    self._refill(self._spec.workers)
+                if not (self._running or self._outbox):
                     break
+                if self.ending is None and not self._by_hand:
+                    self._suggester.prepare(self.history)
+                if self._outbox and not any(future.done() for future in self._running):
+                    self._outbox.send_next()
                 self._collect()
         except BaseException as error:
             self.give_up(error)
             raise
         finally:
             self._crew.stop()
+            self._suggester.close()
 
     def ask(self) -> Trial | None:
         """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
         before = {trial.number for trial in self._running.values()}
         self._refill(len(self._running) + 1)
+        self._outbox.flush()
         return next((trial for trial in self._running.values() if trial.number not in before), None)
 
     def tell(self) -> None:
         """Write the trials that have ended; with the last of them the study may end."""
-        if self._running:
-            self._collect()
+        self._collect()
+        self._outbox.flush()
         if self.ending is None and not self._running and (why := self._why_stop()):
             self._end(*why)
 
@@ -113,14 +123,15 @@ class Driver:
         wait(self._running, timeout=GIVE_UP)
         if isinstance(error, TrackingError):
             self._trials.client.abandoned.set()  # it has been waited for long enough
+        self._outbox.flush(suppress=Exception)
         outcome = Outcome("interrupted", reason=f"its study ended by an error: {type(error).__name__}")
         for trial in self.history:
             if trial.running:
                 with contextlib.suppress(Exception):
-                    self._history[trial.number] = self._trials.finish(trial, outcome, None)
+                    self._history[trial.number] = self._trials.finish(trial, outcome)
 
     def read(self, retry_failed: bool = False) -> None:
-        """Read the study's trials, ending those that a dead driver left open. It comes before all else."""
+        """Read the study's trials, ending those that a dead driver left open, before all else."""
         self._history = {trial.number: trial for trial in self._trials.take_over()}
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
@@ -133,19 +144,15 @@ class Driver:
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):
-            self._interrupt(f"interrupted by {signals.name}", signals.signal)
+            self._end("interrupted", f"interrupted by {signals.name}", signals.signal)
         elif self._cut and self.ending is None:  # by code in this process that raised KeyboardInterrupt itself
-            self._interrupt(self._cut, signal.SIGINT)
+            self._end("interrupted", self._cut, signal.SIGINT)
         if signals.level > 1:
             self._crew.stop()
 
-    def _interrupt(self, why: str, number: int | None = None) -> None:
-        self.ending = Ending("interrupted", why, number)
-        logger.info("no new trials: %s", why)
-
     def _refill(self, most: int) -> None:
         """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
-        while self.ending is None and (free := self._free(most)) > 0:
+        while self.ending is None and (free := self._suggester.free(self.history, self._again, most)) > 0:
             self._look()
             if why := self._why_stop():
                 self._end(*why)
@@ -155,13 +162,6 @@ class Driver:
                 self._start_queued(self._waiting.pop(0))
             elif not self._start_new(free):
                 return
-
-    def _free(self, most: int) -> int:
-        """Return how many trials may start. A round goes by numbers, so that a resume goes on in the middle of one."""
-        number, size = self._again[0].number if self._again else next_number(self.history), self._spec.workers
-        other = any((trial.number - 1) // size != (number - 1) // size for trial in self._running.values())
-        in_round = 0 if other else size - (number - 1) % size
-        return min(most - len(self._running), in_round if self._spec.batch else most)
 
     def _look(self, at_once: bool = False) -> bool:
         """Look into the queue, not more often than needed; return whether anything waits there."""
@@ -182,12 +182,12 @@ class Driver:
         why = why_done(rules, self._spec.goal, eligible(self._spec.strategy, history), now())
         return ("finished", why) if why and not self._look(at_once=True) else None
 
-    def _end(self, state: StudyState, why: str) -> None:
-        self.ending = Ending(state, why)
-        logger.info("stopped: %s", why)
+    def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
+        self.ending = Ending(state, why, number)
+        logger.info("%s: %s", "no new trials" if state == "interrupted" else "stopped", why)
 
     def _start_new(self, free: int) -> bool:
-        suggestions = [] if self._by_hand else self._suggested(free)
+        suggestions = [] if self._by_hand else self._suggester.suggest(self.history, free)
         for suggestion in suggestions:
             number, strategy = next_number(self.history), self._spec.strategy.name
             logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
@@ -203,14 +203,10 @@ class Driver:
             self._end("finished", f"{chosen.name}: {conclusion(chosen, self._spec.space, self.history)}")
         return False
 
-    def _suggested(self, free: int) -> list[Suggestion]:
-        left = self._spec.stop.trials - len(self._history) if self._spec.stop.trials else free
-        strategy: Strategy = self._spec.strategy
-        return strategy.suggest(self._spec.space, self.history, min(free, left))
-
     def _start_again(self, trial: Trial) -> None:
         evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
         logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
+        self._outbox.flush()  # of the attempt before, too
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
 
     def _start_queued(self, queued: Queued) -> None:
@@ -225,8 +221,12 @@ class Driver:
 
     def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int, queued_run: str = "") -> None:
         logs = self._spec.space.log10_metrics(suggestion.params)
-        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run)
+        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run, log=False)
         self._history[number] = trial
+        if not queued_run:
+            self._outbox.point(trial)
+        if self._spec.workers == 1:
+            self._outbox.flush()
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
         job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
@@ -240,60 +240,55 @@ class Driver:
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
-        self._history[trial.number] = self._trials.finish(trial, Outcome("interrupted", reason=why), None)
-        self._interrupt(why)
+        self._outbox.flush()
+        self._history[trial.number] = self._trials.finish(trial, Outcome("interrupted", reason=why))
+        self._end("interrupted", why)
 
     def _collect(self) -> None:
-        done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
+        """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
+        timeout = 0.0 if self._outbox else 0.2
+        done, _ = wait(self._running, timeout, FIRST_COMPLETED)
         for future in sorted(done, key=lambda future: self._running[future].number):
-            self._finish(self._running.pop(future), future)
+            trial, at = self._running.pop(future), self._ended.pop(future, time.monotonic())
+            self._take_in(trial, self._crew.result(future), at)
         if time.monotonic() >= self._next_pulse:
             self._pulse()
 
     def _note_end(self, future: Future[Outcome]) -> None:
         self._ended[future] = time.monotonic()
 
-    def _finish(self, trial: Trial, future: Future[Outcome]) -> None:
-        result = self._bounded(trial, self._crew.result(future))
+    def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
+        """Judge how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         try:
-            ended, deleted = self._written(trial, result, self._ended.pop(future, time.monotonic())), False
+            trial, outcome, value = self._judge.judge(trial, result, at)
         except TrackingError:
-            if not (deleted := is_deleted(self._trials.client, trial.run_id)):
+            if not is_deleted(self._trials.client, trial.run_id):
                 raise
-            ended = without_run(trial, now())
-        self._history[trial.number] = ended
-        how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
-        logger.info("trial %d attempt %d ended: %s", trial.number, trial.attempt, how.rstrip())
-        self._listener.ended(ended, self.history)
-        if ended.outcome in ("failed", "timeout") and not deleted:
+            outcome, value = result, None
+        ended = self._history[trial.number] = ended_trial(trial, outcome, value, now())
+        self._outbox.end(ended, outcome)
+        if outcome.kind in ("failed", "timeout"):
             self._failures[trial.number] += 1
             if self._failures[trial.number] <= self._spec.run.retries:
                 self._again.append(ended)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
-        elif ended.outcome == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
+        elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
             self._again.append(ended)
 
-    def _bounded(self, trial: Trial, result: Outcome) -> Outcome:
-        """Return the result; a trial that has lost many workers has failed."""
-        self._losses[trial.number] += result.lost
-        if self._losses[trial.number] <= MOST_LOSSES or not result.lost:
-            return result
-        reason = f"{MOST_LOSSES + 1} workers died of it: {result.reason}"
-        return replace(result, kind="failed", lost=False, reason=reason)
-
-    def _written(self, trial: Trial, result: Outcome, at: float) -> Trial:
-        """Judge how the trial ended and write it; `at` is when, on the clock of `time.monotonic()`."""
-        trial, outcome, value = self._judge.judge(trial, result, at)
-        if outcome.output:
-            what = f"what trial {trial.number} printed"
-            self._publisher.keep(what, lambda: self._trials.log_output(trial, outcome.output))
-        return self._trials.finish(trial, outcome, value)
+    def _told(self, ended: Trial) -> None:
+        """Note that the tracking server knows how a trial ended, or has lost its run."""
+        self._history[ended.number] = ended
+        if ended.reason == DELETED:
+            self._again = [trial for trial in self._again if trial.number != ended.number]
+        how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
+        logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
+        self._listener.ended(ended, self.history)
 
     def _pulse(self) -> None:
         if (guard := self._trials.client.guard) is not None:
             guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
         if self.ending is None and self._publisher.stop_requested():
-            self._interrupt("`mlflow-tune stop` asked for it")
+            self._end("interrupted", "`mlflow-tune stop` asked for it")
         self._next_pulse = time.monotonic() + PULSE

@@ -19,6 +19,7 @@ from mlflow_tune.verdict import best_of_curve, verdict, without_reserved
 logger = logging.getLogger(__name__)
 ENDED = ("ok", "failed", "timeout")
 MOST_CURVES = 6
+MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 MOST_OUTAGES = 3  # of one trial: code that is broken must not run for ever on a bad network
 
 
@@ -31,12 +32,14 @@ class Judge:
     def __init__(self, spec: StudySpec, trials: Trials) -> None:
         self._spec, self._trials = spec, trials
         self._outages: Counter[int] = Counter()
+        self._losses: Counter[int] = Counter()
 
     def judge(self, trial: Trial, outcome: Outcome, ended: float) -> tuple[Trial, Outcome, float | None]:
         """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any.
 
         `ended` is when the attempt ended, on the clock of `time.monotonic()`.
         """
+        outcome = self._bounded(trial, outcome)
         logged, stepped = self._logged(trial, outcome)
         outcome = without_reserved(outcome, trial.metrics, logged)
         curves = self._curves(trial, stepped)
@@ -51,6 +54,14 @@ class Judge:
         if self._spec.value == "best" and self._spec.constrained and value is not None:
             unseen["constraint"] = metrics[self._spec.constrained]
         return trial, replace(judged, metrics=unseen), value
+
+    def _bounded(self, trial: Trial, outcome: Outcome) -> Outcome:
+        """Return the outcome; a trial that has lost many workers has failed."""
+        self._losses[trial.number] += outcome.lost
+        if self._losses[trial.number] <= MOST_LOSSES or not outcome.lost:
+            return outcome
+        reason = f"{MOST_LOSSES + 1} workers died of it: {outcome.reason}"
+        return replace(outcome, kind="failed", lost=False, reason=reason)
 
     def _excused(self, trial: Trial, outcome: Outcome, ended: float) -> Outcome:
         """Return the outcome, "interrupted" for a failure that the tracking server's absence may have caused.

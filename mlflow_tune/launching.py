@@ -93,15 +93,23 @@ def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Pat
     if objective is not None and runs_in_process(spec, objective, elsewhere):
         refuse_limits(spec)
         return ObjectiveLauncher(objective, spec.metric, spec.run.parameters)
-    return launcher_of(spec.run, spec.metric, objective, folder)
+    workers = 0 if elsewhere or spec.executor else min(spec.workers, spec.stop.trials or spec.workers)
+    return launcher_of(spec.run, spec.metric, objective, folder, workers)
 
 
-def launcher_of(run: RunSpec, metric: str, objective: Callable[..., Any] | bytes | None, folder: Path) -> Launcher:
-    """Return the launcher of what a study runs, in processes of their own; `objective` may be pickled."""
+def launcher_of(
+    run: RunSpec, metric: str, objective: Callable[..., Any] | bytes | None, folder: Path, workers: int = 0
+) -> Launcher:
+    """Return the launcher of what a study runs, in processes of their own; `objective` may be pickled.
+
+    Where trials are calls, so many `workers` are ready for the first ones.
+    """
     if run.project is not None:
         return ProjectLauncher(
             run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version, run.memory
         )
     if run.command is not None:
         return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
-    return FunctionLauncher(objective or str(run.function), metric, run.parameters, run.timeout, folder, run.memory)
+    return FunctionLauncher(
+        objective or str(run.function), metric, run.parameters, run.timeout, folder, run.memory, workers
+    )

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import concurrent.futures.process  # noqa: F401  what `Asking.close` uses at Python's end cannot be imported then
-import concurrent.futures.thread  # noqa: F401
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -107,10 +104,10 @@ class Asking:
         self._crew, self._metric = crew, metric
         self._open = ExitStack()
         self._driver = self._open.enter_context(opened)
-        self._pid, self.closed = os.getpid(), False
+        self.closed = False
         with self._leaving_on_error():
             self._driver.read()
-        atexit.register(self._leave)
+        atexit.register(self.close)
 
     def ask(self) -> Trial | None:
         """Return the next trial, which is running now; None when none can start before others end, or none at all."""
@@ -137,12 +134,8 @@ class Asking:
             self._crew.stop()
             self._driver.tell()
 
-    def _leave(self) -> None:
-        if os.getpid() == self._pid:  # a forked child that ends leaves nothing
-            self.close()
-
     def _forget(self) -> None:
-        atexit.unregister(self._leave)
+        atexit.unregister(self.close)
         self.closed = True
 
     @contextmanager

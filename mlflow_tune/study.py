@@ -143,9 +143,8 @@ class Study:
         with checked_launcher(self.spec, self._objective, self._folder) as (_, defaults):
             refuse_second(self.client, self.spec, self._given_uri)
             self._create(defaults)
-            ending = Ending("interrupted", "made, and no trial run yet")
-            self.publisher.close([], ending.state, ending.why)
-            self.ending = ending
+        self.ending = Ending("interrupted", "made, and no trial run yet")
+        self.publisher.close([], self.ending.state, self.ending.why)
         return self
 
     def run(self, listener: Listener | None = None, executor: Executor | None = None) -> Study:
@@ -282,7 +281,9 @@ class Study:
 
     def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self.client, self.spec, self.source, self._folder, reference, self._keep)
+        self._record = create_study(
+            self.client, self.spec, self.source, self._folder, reference, self._keep, self._given_uri
+        )
 
     @contextmanager
     def _code(self, elsewhere: bool) -> Iterator[tuple[Launcher, Params]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from mlflow_tune.space import Scalar
@@ -85,6 +85,16 @@ class Outcome:
     reason: str = ""
     output: bytes = b""
     lost: bool = False
+
+
+def ended_trial(trial: Trial, outcome: Outcome, value: float | None, at: int) -> Trial:
+    """Return the running trial as it ended, with its objective `value` if it has one; `at` is in milliseconds."""
+    metrics = {} if value is None else {"objective": value}
+    metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
+    return replace(
+        trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=at,
+        metrics={**trial.metrics, **metrics},
+    )  # fmt: skip
 
 
 def is_finite(value: float) -> bool:

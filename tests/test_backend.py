@@ -403,6 +403,28 @@ def test_resume_refuses_what_the_study_did_not_begin_with(uri, finished, project
     assert len(runs_of(uri, name)[1]) == 2
 
 
+@pytest.mark.parametrize("trace", ["made", "drove"])
+def test_another_users_study_is_refused_unless_the_config_says_yes(uri, finished, name, monkeypatch, trace):
+    from mlflow import MlflowClient
+
+    if trace == "made":
+        MlflowClient(uri).set_tag(finished, "mlflow.user", "eve")
+    else:
+        with monkeypatch.context() as patch:
+            patch.setenv("LOGNAME", "eve")
+            by_python("parabola", {"resume": finished, "trials": "+1", "yes": True})
+    held, more = len(runs_of(uri, name)[1]), {"resume": finished, "trials": "+1"}
+    said = f"resume: the study '{name}' was written by eve and runs the project `parabola` (entry point main) "
+    for each in ({}, {"yes": False}):
+        assert refusal("parabola", {**more, **each}) == (
+            f'{said}with epochs=3; to run that here, look at it and put "yes": true into the config'
+        )
+    assert refusal("parabola", {**more, "yes": "no"}) == "yes: must be true or false, but got 'no'"
+    assert len(runs_of(uri, name)[1]) == held
+    assert typed("parabola", {**more, "yes": True}).exit_code == 0
+    assert len(runs_of(uri, name)[1]) == held + 1
+
+
 def test_a_study_of_a_function_is_resumed_by_its_own_command(uri, project, tmp_path, name):
     from mlflow_tune.cli import main
 

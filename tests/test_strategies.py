@@ -4,11 +4,15 @@ import math
 import time
 from dataclasses import FrozenInstanceError
 
+import numpy
 import pytest
+from scipy.stats import qmc
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Grid, Random, make_strategy, strategy_to_json
+from mlflow_tune.strategies.random import sobol_point
+from mlflow_tune.tracking.reading import MOST
 from mlflow_tune.trial import Trial
 
 SMALL = Space({"a": Int(0, 9, grid=[5, 0]), "b": Categorical(["x", "y", "z"])})
@@ -108,6 +112,24 @@ def test_random_by_sobol_covers_every_parameter_evenly():
     drawn = points(Random(sampling="sobol", seed=2).suggest(Space({"x": Float(0, 1), "y": Float(0, 1)}), [], 64))
     for axis in zip(*drawn, strict=True):
         assert sorted(math.floor(64 * value) for value in axis) == list(range(64))
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 12])
+def test_the_points_of_the_sobol_sequence_are_those_that_are_drawn_in_one_go(dimensions):
+    whole = qmc.Sobol(dimensions, scramble=True, seed=numpy.random.default_rng([7])).random_base2(17)
+    for index in (*range(64), 999, 1023, 1024, 1025, 65535, 65536, 100_000, 131_071):
+        assert sobol_point(dimensions, 7, index) == whole[index].tolist()
+
+
+def test_a_sobol_point_far_on_takes_no_time():
+    """Anybody may tag a run as trial 1,000,000, and the next trial is numbered from there."""
+    space = Space({f"p{number}": Float(0, 1) for number in range(12)})
+    sobol, history = Random(sampling="sobol"), [ran(MOST, dict.fromkeys(space, 0.5))]
+    sobol.suggest(space, [], 1)  # what is imported is not what is measured
+    began = time.process_time()
+    (found,) = sobol.suggest(space, history, 1)
+    assert time.process_time() - began < 0.1
+    assert "Sobol point 1000001" in found.why
 
 
 def test_random_by_sobol_is_keyed_by_seed_and_number():

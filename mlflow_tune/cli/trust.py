@@ -28,6 +28,16 @@ def other_writers(study: Study) -> list[str]:
     return [user for user in wrote if user not in ours or not user]
 
 
+def foreign_code(study: Study) -> str:
+    """Return in one line who else wrote the study and what of theirs it would run here, "" for one of one's own."""
+    from mlflow_tune.yaml12 import one_line
+
+    if not (others := other_writers(study)):
+        return ""
+    by = " and ".join(one_line(user[:100]) or "an unknown user" for user in others)
+    return f"the study {one_line(study.record.name)!r} was written by {by} and runs {code_of(study.spec)}"
+
+
 def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
     """Show what another user's study would run here, and go on only when the person at the terminal says so.
 
@@ -36,10 +46,8 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
     """
     from mlflow_tune.yaml12 import one_line
 
-    if yes or not (others := other_writers(study)):
+    if yes or not (what := foreign_code(study)):
         return
-    by = " and ".join(one_line(user[:100]) or "an unknown user" for user in others)
-    what = f"the study {one_line(study.record.name)!r} was written by {by} and runs {code_of(study.spec)}"
     if not sys.stdin.isatty():
         raise InputError(f"{what}; to run that here, look at it and give --yes")
     click.echo(f"{what[0].upper()}{what[1:]}\nin the folder {one_line(str(folder or study.record.folder))}", err=True)

@@ -35,16 +35,19 @@ class _Worker:
         with theirs:
             argv = [sys.executable, "-c", BOOTSTRAP, str(theirs.fileno())]
             self.process = processes.start(argv, env=environment, cwd=folder, pass_fds=(theirs.fileno(),))
-        self.ready = False
-        with suppress(OSError):  # it is dead already: `ask` will see
-            self.connection.send([str(folder), *(str(Path(entry).absolute()) for entry in sys.path)])
+        self.asked = self.ready = self._closed = False
+        self.send([str(folder), *(str(Path(entry).absolute()) for entry in sys.path)])
 
-    def ask(self, message: object, timeout: float | None) -> Any:
-        """Send a message and return the answer; None when the worker ended or took too long."""
+    def send(self, message: object) -> None:
+        """Send a message."""
         try:
             self.connection.send(message)
         except OSError:
-            timeout = _CLOSE_SECONDS  # its end of the connection is closed: so it is about to end
+            self._closed = True  # its end of the connection is closed: so it is about to end
+
+    def answer(self, timeout: float | None) -> Any:
+        """Return the answer to the last message; None when the worker ended or took too long."""
+        timeout = _CLOSE_SECONDS if self._closed else timeout
         self.process.wait(timeout, self.connection)
         try:
             return self.connection.recv() if self.connection.poll() else None
@@ -59,8 +62,9 @@ class FunctionLauncher(Launcher):
     It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle, or
     one that was `pickled` before. A returned number is the value of `metric`. A worker that crashes or exceeds
     `timeout` (seconds; the import in a fresh worker counts) is replaced, and so is one that, with its descendants,
-    takes more than `memory` bytes; one that holds half of that after a trial makes room for a fresh one. Raises
-    InputError when the folder does not exist, the name is malformed or the callable cannot be pickled.
+    takes more than `memory` bytes; one that holds half of that after a trial makes room for a fresh one. `prepare`
+    starts so many `workers` beforehand. Raises InputError when the folder does not exist, the name is malformed or the
+    callable cannot be pickled.
     """
 
     def __init__(
@@ -71,9 +75,11 @@ class FunctionLauncher(Launcher):
         timeout: float | None = None,
         folder: str | Path = ".",
         memory: int | None = None,
+        workers: int = 1,
     ) -> None:
         self._function = _checked_name(function) if isinstance(function, str) else pickled(function)
-        self._metric = metric
+        self._metric, self._workers = metric, workers
+        self._names: tuple[str, ...] = ()
         self._parameters = dict(parameters or {})
         self._timeout = timeout
         self._folder = existing_folder(folder)
@@ -98,7 +104,16 @@ class FunctionLauncher(Launcher):
             self._end(worker)
             raise InputError(problem, "function")
         self._give_back(worker)
+        self._names = tuple(names)
         return {}
+
+    def prepare(self) -> None:
+        """Start all workers that will be needed, without waiting for what they import."""
+        for _ in range(self._workers - len(self._idle)):
+            with suppress(OSError):  # a trial will tell
+                worker = _Worker(self._processes, self._folder, self._environment)
+                self._ask_for_setup(worker, self._names)
+                self._give_back(worker)
 
     def __call__(self, job: Job) -> Outcome:
         """Run one trial in an idle worker, or in a new one."""
@@ -135,16 +150,23 @@ class FunctionLauncher(Launcher):
             return Outcome("failed", reason=problem)
         worker.process.take_output()  # printed by the import or between trials: not this trial's
         left = max(deadline - time.monotonic(), 0.0) if deadline is not None else None
-        answer = worker.ask(Call(job, parameters, self._metric), left)
+        worker.send(Call(job, parameters, self._metric))
+        answer = worker.answer(left)
         return answer if isinstance(answer, Outcome) else None
 
     def _set_up(self, worker: _Worker, names: tuple[str, ...], timeout: float | None) -> str | None:
         """Return "" once the worker has the function, else what is wrong, None when it ended or hangs."""
         if worker.ready:
             return ""
-        answer = worker.ask(Setup(self._function, names), timeout)
+        self._ask_for_setup(worker, names)
+        answer = worker.answer(timeout)
         worker.ready = answer == ""
         return answer if isinstance(answer, str) else None
+
+    def _ask_for_setup(self, worker: _Worker, names: tuple[str, ...]) -> None:
+        if not worker.asked:
+            worker.send(Setup(self._function, names))
+            worker.asked = True
 
     def _crashed(self, worker: _Worker) -> Outcome:
         ended = worker.process.returncode is not None

@@ -46,6 +46,11 @@ def conclusion(strategy: Strategy, space: Space, history: Sequence[Trial]) -> st
     return str(concluded(space, history)) if concluded else "every point that it asks for has been tried"
 
 
+def takes_long(strategy: Strategy) -> bool:
+    """Whether a suggestion takes so long that workers should not wait for it."""
+    return bool(getattr(strategy, "takes_long", False))
+
+
 def eligible(strategy: Strategy, history: Sequence[Trial]) -> list[Trial]:
     """Return the history with the values of those trials taken away that do not meet the strategy's constraint."""
     meets = getattr(strategy, "is_feasible", None)

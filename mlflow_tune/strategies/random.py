@@ -94,7 +94,9 @@ def sobol_point(dimensions: int, seed: int, index: int) -> list[float]:
     from scipy.stats import qmc  # type: ignore[import-untyped]
 
     engine = qmc.Sobol(dimensions, scramble=True, seed=numpy.random.default_rng([seed]))
-    return [float(unit) for unit in engine.random_base2(index.bit_length())[index]]
+    if index:  # a million points are skipped in 10 ms; drawn they take 100 MB in 12 dimensions
+        engine.fast_forward(index)
+    return [float(unit) for unit in engine.random(1)[0]]
 
 
 def read_seed(value: object) -> int:

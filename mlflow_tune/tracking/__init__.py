@@ -6,6 +6,7 @@ from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
+from mlflow_tune.tracking.naming import take_name, unfinished, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
 from mlflow_tune.tracking.runs import Run, Runs
@@ -34,8 +35,11 @@ __all__ = [
     "public_uri",
     "save_view",
     "study_links",
+    "take_name",
     "told_when_deleted",
     "ui_command",
+    "unfinished",
     "user_here",
+    "withdraw",
     "without_run",
 ]

@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from mlflow_tune.errors import StudyConflict, TrackingError
@@ -32,6 +32,7 @@ PARAM = "tune.claim."
 RELEASED, HEARTBEAT = "tune.released", "tune.heartbeat"
 BEATS = 6  # a lease
 LONGEST = 600.0  # seconds of another driver's lease that are heeded
+PARTING = 10.0  # seconds within which a server is to answer the last heartbeat and the release
 _CLAIM = re.compile(re.escape(PARAM) + "([1-9][0-9]*)")
 
 
@@ -79,11 +80,12 @@ class Claim:
 def claimed(client: Client, run_id: str) -> Iterator[Claim]:
     """Hold the study while the context is open, and let its heart beat, whatever this thread does meanwhile.
 
-    Raises StudyConflict when somebody else drives it.
+    The study is let go of at the end, for which a server that hangs is waited for `PARTING` seconds. Raises
+    StudyConflict when somebody else drives it.
     """
     claim = _take(client, run_id)
     over = threading.Event()
-    thread = threading.Thread(target=_keep_beating, args=(claim, over), name="mlflow-tune-heartbeat", daemon=True)
+    thread = threading.Thread(target=_live, args=(claim, over), name="mlflow-tune-heartbeat", daemon=True)
     thread.start()
     client.guard = claim.check
     try:
@@ -91,9 +93,10 @@ def claimed(client: Client, run_id: str) -> Iterator[Claim]:
     finally:
         client.guard = None
         over.set()
-        thread.join()
-        with suppress(TrackingError):  # whoever finds this process dead needs no release
-            claim.release()
+        # A server that hangs keeps a request for two minutes. What arrives later than this harms nobody: a heartbeat
+        # lets a successor seem alive for one lease more, a release names our own claim, and whoever finds this
+        # process dead needs neither.
+        thread.join(PARTING)
 
 
 def is_driven(client: Client, run_id: str) -> bool:
@@ -169,6 +172,16 @@ def _patience(holder: Holder) -> float:
 def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
     run = client.send("get_run", run_id)
     return run.data.tags.get(HEARTBEAT), _held(run)
+
+
+def _live(claim: Claim, over: threading.Event) -> None:
+    """Let the heart beat until it is over, then release: in one thread, so that no heartbeat follows the release."""
+    _keep_beating(claim, over)
+    try:
+        with nothing_imported():
+            claim.release()
+    except Exception as error:  # whatever it is, a thread that raises would only show a traceback
+        logger.debug("not released: %s", error)
 
 
 def _keep_beating(claim: Claim, over: threading.Event) -> None:

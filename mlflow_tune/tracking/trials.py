@@ -19,7 +19,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
-from mlflow_tune.tracking.reading import is_waiting, read_trial, why_unsound
+from mlflow_tune.tracking.reading import MOST, is_waiting, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     KIND,
     QUEUED,
@@ -33,7 +33,7 @@ from mlflow_tune.tracking.records import (
     search,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial
+from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, ended_trial
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -84,13 +84,19 @@ class Trials:
 
     def start(
         self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float],
-        queued_run: str = "",
+        queued_run: str = "", log: bool = True,
     ) -> Trial:  # fmt: skip
         """Make the child run, or number the one that was queued; return the running trial.
 
-        `logs` are the metrics known beforehand.
+        `logs` are the metrics known beforehand. Without `log` a run that is made has its tags alone, which hold the
+        point, until `log_point` is called.
         """
         started, params = now(), compact(suggestion.params)
+        if number > MOST:
+            raise StudyConflict(
+                f"the study has a trial {number - 1}, and numbers end at {MOST}: delete that run if no "
+                "driver made it (tag tune.trial)"
+            )
         if len(params) > TAG_LIMIT:
             raise InternalError(f"the point of trial {number} takes {len(params)} characters, a tag {TAG_LIMIT}")
         tags = {
@@ -107,36 +113,51 @@ class Trials:
         name = run_name(number, suggestion.params)
         if queued_run:
             self._number(queued_run, name, suggestion.params, metrics, {**tags, STARTED: str(started)}, started)
-        run_id = queued_run or self._make(name, tags, started)
-        if not queued_run:
-            try:
-                self._log_point(run_id, suggestion.params, metrics, started)
-            except StudyConflict:
-                self._bury(run_id)
-                raise
-        return Trial(
-            number, suggestion.params, attempt=attempt, run_id=run_id, strategy=strategy, why=suggestion.why,
-            start_time=started, metrics=metrics,
+        trial = Trial(
+            number, suggestion.params, attempt=attempt, run_id=queued_run or self._make(name, tags, started),
+            strategy=strategy, why=suggestion.why, start_time=started, metrics=metrics,
         )  # fmt: skip
+        if log and not queued_run:
+            self.log_point(trial)
+        return trial
 
-    def finish(self, trial: Trial, outcome: Outcome, value: float | None) -> Trial:
-        """Write how the trial ended, the outcome last, and return the ended trial."""
+    def log_point(self, trial: Trial) -> None:
+        """Log the params of a trial that was started, and its metrics known beforehand."""
+        try:
+            self._log_point(trial.run_id, trial.params, trial.metrics, trial.start_time)
+        except StudyConflict:
+            self._bury(trial.run_id)
+            raise
+        except TrackingError as error:
+            if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
+                raise
+            logger.warning("trial %d has logged another value for a param than it was given: %s", trial.number, error)
+            self._log_point(trial.run_id, {}, trial.metrics, trial.start_time)
+
+    def finish(self, trial: Trial, outcome: Outcome, value: float | None = None) -> Trial:
+        """Write how the running trial ended, and return the ended trial."""
+        ended = ended_trial(trial, outcome, value, now())
+        self.log_end(ended, outcome)
+        self.terminate(ended)
+        return ended
+
+    def log_end(self, trial: Trial, outcome: Outcome) -> None:
+        """Log what an ended trial came to, the outcome last: from then on it is done."""
         from mlflow.entities import Metric, RunTag
 
-        ended = now()
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
-        metrics = {} if value is None else {"objective": value}
+        metrics = {} if trial.value is None else {"objective": trial.value}
         metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
-        points = [Metric(key, number, ended, 0) for key, number in metrics.items()]
+        points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
         tags = [RunTag("tune.reason", cut(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", cut(trial.diagnosis))] if trial.diagnosis else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
-        self._terminate(trial.run_id, outcome.kind, ended)
-        return replace(
-            trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=ended,
-            metrics={**trial.metrics, **metrics},
-        )  # fmt: skip
+
+    def terminate(self, trial: Trial) -> None:
+        """Give the run of an ended trial its status and its end."""
+        assert trial.outcome is not None
+        self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
     def logged(self, trial: Trial) -> tuple[dict[str, float], list[str]]:
         """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
@@ -219,14 +240,17 @@ class Trials:
     def _closed(self, trial: Trial, status: str) -> Trial:
         if trial.outcome is None:
             logger.info("trial %d attempt %d was left open by a driver that is gone", trial.number, trial.attempt)
-            return self.finish(trial, Outcome("interrupted", reason="its driver ended before the trial did"), None)
+            if "trial" not in trial.metrics:  # the driver was just about to log the point
+                logs = self.space.log10_metrics(trial.params) if self.space else {}
+                metrics = {"trial": float(trial.number), **logs}
+                self._log_point(trial.run_id, trial.params, metrics, trial.start_time)
+            outcome = Outcome("interrupted", reason="its driver ended before the trial did")
+            return self.finish(trial, outcome)
         if status != STATUS[trial.outcome]:
-            self._terminate(trial.run_id, trial.outcome, ended := trial.end_time or now())
-            return replace(trial, end_time=ended)
+            ended = replace(trial, end_time=trial.end_time or now())
+            self.terminate(ended)
+            return ended
         return trial
-
-    def _terminate(self, run_id: str, outcome: OutcomeKind, ended: int) -> None:
-        self.client.send("set_terminated", run_id, STATUS[outcome], ended)
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

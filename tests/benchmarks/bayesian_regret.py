@@ -3,9 +3,8 @@
 `python tests/benchmarks/bayesian_regret.py --seeds 20 --trials 40` prints a table: mean regret of both, the mean of the
 paired differences with its 95 % interval, and the regret where `--pending` other trials (default 4) run while one is
 chosen, in terms of the sequential regret. The last column is the sequential regret so many trials earlier, in the same
-terms: what it costs to choose without these results. `--first` names the first seed. `--time` prints the time of a
-suggestion at 50, 200 and 1,000 trials in 8 dimensions instead. Give BLAS one thread (OMP_NUM_THREADS=1) for times that
-can be compared.
+terms: what it costs to choose without these results. `--first` names the first seed. What a suggestion costs in time
+is measured by `suggest_cost.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import argparse
 import math
 import statistics
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -147,71 +145,13 @@ def interval(values: Sequence[float]) -> float:
     return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def wide_space() -> Space:
-    return Space({f"x{index}": Float(1e-4, 1, log=index % 2 == 0) for index in range(8)})
-
-
-def history_of(space: Space, trials: int, seed: int) -> list[Trial]:
-    draws = np.random.default_rng([seed, trials])
-    units = draws.random((trials, len(space)))
-    values = ((units - 0.4) ** 2).sum(1) + np.sin(5 * units).sum(1) + 0.01 * draws.standard_normal(trials)
-    return [
-        Trial(number=number, params=space.from_unit(unit), outcome="ok", value=value)
-        for number, (unit, value) in enumerate(zip(units.tolist(), values.tolist(), strict=True), start=1)
-    ]
-
-
-def seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def suggest_time(trials: int, repeats: int = 5) -> tuple[float, float]:
-    """Return the median seconds of a suggestion after `trials` trials: with a cold and with a warm cache."""
-    space, cold, warm = wide_space(), [], []
-    for seed in range(repeats):
-        history = history_of(space, trials, seed)
-        cold.append(seconds(lambda past=history[:-repeats]: Bayesian().suggest(space, past, 1)))  # type: ignore[misc]
-        for end in range(trials - repeats + 1, trials + 1):
-            warm.append(seconds(lambda past=history[:end]: Bayesian().suggest(space, past, 1)))  # type: ignore[misc]
-    return statistics.median(cold), statistics.median(warm)
-
-
-def plain_time(trials: int) -> float:
-    """Return the seconds that plain scikit-optimize takes to be told of one more trial and to answer."""
-    import skopt
-
-    space = wide_space()
-    history = history_of(space, trials, 0)
-    optimizer = skopt.Optimizer(skopt_dimensions(space), random_state=0)
-    points, values = [list(trial.params.values()) for trial in history], [trial.value for trial in history]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return seconds(lambda: optimizer.tell(points, values) and optimizer.ask())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--pending", type=int, default=4)
-    parser.add_argument("--time", action="store_true", help="time suggestions instead")
     options = parser.parse_args()
-    if options.time:
-        print("| trials | cold (s) | warm (s) | warm, in terms of 50 | scikit-optimize (s) | warm / scikit-optimize |")
-        print("|---|---|---|---|---|---|")
-        suggest_time(20)
-        least = 0.0
-        for trials in (50, 200, 1000):
-            (cold, warm), theirs = suggest_time(trials), plain_time(trials)
-            least = least or warm
-            print(
-                f"| {trials} | {cold:.3f} | {warm:.3f} | {warm / least:.2f} | {theirs:.2f} | {warm / theirs:.4f} |",
-                flush=True,
-            )
-        return
     seeds = range(options.first, options.first + options.seeds)
     print(f"Mean regret after {options.trials} trials, {len(seeds)} paired seeds from {options.first}")
     print(

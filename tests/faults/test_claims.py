@@ -7,13 +7,18 @@ them. 3 rounds of 4 drivers for each store; MLFLOW_TUNE_FAULTS=full makes that 2
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
+from mlflow_tune.tracking import Client, claimed, is_driven
+from mlflow_tune.tracking.claim import PARTING
 from tests.faults.drivers import FULL, lines, make_study, resume
+from tests.proxy import Fault, Proxy
 from tests.studies.helpers import Tune, nothing_left, outcomes, points, runs_of, wait_for
 
 DRIVERS = 4
@@ -167,3 +172,39 @@ def test_the_kernel_keeps_these_drivers_apart(at_work):
     said = at_work(host="far").err.read_text()
     if said.startswith("no namespaces of its own"):
         pytest.skip(said.splitlines()[0])
+
+
+class Hanging(Proxy):
+    """Takes what is sent while it `hangs`, and answers nothing until it is healthy again."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server)
+        self.hangs, self.waiting, self.healthy = False, threading.Event(), threading.Event()
+
+    def take_fault(self, path: str) -> Fault | None:
+        if self.hangs and not self.healthy.is_set():
+            self.waiting.set()
+            self.healthy.wait(300)
+        return super().take_fault(path)
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_does_not_keep_who_lets_go_of_a_study(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TUNE_LEASE", "1s")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")  # instead of MLflow's 120
+    run_id = make_study(tmp_path, server, "alone:alone", 2, name="hanging")
+    with Hanging(server) as proxy:
+        try:
+            with claimed(Client(proxy.uri), run_id):
+                assert is_driven(Client(server), run_id)
+                proxy.hangs = True
+                assert proxy.waiting.wait(20), "no heartbeat is under way"
+                since = time.monotonic()
+            assert time.monotonic() - since < PARTING + 2
+        finally:
+            proxy.healthy.set()
+        wait_for(lambda: not is_driven(Client(server), run_id), 20)
+        assert MlflowClient(server).get_run(run_id).data.tags["tune.released"] == "1", "it lets go of it at last"
+        beats = MlflowClient(server).get_run(run_id).data.tags["tune.heartbeat"]
+        time.sleep(1)
+        assert MlflowClient(server).get_run(run_id).data.tags["tune.heartbeat"] == beats, "its heart beats on"

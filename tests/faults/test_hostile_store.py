@@ -25,7 +25,7 @@ from mlflow.entities import Metric, Run, RunData, RunInfo, RunStatus
 from mlflow_tune import Study
 from mlflow_tune.cli import main
 from mlflow_tune.definition import recorded_spec
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.space import Float, Int, Space
 from mlflow_tune.spec import parse_study
 from mlflow_tune.strategies.base import next_number
@@ -275,3 +275,15 @@ def test_a_study_whose_definition_is_cut_off_is_refused_in_words(sqlite_store, c
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: the study {run_id} cannot be read back: ")
     assert "Traceback" not in result.output
+
+
+def test_numbers_that_a_person_used_up_are_told_before_a_trial_is_made(sqlite_store):
+    study = Study(
+        name="numbers", objective=lambda x: x, space={"x": {"type": "float", "low": 0, "high": 1}}, metric="loss",
+        stop={"trials": 2}, tracking_uri=sqlite_store,
+    ).run()  # fmt: skip
+    client = MlflowClient(sqlite_store)
+    client.set_tag(study.trials[-1].run_id, "tune.trial", "1000000")
+    with pytest.raises(StudyConflict, match="has a trial 1000000, and numbers end at 1000000"):
+        Study.load("numbers", objective=lambda x: x, tracking_uri=sqlite_store).resume("+1")
+    assert len(client.search_runs(["0"])) == 3

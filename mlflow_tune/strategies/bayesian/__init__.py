@@ -49,6 +49,7 @@ class Bayesian:
     kappa: float = 1.96
     goal: Goal = "minimize"
     name: ClassVar[str] = "bayesian"
+    takes_long: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for key, known in (

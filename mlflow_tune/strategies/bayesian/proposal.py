@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from mlflow_tune.space import Scalar, Space
 from mlflow_tune.strategies.base import next_number
@@ -25,6 +27,17 @@ STARTS = 5  # the search begins around so many of the best trials
 
 def propose(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     """Return the next trial's point, None when the space is used up."""
+    # A model of some hundred trials gains nothing from more threads, and they take the processors from the trials.
+    with _libraries().limit(limits=1, user_api="blas"):
+        return _proposed(strategy, space, history)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _proposed(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     number = next_number(history)
     seen = observe(space, history, strategy.goal)
     model = fit_model(strategy, space, seen, number)

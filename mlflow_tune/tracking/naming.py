@@ -1,0 +1,95 @@
+"""Of studies that are made at the same moment under one name in one experiment, exactly one keeps the name.
+
+MLflow lets any number of runs bear one name. So whoever has made a study looks for others of its name, and yields to
+one that holds the name or was made earlier, by start time, then run id. That is not enough: the start time is the
+maker's own clock, and its request may land long after it, when a study that looks later has been let go ahead. So
+before a study goes ahead its maker writes a param of its run, `tune.claim.name`, which MLflow lets be written once; and
+whoever wants to go ahead of a study made later first writes that one's. Of two such writers MLflow refuses one.
+
+Two never go on: the one that was made visible last sees the other, and yields if it is the later one, else needs the
+other's param, which the other has written if it went on. All never yield: the earliest yields to holders alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from mlflow_tune.errors import TrackingError
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.records import KIND, search
+from mlflow_tune.tracking.studies import Studies, StudyRecord, study_record
+
+PARAM = "tune.claim.name"
+HELD, LEFT = "held", "left"
+WITHDRAWN = "withdrawn"  # the kind of a run that would have been a study
+
+
+def unfinished(client: Client, experiment_id: str, name: str) -> list[StudyRecord]:
+    """Return the unfinished studies of this name in the experiment; those that hold the name first, then the oldest."""
+    runs = search(client, [experiment_id], f"tags.`{KIND}` = 'study'")
+    found = [(study_record(run), run.data.params) for run in runs]
+    held = {record.run_id: _holds(params) for record, params in found}
+    wanted = [
+        record
+        for record, params in found
+        if record.name == name and record.state != "finished" and params.get(PARAM) != LEFT
+    ]
+    return sorted(wanted, key=lambda record: not held[record.run_id])
+
+
+def take_name(client: Client, study: StudyRecord) -> StudyRecord | None:
+    """Let a study that was just made keep its name: return None, or the study that has it already.
+
+    That is the new study itself when the other one has ended meanwhile.
+    """
+    others = _others(client, study)
+    for other in others:
+        if _age(other) < _age(study) or not _written(client, other.run_id, LEFT):
+            return other
+    if _written(client, study.run_id, HELD):
+        return None
+    return next(iter(_others(client, study)), study)
+
+
+def withdraw(client: Client, study: StudyRecord, why: str) -> None:
+    """Make a study that was just made none, so that nothing resumes it; its run is deleted where we may do that.
+
+    The run that `mlflow run` started this process in stays: MLflow ends it.
+    """
+    with suppress(TrackingError):
+        _written(client, study.run_id, LEFT)
+    Studies(client).update(study.run_id, {KIND: WITHDRAWN, "tune.why_stopped": why}, "interrupted")
+    if os.environ.get("MLFLOW_RUN_ID") != study.run_id:
+        with suppress(TrackingError):
+            client.send("delete_run", study.run_id)
+
+
+def _others(client: Client, study: StudyRecord) -> list[StudyRecord]:
+    found = unfinished(client, study.experiment_id, study.name)
+    return [record for record in found if record.run_id != study.run_id]
+
+
+def _age(study: StudyRecord) -> tuple[int, str]:
+    return study.start_time, study.run_id
+
+
+def _holds(params: Mapping[str, str]) -> bool:
+    """Whether a study goes on under its name: it says so, or it has been driven."""
+    return params.get(PARAM) == HELD or "tune.claim.1" in params
+
+
+def _written(client: Client, run_id: str, value: str) -> bool:
+    """Write the param of a run; return whether it has this value now, and not another one that was written first."""
+    try:
+        client.send("log_param", run_id, PARAM, value)
+    except TrackingError as error:
+        found: Any = client.send("get_run", run_id)
+        gone = found.info.lifecycle_stage != "active"  # whose it was has withdrawn, or a person deleted it
+        held = found.data.params.get(PARAM, LEFT if gone else None)
+        if held is None:
+            raise error
+        return bool(held == value)
+    return True
