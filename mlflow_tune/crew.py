@@ -6,18 +6,22 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from pathlib import Path
+from pickle import PickleError
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, TuneError
 from mlflow_tune.executors import LOCAL, DaskExecutor, local_executor
 from mlflow_tune.judging import result_of
 from mlflow_tune.launchers import Launcher
+from mlflow_tune.launchers.output import without_secrets
 from mlflow_tune.launching import runs_in_process
 from mlflow_tune.shipping import Shipment, shipment_of
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.tracking import public_uri
 from mlflow_tune.trial import Job, Outcome
+
+_NOT_RUNNABLE = (ImportError, AttributeError, PickleError, TuneError)  # as where mlflow_tune is not installed
 
 
 class Crew(Protocol):
@@ -68,7 +72,8 @@ class LocalCrew:
 class RemoteCrew:
     """Runs trials by an executor that may be on other machines.
 
-    A shipment has an answer to whatever training code does: so what its future raises is the loss of a worker.
+    A shipment has an answer to whatever training code does: so what its future raises, but for what says that the
+    code cannot be unpacked there, is the loss of a worker.
     """
 
     busy = False
@@ -86,13 +91,14 @@ class RemoteCrew:
         return future
 
     def result(self, future: Future[Outcome]) -> Outcome:
-        """Return what a launcher saw elsewhere, or that the attempt was lost or cancelled."""
+        """Return what a launcher saw elsewhere, or that the attempt was lost, or was cancelled by `stop`."""
         if future.cancelled() or isinstance(error := future.exception(), CancelledError):
             reason = "the study was stopped" if self._stopped else "its executor cancelled it"
-            return Outcome("interrupted", reason=reason)
-        if error is None:
+            return Outcome("interrupted", reason=reason, lost=not self._stopped)
+        if error is None or isinstance(error, _NOT_RUNNABLE):
             return result_of(future)
-        return Outcome("interrupted", reason=f"its worker was lost: {type(error).__name__}: {error}", lost=True)
+        reason = f"its worker was lost: {type(error).__name__}: {error}"
+        return without_secrets(Outcome("interrupted", reason=reason, lost=True))
 
     def stop(self) -> None:
         """Cancel all trials; what an executor other than Dask's has begun goes on to its end."""

@@ -6,12 +6,13 @@ import contextlib
 import logging
 import signal
 import time
+from bisect import bisect_left
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.crew import Crew
+from mlflow_tune.ending import Ending
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.judging import Judge
@@ -30,18 +31,7 @@ from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 from mlflow_tune.yaml12 import one_line
 
 logger = logging.getLogger(__name__)
-PULSE = 2.0
-GIVE_UP = 20.0
-LOOK = 1.0
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a drive ended: the study's state, the words for it, and the signal that interrupted it."""
-
-    state: StudyState
-    why: str
-    signal: int | None = None
+PULSE, LOOK, GIVE_UP = 2.0, 1.0, 20.0  # seconds
 
 
 class Driver:
@@ -61,7 +51,8 @@ class Driver:
         self._waiting: list[Queued] = []
         self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE
-        self._history, self._again = dict[int, Trial](), list[Trial]()
+        self.history: list[Trial] = []  # every trial once, by number
+        self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
@@ -76,11 +67,6 @@ class Driver:
         """Whether a trial runs."""
         return bool(self._running)
 
-    @property
-    def history(self) -> list[Trial]:
-        """Every trial once, by number."""
-        return [self._history[number] for number in sorted(self._history)]
-
     def drive(self, signals: Interruptions, retry_failed: bool = False) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
@@ -93,7 +79,9 @@ class Driver:
                     break
                 if self.ending is None and not self._by_hand:
                     self._suggester.prepare(self.history)
-                if self._outbox and not any(future.done() for future in self._running):
+                if self._outbox.late:
+                    self._outbox.flush()
+                elif self._outbox and not any(future.done() for future in self._running):
                     self._outbox.send_next()
                 self._collect()
         except BaseException as error:
@@ -123,20 +111,22 @@ class Driver:
         wait(self._running, timeout=GIVE_UP)
         if isinstance(error, TrackingError):
             self._trials.client.abandoned.set()  # it has been waited for long enough
-        self._outbox.flush(suppress=Exception)
+        with contextlib.suppress(Exception):
+            self._collect()
+        self._outbox.rescue()
         outcome = Outcome("interrupted", reason=f"its study ended by an error: {type(error).__name__}")
-        for trial in self.history:
+        for trial in [*self.history]:
             if trial.running:
                 with contextlib.suppress(Exception):
-                    self._history[trial.number] = self._trials.finish(trial, outcome)
+                    self._put(self._trials.finish(trial, outcome))
 
     def read(self, retry_failed: bool = False) -> None:
         """Read the study's trials, ending those that a dead driver left open, before all else."""
-        self._history = {trial.number: trial for trial in self._trials.take_over()}
+        self.history = self._trials.take_over()
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
-        known, again = len(self._history), len(self._again)
+        known, again = len(self.history), len(self._again)
         study = self._trials.study
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
@@ -152,10 +142,15 @@ class Driver:
 
     def _refill(self, most: int) -> None:
         """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
-        while self.ending is None and (free := self._suggester.free(self.history, self._again, most)) > 0:
+        while self.ending is None:
+            number = self._again[0].number if self._again else next_number(self.history)
+            if (free := self._suggester.free(number, self._running.values(), most)) <= 0:
+                return
             self._look()
             if why := self._why_stop():
                 self._end(*why)
+            elif self._again and self._outbox:
+                self._outbox.flush()  # of the attempts before, whose runs may be deleted
             elif self._again:
                 self._start_again(self._again.pop(0))
             elif self._waiting:
@@ -206,7 +201,6 @@ class Driver:
     def _start_again(self, trial: Trial) -> None:
         evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
         logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
-        self._outbox.flush()  # of the attempt before, too
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
 
     def _start_queued(self, queued: Queued) -> None:
@@ -221,12 +215,12 @@ class Driver:
 
     def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int, queued_run: str = "") -> None:
         logs = self._spec.space.log10_metrics(suggestion.params)
-        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run, log=False)
-        self._history[number] = trial
-        if not queued_run:
+        # What starts as a process takes long enough by itself.
+        later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued_run
+        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run, log=not later)
+        self._put(trial)
+        if later:
             self._outbox.point(trial)
-        if self._spec.workers == 1:
-            self._outbox.flush()
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
         job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
@@ -241,18 +235,26 @@ class Driver:
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
         self._outbox.flush()
-        self._history[trial.number] = self._trials.finish(trial, Outcome("interrupted", reason=why))
+        self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
+        self._listener.ended(ended, self.history)
         self._end("interrupted", why)
 
     def _collect(self) -> None:
         """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
         timeout = 0.0 if self._outbox else 0.2
-        done, _ = wait(self._running, timeout, FIRST_COMPLETED)
+        wait(self._running, timeout, FIRST_COMPLETED)
+        done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
-            trial, at = self._running.pop(future), self._ended.pop(future, time.monotonic())
-            self._take_in(trial, self._crew.result(future), at)
+            self._take_in(self._running[future], self._crew.result(future), self._ended.pop(future, time.monotonic()))
+            del self._running[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
+
+    def _put(self, trial: Trial) -> None:
+        """Keep the trial in place of an earlier state of it."""
+        index = bisect_left(self.history, trial.number, key=lambda each: each.number)
+        known = index < len(self.history) and self.history[index].number == trial.number
+        self.history[index : index + known] = [trial]
 
     def _note_end(self, future: Future[Outcome]) -> None:
         self._ended[future] = time.monotonic()
@@ -265,7 +267,7 @@ class Driver:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
             outcome, value = result, None
-        ended = self._history[trial.number] = ended_trial(trial, outcome, value, now())
+        self._put(ended := ended_trial(trial, outcome, value, now()))
         self._outbox.end(ended, outcome)
         if outcome.kind in ("failed", "timeout"):
             self._failures[trial.number] += 1
@@ -278,7 +280,7 @@ class Driver:
 
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""
-        self._history[ended.number] = ended
+        self._put(ended)
         if ended.reason == DELETED:
             self._again = [trial for trial in self._again if trial.number != ended.number]
         how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"

@@ -65,13 +65,21 @@ class DaskExecutor(Executor):
         try:
             self._client = Client(self._cluster or address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
+            if self._cluster is not None:
+                self._cluster.close()
             message = f"no Dask scheduler answers at {address!r} ({type(error).__name__})"
             raise InputError(message, "executor.dask") from None
         self._futures = self._client.get_executor(pure=False, retries=0)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call on a worker; a future that is cancelled ends it there (`within_dask`)."""
-        return self._futures.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        """Run the call on a worker; a future that is cancelled ends it there (`within_dask`).
+
+        Raises RuntimeError when the scheduler is gone for good.
+        """
+        try:
+            return self._futures.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        except Exception as error:  # Dask has kinds of its own
+            raise RuntimeError(f"the Dask cluster is gone: {error}") from error
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Leave the cluster; end it when it is this machine's own."""

@@ -2,56 +2,96 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 from mlflow_tune.errors import TrackingError
+from mlflow_tune.launchers.output import REMEDY
 from mlflow_tune.publisher import Publisher
 from mlflow_tune.tracking import Trials, is_deleted, without_run
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Outcome, Trial
 
+PATIENCE = 1.0  # seconds: where workers never leave time for it, what waits is sent all the same
+
 
 class Outbox:
     """Sends in the order in which things happened; `told` is called with each ended trial that was sent.
 
-    What a killed driver had not sent is as if it had not happened: the trial runs again.
+    What a killed driver had not sent is as if it had not happened: the trial runs again. So nothing waits for long.
     """
 
     def __init__(self, trials: Trials, publisher: Publisher, told: Callable[[Trial], None]) -> None:
         self._trials, self._publisher, self._told = trials, publisher, told
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[float, Trial, Callable[[], object]]] = deque()
+        self._refused: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         """Whether anything waits to be sent."""
         return bool(self._waiting)
 
+    @property
+    def late(self) -> bool:
+        """Whether something has waited for too long."""
+        return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > PATIENCE
+
     def point(self, trial: Trial) -> None:
         """Log the point of a trial that was started."""
-        self._waiting.append(partial(self._unless_deleted, trial, lambda: self._trials.log_point(trial)))
+        self._put(trial, lambda: self._send_point(trial))
 
     def end(self, ended: Trial, outcome: Outcome) -> None:
         """Write how a trial ended."""
         if outcome.output:
-            self._waiting.append(partial(self._send_output, ended, outcome.output))
-        self._waiting.append(partial(self._unless_deleted, ended, lambda: self._trials.log_end(ended, outcome)))
-        self._waiting.append(partial(self._send_status, ended))
+            self._put(ended, lambda: self._send_output(ended, outcome.output))
+        self._put(ended, lambda: self._send_end(ended, outcome))
+        self._put(ended, lambda: self._send_status(ended))
+
+    def _put(self, trial: Trial, send: Callable[[], object]) -> None:
+        self._waiting.append((time.monotonic(), trial, send))
 
     def send_next(self) -> None:
         """Send what has waited longest; when that raises it waits on."""
-        self._waiting[0]()
+        self._waiting[0][-1]()
         self._waiting.popleft()
 
-    def flush(self, suppress: type[Exception] | None = None) -> None:
-        """Send all that waits; an error of the kind to suppress loses what raised it."""
+    def flush(self) -> None:
+        """Send all that waits."""
         while self._waiting:
-            if suppress is None:
-                self.send_next()
-            else:
-                with contextlib.suppress(suppress):
-                    self._waiting.popleft()()
+            self.send_next()
+
+    def rescue(self) -> None:
+        """Send what can be sent of all that waits; of a trial nothing follows what failed."""
+        failed: set[str] = set()
+        while self._waiting:
+            _, trial, send = self._waiting.popleft()
+            try:
+                if trial.run_id not in failed:
+                    send()
+            except Exception:  # whatever it is, there is an error already that will be told
+                failed.add(trial.run_id)
+
+    def _send_point(self, trial: Trial) -> None:
+        reason: list[str] = []
+        self._unless_deleted(trial, lambda: reason.append(self._trials.log_point(trial)))
+        if any(reason):
+            self._refused[trial.run_id] = f"{reason[0]}. {REMEDY}"
+
+    def _send_output(self, ended: Trial, output: bytes) -> None:
+        self._publisher.keep(f"what trial {ended.number} printed", lambda: self._trials.log_output(ended, output))
+
+    def _send_end(self, ended: Trial, outcome: Outcome) -> None:
+        if reason := self._refused.get(ended.run_id):  # MLflow refused ours, as it had refused the code's if sent later
+            outcome = Outcome("failed", reason=reason)
+            ended = replace(ended, outcome="failed", value=None, reason=reason)
+        self._unless_deleted(ended, lambda: self._trials.log_end(ended, outcome))
+
+    def _send_status(self, ended: Trial) -> None:
+        if reason := self._refused.pop(ended.run_id, ""):
+            ended = replace(ended, outcome="failed", value=None, reason=reason)
+        sent = self._unless_deleted(ended, lambda: self._trials.terminate(ended))
+        self._told(ended if sent else without_run(ended, now()))
 
     def _unless_deleted(self, trial: Trial, send: Callable[[], None]) -> bool:
         try:
@@ -61,10 +101,3 @@ class Outbox:
                 raise
             return False
         return True
-
-    def _send_output(self, ended: Trial, output: bytes) -> None:
-        self._publisher.keep(f"what trial {ended.number} printed", lambda: self._trials.log_output(ended, output))
-
-    def _send_status(self, ended: Trial) -> None:
-        sent = self._unless_deleted(ended, lambda: self._trials.terminate(ended))
-        self._told(ended if sent else without_run(ended, now()))

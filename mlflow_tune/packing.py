@@ -12,6 +12,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.sizes import size_words
 
 LIMIT = 8 * 2**20  # bytes, packed: they travel with each trial
+MOST = 10 * LIMIT  # bytes before that: more is not even tried
 _LEFT_OUT = {"__pycache__", "mlruns", "mlartifacts", "node_modules"}
 _STORES = (".db", ".db-wal", ".db-shm", ".db-journal", ".pyc")
 
@@ -19,15 +20,16 @@ _STORES = (".db", ".db-wal", ".db-shm", ".db-journal", ".pyc")
 def packed(folder: Path, key: str) -> bytes:
     """Return the folder's files as a compressed archive, without what git ignores, hidden files, stores and runs.
 
-    Raises InputError, with this key, when that takes more than `LIMIT` bytes.
+    What lies behind links to folders, and submodules, stay out too. Raises InputError, with this key, when that takes
+    more than `LIMIT` bytes.
     """
     files = {path: folder / path for path in sorted(_files(folder))}
+    if sum(path.stat().st_size for path in files.values()) > MOST:
+        raise InputError(_too_large(folder, files.values()), key)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", dereference=True) as archive:
         for name, path in files.items():
             archive.add(path, arcname=str(name), recursive=False)
-            if buffer.tell() > LIMIT:
-                break
     if buffer.tell() > LIMIT:
         raise InputError(_too_large(folder, files.values()), key)
     return buffer.getvalue()
@@ -41,8 +43,8 @@ def unpack(archive: bytes, folder: Path) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files to pack, relative to the folder."""
-    listed = _known_to_git(folder)
-    found = listed if listed is not None else (path.relative_to(folder) for path in _walk(folder))
+    # A repository around the folder that ignores it lists nothing.
+    found = _known_to_git(folder) or (path.relative_to(folder) for path in _walk(folder))
     return (path for path in found if _is_wanted(path) and (folder / path).is_file())
 
 
@@ -59,13 +61,13 @@ def _is_wanted(path: Path) -> bool:
     return not hidden and not path.name.endswith(_STORES)
 
 
-def _known_to_git(folder: Path) -> list[Path] | None:
-    """Return the files that git tracks or would offer to track, None outside of a repository."""
+def _known_to_git(folder: Path) -> list[Path]:
+    """Return the files that git tracks or would offer to track, none outside of a repository."""
     command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return []
     return [Path(name) for name in listed.decode(errors="surrogateescape").split("\0") if name]
 
 

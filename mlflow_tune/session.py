@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlflow_tune.crew import Crew
-from mlflow_tune.driver import Driver, Ending
+from mlflow_tune.driver import Driver
+from mlflow_tune.ending import Ending
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.listening import Listener, Silence
@@ -143,7 +144,7 @@ class Asking:
         """Let go of the study when its driver fails, as a study that drives itself does."""
         try:
             yield
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C too: who knows where it struck
             self._forget()
             with self._open:
                 self._driver.give_up(error)

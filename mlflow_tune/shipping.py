@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlflow_tune.errors import InputError
 from mlflow_tune.executors import within_dask
 from mlflow_tune.launchers import Launcher, ProjectLauncher
 from mlflow_tune.launchers.function import pickled
@@ -54,6 +55,9 @@ def shipment_of(spec: StudySpec, objective: Callable[..., Any] | None, folder: P
     if run.project is None:
         return Shipment(run, spec.metric, archive=packed(folder, f"run.{run.kind}"))
     assert isinstance(launcher, ProjectLauncher)
+    for name in launcher.local_paths:
+        message = "the workers do not have this path: give an absolute one that they have, or a URI"
+        raise InputError(message, f"run.parameters.{name}")
     if not (folder / run.project.partition("#")[0]).exists():
         pinned = {"version": git_commit(launcher.root) or run.version}
         return Shipment(run.model_copy(update=pinned), spec.metric)
@@ -65,7 +69,8 @@ class _Place:
     """Where a shipment is unpacked in this process."""
 
     def __init__(self, shipment: Shipment) -> None:
-        self.users = self.visits = 0
+        self.users = 0
+        self.closing = threading.Timer(0, lambda: None)
         self._folder = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         if shipment.archive is not None:
@@ -86,22 +91,21 @@ def _unpacked(shipment: Shipment) -> Iterator[Launcher]:
     with _lock:
         place = _places.get(shipment.ident) or _places.setdefault(shipment.ident, _Place(shipment))
         place.users += 1
-        place.visits += 1
+        place.closing.cancel()
     try:
         yield place.launcher
     finally:
         with _lock:
             place.users -= 1
-        later = threading.Timer(IDLE_SECONDS, _close_idle, (shipment.ident, place.visits))
-        later.daemon = True
-        later.start()
+            if not place.users:
+                place.closing = threading.Timer(IDLE_SECONDS, _close_idle, (shipment.ident,))
+                place.closing.daemon = True
+                place.closing.start()
 
 
-def _close_idle(ident: str, visits: int) -> None:
-    """Close a place where nobody has been since its visit of this number."""
+def _close_idle(ident: str) -> None:
     with _lock:
-        place = _places.get(ident)
-        if place is None or place.users or place.visits != visits:
+        if _places[ident].users:  # somebody came just then
             return
-        del _places[ident]
+        place = _places.pop(ident)
     place.close()

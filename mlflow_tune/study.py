@@ -14,7 +14,8 @@ from typing import Any
 from mlflow_tune.creation import create_study, refuse_second, resume_command
 from mlflow_tune.crew import Crew, crew_of
 from mlflow_tune.definition import changed_spec, recorded_spec, run_options, tell_length
-from mlflow_tune.driver import Driver, Ending
+from mlflow_tune.driver import Driver
+from mlflow_tune.ending import Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher

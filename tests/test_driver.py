@@ -48,14 +48,17 @@ def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
     with pytest.raises(RuntimeError, match="the listener is broken"):
         study(sqlite_store, objective, workers=2).run(Broken())
     parent, children = runs_of(sqlite_store, "s")
-    interrupted = [(number, 1, "interrupted", "KILLED") for number in (2, 3)]  # the free worker had its next trial
-    assert outcomes(children) == [(1, 1, "ok", "FINISHED"), *interrupted]
+    found = outcomes(children)  # the free worker may have had further trials already
+    assert found[:2] == [(1, 1, "ok", "FINISHED"), (2, 1, "interrupted", "KILLED")]
+    assert {each[2:] for each in found[2:]} <= {("ok", "FINISHED"), ("interrupted", "KILLED")}
     assert (parent.info.status, parent.data.tags["tune.state"]) == ("FAILED", "aborted")
     assert parent.data.tags["tune.why_stopped"] == "RuntimeError: the listener is broken"
     pid = int((tmp_path / "pid-2").read_text())
     wait_for(lambda: not psutil.pid_exists(pid))
 
-    assert [trial.attempt for trial in load(sqlite_store).resume().trials] == [1, 2, 2, 1]
+    again = load(sqlite_store).resume().trials
+    assert [trial.outcome for trial in again] == ["ok"] * 4
+    assert [trial.attempt for trial in again[:2]] == [1, 2]
 
 
 def test_a_trial_whose_run_is_deleted_meanwhile_is_visited_and_the_study_goes_on(sqlite_store):

@@ -325,6 +325,23 @@ def test_what_is_no_code_stays_at_home(tmp_path):
     assert files_after(folder, tmp_path / "2") == ["pack/mod.py", "train.py"]
 
 
+def test_a_folder_that_the_repository_around_it_ignores_travels_whole(tmp_path):
+    Repo.init(tmp_path)
+    (tmp_path / ".gitignore").write_text("work/\n")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "train.py").write_text("text")
+    assert files_after(tmp_path / "work", tmp_path / "there") == ["train.py"]
+
+
+def test_a_path_that_workers_do_not_have_is_told_before_a_run_is_made(cluster, server, tmp_path):
+    folder = write_project(tmp_path / "travels")
+    (folder / "MLproject").write_text(MLPROJECT.replace("{x: float}", "{x: float, data: path}"))
+    run = {"project": ".", "parameters": {"data": "data/weights.txt"}}
+    with pytest.raises(InputError, match=r"run\.parameters\.data: the workers do not have this path"):
+        study(server, cluster, run=run, folder=folder, name="paths").run()
+    assert runs_of(server, "paths") == (None, [])
+
+
 def files_after(folder: Path, there: Path) -> list[str]:
     unpack(packed(folder, ""), there)
     return sorted(str(path.relative_to(there)) for path in there.rglob("*") if path.is_file())

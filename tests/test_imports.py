@@ -33,6 +33,7 @@ LAYERS: tuple[set[str], ...] = (
         "crew",
         "definition",
         "driver",
+        "ending",
         "interruptions",
         "judging",
         "launching",

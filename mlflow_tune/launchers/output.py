@@ -61,6 +61,9 @@ def how_it_ended(returncode: int, output: bytes) -> str:
     return f"{_exit_words(returncode)}; {said or 'it printed nothing'}"
 
 
+REMEDY = "Log the very value that was given (float32 rounds it), or log it under another name"
+
+
 def refused_param(text: str) -> str:
     """Return why MLflow refused a param, as the text tells it, and the remedy; "" when it tells of none.
 
@@ -69,7 +72,7 @@ def refused_param(text: str) -> str:
     """
     if not (found := _REFUSED_PARAM.search(text)):
         return ""
-    return f"{found[0]} Log the very value that was given (float32 rounds it), or log it under another name"
+    return f"{found[0]} {REMEDY}"
 
 
 def _exit_words(returncode: int) -> str:

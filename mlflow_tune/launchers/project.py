@@ -64,6 +64,13 @@ class ProjectLauncher(Launcher):
         """The folder in which the project lies, fetched if need be."""
         return self._entry_point().folder
 
+    @property
+    def local_paths(self) -> list[str]:
+        """The fixed parameters that name a file or folder relative to the study's folder."""
+        paths = [each.name for each in self._entry_point().declared.values() if each.type == "path"]
+        texts = {name: str(self._parameters[name]) for name in paths if name in self._parameters}
+        return [name for name, text in texts.items() if "://" not in text and not Path(text).is_absolute()]
+
     def check(self, space: Space) -> Params:
         """Return the declared defaults, as numbers where numbers are declared.
 

@@ -58,5 +58,5 @@ def eligible(strategy: Strategy, history: Sequence[Trial]) -> list[Trial]:
 
 
 def next_number(history: Sequence[Trial]) -> int:
-    """Return the number that the next new trial gets; trials are numbered from 1."""
-    return max((trial.number for trial in history), default=0) + 1
+    """Return the number that the next new trial gets; trials are numbered from 1, and `history` is by number."""
+    return history[-1].number + 1 if history else 1

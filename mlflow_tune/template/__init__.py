@@ -120,6 +120,7 @@ def _run(subject: Subject, guesses: Mapping[str, Guess], searched: Sequence[str]
         _line(f"  entry_point: {_scalar(subject.entry_point)}", "which of the project's entry points"),
         _line("  env_manager: local", "the environment that is there; uv builds the project's own, once"),
         _line("  # timeout: 30m", "ends a trial that takes longer: 90s, 30m, 2h"),
+        _line("  # memory: 8GiB", "ends a trial whose processes take more"),
         _line("  # retries: 1", "runs a trial that failed again, so many times"),
         *_parameters([each for each in subject.parameters if each.name not in searched], guesses),
         "",
@@ -195,6 +196,7 @@ def _end() -> list[str]:
         _line("  # time: 2h", "or after so long"),
         _line("  # patience: 10", "or after so many trials without a better one"),
         _line("workers: 1", "how many trials run at once"),
+        _line("# executor: {dask: tcp://scheduler:8786}", "or: on the workers of a Dask cluster"),
     ]
 
 

@@ -62,7 +62,7 @@ def off_space(params: Params, space: Space | None) -> str:
         if not isinstance(dimension, Categorical) and not _is_number(params[name]):
             return f"its parameter {name!r} is {_shown(str(params[name]))}"
     try:
-        for name in params:
+        for name in params.keys() - space.keys():
             check_name(name)
     except InputError:
         return "its point has a parameter whose name MLflow does not take"

@@ -76,10 +76,9 @@ class Trials:
         A run whose outcome is known keeps it, and only its status is mended. Trials whose run was deleted are among
         them, so that nobody's number and point come twice. What is no trial of this study is left out, in words.
         """
-        runs = list(self._runs())
-        trials = [(run, trial) for run in runs if (trial := read_trial(run, self.space))]
-        self._tell_left_out(runs)
-        found = [self._closed(trial, run.info.status) for run, trial in trials]
+        read = [(run, read_trial(run, self.space)) for run in self._runs()]
+        self._tell_left_out(read)
+        found = [self._closed(trial, run.info.status) for run, trial in read if trial]
         return _latest([*found, *self._deleted(found)])
 
     def start(
@@ -111,28 +110,43 @@ class Trials:
         }
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
-        if queued_run:
-            self._number(queued_run, name, suggestion.params, metrics, {**tags, STARTED: str(started)}, started)
         trial = Trial(
             number, suggestion.params, attempt=attempt, run_id=queued_run or self._make(name, tags, started),
             strategy=strategy, why=suggestion.why, start_time=started, metrics=metrics,
         )  # fmt: skip
-        if log and not queued_run:
+        if queued_run:
+            self._number(trial, name, {**tags, STARTED: str(started)})
+        elif log:
             self.log_point(trial)
         return trial
 
-    def log_point(self, trial: Trial) -> None:
-        """Log the params of a trial that was started, and its metrics known beforehand."""
+    def log_point(self, trial: Trial) -> str:
+        """Log the params of a trial that was started, and its metrics known beforehand.
+
+        Return in words which param the training code has logged with another value meanwhile, "" when it has none.
+        """
+        params = self._texts(trial)
         try:
-            self._log_point(trial.run_id, trial.params, trial.metrics, trial.start_time)
+            self._log(trial, params)
+            return ""
         except StudyConflict:
             self._bury(trial.run_id)
             raise
         except TrackingError as error:
-            if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
+            held = self._held_params(trial.run_id, error)
+            if not (other := [name for name in params if held.get(name, params[name]) != params[name]]):
                 raise
-            logger.warning("trial %d has logged another value for a param than it was given: %s", trial.number, error)
-            self._log_point(trial.run_id, {}, trial.metrics, trial.start_time)
+            self._log(trial, {name: text for name, text in params.items() if name not in held})
+            name = other[0]
+            return (
+                f"the training code logged {held[name]!r} as the param key={name!r}, which was given {params[name]!r}"
+            )
+
+    def _held_params(self, run_id: str, error: TrackingError) -> Mapping[str, str]:
+        if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
+            return {}
+        params: Mapping[str, str] = self.client.send("get_run", run_id).data.params
+        return params
 
     def finish(self, trial: Trial, outcome: Outcome, value: float | None = None) -> Trial:
         """Write how the running trial ended, and return the ended trial."""
@@ -188,42 +202,38 @@ class Trials:
                 self.client.once("log_batch", run_id, [], [], tags)
                 self.client.once("set_terminated", run_id, STATUS["interrupted"], now())
 
-    def _number(
-        self, run_id: str, name: str, point: Params, metrics: Mapping[str, float], tags: Mapping[str, str], started: int
-    ) -> None:
+    def _number(self, trial: Trial, name: str, tags: Mapping[str, str]) -> None:
         # Who queued it stays; MLflow commits the tags last, and until then the run is still in the queue.
         kept = {key: value for key, value in tags.items() if key != "mlflow.user"}
-        self._log_point(run_id, point, metrics, started, {**kept, QUEUED: "numbered"})
-        self.client.send("update_run", run_id, "RUNNING", name)
+        self._log(trial, self._texts(trial), {**kept, QUEUED: "numbered"})
+        self.client.send("update_run", trial.run_id, "RUNNING", name)
 
-    def _log_point(
-        self,
-        run_id: str,
-        point: Params,
-        metrics: Mapping[str, float],
-        started: int,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def _texts(self, trial: Trial) -> dict[str, str]:
+        return {name: str(value) for name, value in {**self.fixed, **trial.params}.items()}
+
+    def _log(self, trial: Trial, params: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        params = [Param(name, str(value)) for name, value in {**self.fixed, **point}.items()]
-        points = [Metric(key, value, started, 0) for key, value in metrics.items()]
-        entities = [RunTag(key, value) for key, value in (tags or {}).items()]
-        self.client.send("log_batch", run_id, params=params, metrics=points, tags=entities)
+        points = [Metric(key, value, trial.start_time, 0) for key, value in trial.metrics.items()]
+        self.client.send(
+            "log_batch", trial.run_id, metrics=points, params=[Param(*each) for each in params.items()],
+            tags=[RunTag(*each) for each in (tags or {}).items()],
+        )  # fmt: skip
 
     def _runs(self, deleted: bool = False) -> Iterator[Any]:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
         return search(self.client, [self.study.experiment_id], query, deleted)
 
-    def _tell_left_out(self, runs: Iterable[Any]) -> None:
-        """Warn in one line of the runs that are left out, and why."""
-        seen: set[tuple[str, ...]] = set()
+    def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None]]) -> None:
+        """Warn in one line of the runs that are left out, and why; `read` has the trial of each run that holds one."""
+        seen: set[tuple[int, int]] = set()
         left_out: list[str] = []
-        for run in runs:
-            tags = run.data.tags
-            if not (why := "" if is_waiting(tags) else why_unsound(tags, self.space)):
-                attempt = (tags.get("tune.trial", ""), tags.get("tune.attempt", "1"))
-                why = "" if is_waiting(tags) or attempt not in seen else f"trial {attempt[0]} has another run"
+        for run, trial in read:
+            if trial is None:
+                why = "" if is_waiting(run.data.tags) else why_unsound(run.data.tags, self.space)
+            else:
+                attempt = (trial.number, trial.attempt)
+                why = f"trial {trial.number} has another run" if attempt in seen else ""
                 seen.add(attempt)
             left_out += [f"{run.info.run_id} ({why})"] if why else []
         if left_out:
@@ -240,10 +250,9 @@ class Trials:
     def _closed(self, trial: Trial, status: str) -> Trial:
         if trial.outcome is None:
             logger.info("trial %d attempt %d was left open by a driver that is gone", trial.number, trial.attempt)
-            if "trial" not in trial.metrics:  # the driver was just about to log the point
+            if "trial" not in trial.metrics:  # the driver had not logged the point yet
                 logs = self.space.log10_metrics(trial.params) if self.space else {}
-                metrics = {"trial": float(trial.number), **logs}
-                self._log_point(trial.run_id, trial.params, metrics, trial.start_time)
+                self.log_point(replace(trial, metrics={"trial": float(trial.number), **logs}))
             outcome = Outcome("interrupted", reason="its driver ended before the trial did")
             return self.finish(trial, outcome)
         if status != STATUS[trial.outcome]:
