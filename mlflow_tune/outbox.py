@@ -97,6 +97,8 @@ class Outbox:
         try:
             send()
         except TrackingError:
+            if (guard := self._trials.client.guard) is not None:
+                guard()  # it may have been in flight while another driver took the study over
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
             return False

@@ -188,6 +188,16 @@ def check(result, kind, expected):
         assert words in tags["tune.reason"]
 
 
+def check_race(run):
+    """In a worker a function begins while its params are logged: whichever comes first, the trial has failed."""
+    tags = run.data.tags
+    assert (tags["tune.outcome"], run.info.status, "objective" in run.data.metrics) == ("failed", "FAILED", False)
+    assert '"alpha":0.25' in tags["tune.params"]
+    for words in REFUSED:
+        assert words in tags["tune.reason"]
+    assert set(run.data.params) == {"kind", "alpha"}
+
+
 def output_of(result, kind):
     run_id = result.trials[kind].info.run_id
     names = [file.path for file in result.client.list_artifacts(run_id)]
@@ -252,6 +262,9 @@ def test_the_parent_tells_the_whole(run_scripts, store):
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_a_function(functions, kind):
     result, where = functions
+    if where == "workers" and kind == "logs_another_param":
+        check_race(result.trials[kind])
+        return
     check(result, kind, FUNCTIONS[kind])
     if where == "workers" or FUNCTIONS[kind].outcome == "failed":
         output = output_of(result, kind)
