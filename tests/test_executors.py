@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -240,6 +241,19 @@ def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server
     parent, children = runs_of(server, name)
     assert outcomes(children) == [(1, 1, "interrupted", "KILLED"), (2, 1, "interrupted", "KILLED")]
     assert parent.data.tags["tune.state"] == "interrupted"
+
+
+def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
+    folder, name = write_project(tmp_path / "travels"), f"typed-{uuid.uuid4().hex}"
+    lines = [f"name: {name}", "run: {project: .}", "metric: loss", f"space: {json.dumps(SPACE)}", "strategy: random"]
+    (folder / "study.yaml").write_text("\n".join([*lines, "stop: {trials: 1}"]))
+    tune = [str(Path(sys.executable).with_name("mlflow-tune"))]
+    where = ["--dask", cluster.address, "--tracking-uri", server]
+    subprocess.run([*tune, "run", folder / "study.yaml", *where], check=True, capture_output=True)
+    subprocess.run([*tune, "resume", name, "--trials", "+1", *where], check=True, capture_output=True)
+    _, children = runs_of(server, name)
+    assert outcomes(children) == [(1, 1, "ok", "FINISHED"), (2, 1, "ok", "FINISHED")]
+    assert not any(Path(run.data.params["place"]).is_relative_to(tmp_path) for run in children)
 
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])

@@ -270,8 +270,9 @@ class InterruptedAt:
         (Studies, "_log_params"),  # the parent run is there, and nothing else
         (Artifacts, "log_text"),
         (Trials, "take_over"),
-        (Trials, "_log_point"),  # a child run is there, and its trial has not begun
-        (Trials, "finish"),
+        (Trials, "log_point"),  # a child run is there, and its trial has not begun
+        (Trials, "log_end"),
+        (Trials, "terminate"),  # the trial has an outcome, and its run no status
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
