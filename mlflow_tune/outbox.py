@@ -73,25 +73,31 @@ class Outbox:
                 failed.add(trial.run_id)
 
     def _send_point(self, trial: Trial) -> None:
-        reason: list[str] = []
-        self._unless_deleted(trial, lambda: reason.append(self._trials.log_point(trial)))
-        if any(reason):
-            self._refused[trial.run_id] = f"{reason[0]}. {REMEDY}"
+        def send() -> None:
+            if reason := self._trials.log_point(trial):
+                self._refused[trial.run_id] = f"{reason}. {REMEDY}"
+
+        self._unless_deleted(trial, send)
 
     def _send_output(self, ended: Trial, output: bytes) -> None:
         self._publisher.keep(f"what trial {ended.number} printed", lambda: self._trials.log_output(ended, output))
 
     def _send_end(self, ended: Trial, outcome: Outcome) -> None:
-        if reason := self._refused.get(ended.run_id):  # MLflow refused ours, as it had refused the code's if sent later
-            outcome = Outcome("failed", reason=reason)
-            ended = replace(ended, outcome="failed", value=None, reason=reason)
+        ended = self._unless_refused(ended)
+        if ended.run_id in self._refused:
+            outcome = Outcome("failed", reason=ended.reason)
         self._unless_deleted(ended, lambda: self._trials.log_end(ended, outcome))
 
     def _send_status(self, ended: Trial) -> None:
-        if reason := self._refused.pop(ended.run_id, ""):
-            ended = replace(ended, outcome="failed", value=None, reason=reason)
+        ended = self._unless_refused(ended)
         sent = self._unless_deleted(ended, lambda: self._trials.terminate(ended))
         self._told(ended if sent else without_run(ended, now()))
+
+    def _unless_refused(self, ended: Trial) -> Trial:
+        """Return the trial, failed when MLflow refused a param: ours, or the code's had it come later."""
+        if not (reason := self._refused.get(ended.run_id)):
+            return ended
+        return replace(ended, outcome="failed", value=None, reason=reason)
 
     def _unless_deleted(self, trial: Trial, send: Callable[[], None]) -> bool:
         try:

@@ -105,7 +105,8 @@ def _unpacked(shipment: Shipment) -> Iterator[Launcher]:
 
 def _close_idle(ident: str) -> None:
     with _lock:
-        if _places[ident].users:  # somebody came just then
+        place = _places.get(ident)
+        if place is None or place.users:  # another timer was faster, or somebody came just then
             return
-        place = _places.pop(ident)
+        del _places[ident]
     place.close()

@@ -87,14 +87,16 @@ class Outcome:
     lost: bool = False
 
 
+def end_metrics(value: float | None, outcome: Outcome) -> dict[str, float]:
+    """Return what a trial's end adds to its metrics: the objective first, if it has one, then what is finite."""
+    metrics = {} if value is None else {"objective": value}
+    return metrics | {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
+
+
 def ended_trial(trial: Trial, outcome: Outcome, value: float | None, at: int) -> Trial:
     """Return the running trial as it ended, with its objective `value` if it has one; `at` is in milliseconds."""
-    metrics = {} if value is None else {"objective": value}
-    metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
-    return replace(
-        trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=at,
-        metrics={**trial.metrics, **metrics},
-    )  # fmt: skip
+    metrics = {**trial.metrics, **end_metrics(value, outcome)}
+    return replace(trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=at, metrics=metrics)
 
 
 def is_finite(value: float) -> bool:

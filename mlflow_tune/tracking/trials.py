@@ -8,7 +8,6 @@ and explicit times make a repeated metric point one point.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,7 +32,7 @@ from mlflow_tune.tracking.records import (
     search,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, ended_trial
+from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -160,8 +159,7 @@ class Trials:
         from mlflow.entities import Metric, RunTag
 
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
-        metrics = {} if trial.value is None else {"objective": trial.value}
-        metrics |= {key: number for key, number in outcome.metrics.items() if math.isfinite(number)}
+        metrics = end_metrics(trial.value, outcome)
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
         tags = [RunTag("tune.reason", cut(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", cut(trial.diagnosis))] if trial.diagnosis else []
