@@ -19,6 +19,15 @@ def running(folder, *points: int) -> None:
     wait_for(lambda: all((folder / f"running-{point}").exists() for point in points), 60)
 
 
+def at_rest(uri: str, run_id: str, trials: int) -> None:
+    """Wait until the points of so many trials are logged: they begin while that is done, and it is done once."""
+
+    def logged() -> int:
+        return sum("trial" in run["data"]["metrics"] for run in stored(uri, run_id).values())
+
+    wait_for(lambda: logged() == trials, 60)
+
+
 def stopped_in_words(driver: Tune, heir: str) -> None:
     """Check that the driver has stopped, says who has its study, and left no process."""
     assert driver.wait() == 2, driver.err.read_text()
@@ -40,6 +49,7 @@ def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_st
     run_id = make_study(tmp_path, sqlite_store, "objectives:held", 3, workers=2)
     sleeper = resume(run_id, tmp_path, sqlite_store, host=host)
     running(tmp_path, 1, 2)
+    at_rest(sqlite_store, run_id, 2)
     sleeper.signal(signal.SIGSTOP)
     for point in (1, 2):
         (tmp_path / f"running-{point}").unlink()
@@ -65,6 +75,7 @@ def test_it_changes_nothing_when_it_wakes_with_results_after_the_study_has_ended
     run_id = make_study(tmp_path, server, "objectives:held", 3, workers=2)
     sleeper = resume(run_id, tmp_path, server, host=host)
     running(tmp_path, 1, 2)
+    at_rest(server, run_id, 2)
     sleeper.signal(signal.SIGSTOP)
     (tmp_path / "go").touch()
     heir = taken_over(run_id, tmp_path, server, host="near")
