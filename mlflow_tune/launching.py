@@ -34,6 +34,17 @@ def checked_launcher(
         yield launcher, defaults
 
 
+def declared_defaults(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Params:
+    """Return the defaults that the study's code declares, none where the caller runs the trials.
+
+    Raises as `checked_launcher` does.
+    """
+    if objective is None and spec.run.objective == ASKED:
+        return {}
+    with checked_launcher(spec, objective, folder) as (_, defaults):
+        return defaults
+
+
 def reference_values(spec: StudySpec, folder: Path) -> list[float]:
     """Return the study's true function at `REFERENCE_POINTS` places, evenly over the range of its only parameter.
 
@@ -76,10 +87,10 @@ def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None, elsew
     return objective is not None and spec.workers == 1 and not elsewhere and spec.executor is None
 
 
-def refuse_limits(spec: StudySpec) -> None:
+def refuse_limits(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> None:
     """Raise InputError when trials that are calls in this very process have a limit, which nothing could enforce."""
     for key in ("timeout", "memory"):
-        if getattr(spec.run, key) is not None:
+        if getattr(spec.run, key) is not None and runs_in_process(spec, objective, elsewhere):
             raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", key)
 
 
@@ -90,8 +101,8 @@ def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Pat
     if objective is None and spec.run.objective is not None:
         message = f"this study runs the Python object {spec.run.objective}: resume it by Study.load(..., objective=...)"
         raise InputError(message, "objective")
+    refuse_limits(spec, objective, elsewhere)
     if objective is not None and runs_in_process(spec, objective, elsewhere):
-        refuse_limits(spec)
         return ObjectiveLauncher(objective, spec.metric, spec.run.parameters)
     workers = 0 if elsewhere or spec.executor else min(spec.workers, spec.stop.trials or spec.workers)
     return launcher_of(spec.run, spec.metric, objective, folder, workers)

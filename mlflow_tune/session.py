@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -106,9 +107,10 @@ class Asking:
         self._open = ExitStack()
         self._driver = self._open.enter_context(opened)
         self.closed = False
+        self._process = os.getpid()
         with self._leaving_on_error():
             self._driver.read()
-        atexit.register(self.close)
+        atexit.register(self._close_at_exit)
 
     def ask(self) -> Trial | None:
         """Return the next trial, which is running now; None when none can start before others end, or none at all."""
@@ -135,8 +137,12 @@ class Asking:
             self._crew.stop()
             self._driver.tell()
 
+    def _close_at_exit(self) -> None:
+        if os.getpid() == self._process:  # a forked child has the study's objects, not the study
+            self.close()
+
     def _forget(self) -> None:
-        atexit.unregister(self.close)
+        atexit.unregister(self._close_at_exit)
         self.closed = True
 
     @contextmanager
@@ -154,7 +160,7 @@ class Asking:
         if failed:
             return Outcome("failed", logged=True, reason=failed)
         try:
-            return Outcome("ok", metrics=metrics_of(value, self._metric), logged=True)
+            return Outcome("ok", metrics=metrics_of(value, self._metric, "tell() was given"), logged=True)
         except ValueError as error:
             raise InputError(str(error)) from None
 

@@ -19,7 +19,7 @@ from mlflow_tune.ending import Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.interruptions import Interruptions
 from mlflow_tune.launchers import Launcher
-from mlflow_tune.launching import checked_launcher, prepare, reference_values, refuse_limits, runs_in_process
+from mlflow_tune.launching import checked_launcher, declared_defaults, prepare, reference_values, refuse_limits
 from mlflow_tune.listening import Listener
 from mlflow_tune.origin import source_tags, tell_difference
 from mlflow_tune.points import whole_point
@@ -73,8 +73,7 @@ class Study:
                 "batch": batch, "executor": executor,
             }
         )  # fmt: skip
-        if runs_in_process(self.spec, objective):
-            refuse_limits(self.spec)
+        refuse_limits(self.spec, objective)
         self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
         self._record: StudyRecord | None = None
         self._connection: Client | None = None
@@ -141,9 +140,9 @@ class Study:
 
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
-        with checked_launcher(self.spec, self._objective, self._folder) as (_, defaults):
-            refuse_second(self.client, self.spec, self._given_uri)
-            self._create(defaults)
+        defaults = declared_defaults(self.spec, self._objective, self._folder)
+        refuse_second(self.client, self.spec, self._given_uri)
+        self._create(defaults)
         self.ending = Ending("interrupted", "made, and no trial run yet")
         self.publisher.close([], self.ending.state, self.ending.why)
         return self

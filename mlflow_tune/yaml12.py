@@ -1,4 +1,4 @@
-"""The YAML of study files: YAML 1.1, as PyYAML reads it, but with the numbers of YAML 1.2 and no key twice."""
+"""The YAML of study files: YAML 1.1, as PyYAML reads it, but with YAML 1.2's numbers and booleans, and no key twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mlflow_tune.errors import InputError
 def load_yaml(text: str) -> Any:
     """Return the YAML document; raise InputError for broken YAML and for a key that stands twice.
 
-    Numbers are those of YAML 1.2: `1e-4` is one, `010` is text rather than 8, and so are `12:30` and dates.
+    Numbers and booleans are those of YAML 1.2: `1e-4` is a number, `010`, `12:30` and dates are text, and so are `on`
+    and `off`, `yes` and `no`.
     """
     try:
         loader = _Loader(text)
@@ -42,7 +43,7 @@ class _Dumper(yaml.SafeDumper):
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {  # noqa: RUF012 - as in PyYAML
-        first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("null", "merge")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -51,9 +52,10 @@ for _kind, _form in (
     ("int", r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)$"),
     ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$|[-+]?[0-9]+[eE][-+]?[0-9]+$"),
     ("float", r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"),
+    ("bool", r"(true|True|TRUE|false|False|FALSE)$"),
 ):
     for _class in (_Loader, _Dumper):
-        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_form), list("-+.0123456789"))
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_form), list("-+.0123456789tTfF"))
 
 
 def _check_node(node: Any, path: str, checked: set[int]) -> None:

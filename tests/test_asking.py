@@ -151,7 +151,7 @@ def test_a_failed_trial_is_asked_again_when_retries_say_so(sqlite_store):
 def test_a_value_that_is_none_is_refused_and_the_trial_still_runs(sqlite_store, value):
     loop = study(sqlite_store, trials=1)
     trial = asked(loop)
-    with pytest.raises(InputError, match=r"number|names"):
+    with pytest.raises(InputError, match=r"^tell\(\) was given .*(number|names)"):
         loop.tell(trial, value)
     assert outcomes(children_of(sqlite_store)) == [(1, 1, None, "RUNNING")]
     loop.tell(trial, 0.5)
@@ -431,6 +431,41 @@ def test_a_queued_point_comes_before_what_the_strategy_asks(sqlite_store):
     third = asked(loop)
     assert (third.number, third.strategy) == (3, "random")
     loop.close()
+
+
+def test_a_study_may_be_made_and_points_queued_before_the_first_is_asked_for(sqlite_store):
+    made = study(sqlite_store, trials=2).create()
+    assert standing(sqlite_store) == ("KILLED", "interrupted")
+    run_id = made.enqueue({"x": 0.25, "y": 0.5})
+    loop = load(sqlite_store)
+    first = asked(loop)
+    assert (first.number, first.run_id, first.params) == (1, run_id, {"x": 0.25, "y": 0.5})
+    loop.tell(first, 1.0)
+    to_its_end(loop)
+    assert [trial.strategy for trial in loop.trials] == ["manual", "random"]
+
+
+FORKED = """
+import os
+from mlflow_tune import Float, Study
+study = Study(
+    name="s", space={"x": Float(0, 1)}, metric="loss", stop={"trials": 3}, tracking_uri=sys.argv[1]
+)
+trial = study.ask()
+if (child := os.fork()) == 0:
+    raise SystemExit(5)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+study.tell(trial, 1.0)
+study.close()
+"""
+
+
+def test_a_forked_child_that_ends_leaves_the_loop_to_its_parent(sqlite_store, tmp_path):
+    path = tmp_path / "loop.py"
+    path.write_text("import sys\n" + FORKED)
+    process = start([path, sqlite_store], tmp_path)
+    assert process.wait() == 0, process.err.read_text()
+    assert outcomes(children_of(sqlite_store)) == [(1, 1, "ok", "FINISHED")]
 
 
 def test_run_needs_code_and_goes_on_with_what_was_asked_and_told(sqlite_store):

@@ -203,7 +203,7 @@ def test_a_result_is_read(what, metrics):
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("text", "the function returned '0.5' (str); it must return a number, a dict of metrics"),
+        ("text", "the function returned '0.5' (str); it must be a number, a dict of metrics"),
         ("vector", "the function returned array([1.]) (ndarray); "),
         ("tuple", "the function returned (1.0, {}) (tuple); "),
         ("bad dict", "the function returned a dict with 'loss': 'low' (str); "),

@@ -93,25 +93,23 @@ def end_runs(job: Job, status: str) -> bool:
     return True
 
 
-def metrics_of(result: object, metric: str) -> dict[str, float]:
-    """Return the metrics that a function's result stands for; ValueError, saying what it is, when it is none."""
+def metrics_of(result: object, metric: str, said: str = "the function returned") -> dict[str, float]:
+    """Return the metrics that a result stands for; ValueError, saying what was `said`, when it stands for none."""
     if result is None:
         return {}
     if not isinstance(result, Mapping):
-        return {metric: _number(result, "the function returned")}
+        return {metric: _number(result, said)}
     for name in result:
         if not isinstance(name, str):
-            raise ValueError(f"the function returned a dict with the key {name!r}, but metrics have names")
-    return {name: _number(value, f"the function returned a dict with {name!r}:") for name, value in result.items()}
+            raise ValueError(f"{said} a dict with the key {name!r}, but metrics have names")
+    return {name: _number(value, f"{said} a dict with {name!r}:") for name, value in result.items()}
 
 
 def _number(value: Any, where: str) -> float:
     if not isinstance(value, str | bytes | bytearray) and getattr(value, "ndim", 0) == 0:
         with suppress(TypeError, ValueError, OverflowError):
             return float(value)
-    raise ValueError(
-        f"{where} {_described(value)}; it must return a number, a dict of metrics (names to numbers) or None"
-    )
+    raise ValueError(f"{where} {_described(value)}; it must be a number, a dict of metrics (names to numbers) or None")
 
 
 def _described(value: object) -> str:

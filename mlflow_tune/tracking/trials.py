@@ -75,9 +75,9 @@ class Trials:
         A run whose outcome is known keeps it, and only its status is mended. Trials whose run was deleted are among
         them, so that nobody's number and point come twice. What is no trial of this study is left out, in words.
         """
-        read = [(run, read_trial(run, self.space)) for run in self._runs()]
+        read = [self._read(run) for run in self._runs()]
         self._tell_left_out(read)
-        found = [self._closed(trial, run.info.status) for run, trial in read if trial]
+        found = [self._closed(trial, info.status) for info, trial, _ in read if trial]
         return _latest([*found, *self._deleted(found)])
 
     def start(
@@ -222,18 +222,20 @@ class Trials:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
         return search(self.client, [self.study.experiment_id], query, deleted)
 
-    def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None]]) -> None:
-        """Warn in one line of the runs that are left out, and why; `read` has the trial of each run that holds one."""
+    def _read(self, run: Any) -> tuple[Any, Trial | None, str]:
+        """Return a run's info, its trial, and why it has none: of thousands of runs nothing else is kept."""
+        trial, tags = read_trial(run, self.space), run.data.tags
+        return run.info, trial, "" if trial or is_waiting(tags) else why_unsound(tags, self.space)
+
+    def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None, str]]) -> None:
+        """Warn in one line of the runs that are left out, and why."""
         seen: set[tuple[int, int]] = set()
         left_out: list[str] = []
-        for run, trial in read:
-            if trial is None:
-                why = "" if is_waiting(run.data.tags) else why_unsound(run.data.tags, self.space)
-            else:
-                attempt = (trial.number, trial.attempt)
-                why = f"trial {trial.number} has another run" if attempt in seen else ""
-                seen.add(attempt)
-            left_out += [f"{run.info.run_id} ({why})"] if why else []
+        for info, trial, unsound in read:
+            again = trial is not None and (trial.number, trial.attempt) in seen
+            why = f"trial {trial.number} has another run" if trial and again else unsound
+            left_out += [f"{info.run_id} ({why})"] if why else []
+            seen |= {(trial.number, trial.attempt)} if trial else set()
         if left_out:
             listed = ", ".join(left_out[:MOST_LISTED]) + (", ..." if len(left_out) > MOST_LISTED else "")
             logger.warning("left out %d run%s: %s", len(left_out), "s" * (len(left_out) > 1), listed)
