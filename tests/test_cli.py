@@ -143,7 +143,19 @@ def test_list_show_and_best_speak_to_people(finished):
     assert best.stdout.splitlines()[0].startswith("loss=1 at trial 1, run ")
     assert best.stdout.splitlines()[1:] == ["x=1"]
     found = parsed(invoke("best", "done", "--json"))
-    assert (list(found), found["best"]["params"]) == (["study", "metric", "best"], {"x": 1})
+    assert (list(found), found["best"]["params"]) == (["study", "metric", "best", "answer"], {"x": 1})
+    assert found["answer"] == found["best"]
+
+
+def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tmp_path):
+    strategy = {"name": "bisection", "find": "boundary", "constraint": "loss <= 3"}
+    path = study_file(tmp_path, name="edge", space={"x": {"type": "int", "low": 1, "high": 8}}, strategy=strategy)
+    assert invoke("run", path).exit_code == 0
+    found = parsed(invoke("best", "edge", "--json"))
+    assert (found["best"]["params"], found["answer"]["params"]) == ({"x": 1}, {"x": 3})
+    lines = invoke("best", "edge").stdout.splitlines()
+    where = f"trial {found['answer']['number']}, run {found['answer']['run_id']}"
+    assert lines[1:] == ["x=1", f"bisection has come to x=3 at {where}"]
 
 
 def test_a_study_without_a_value_has_no_best(uri, tmp_path):

@@ -66,19 +66,28 @@ def show(study: str, common: Common) -> None:
 @click.argument("study")
 @common_options
 def best(study: str, common: Common) -> None:
-    """Show the best trial of STUDY, with the parameters to use."""
-    from mlflow_tune.cli.views import number_text
+    """Show the best trial of STUDY, with the parameters to use.
+
+    Of a search for a boundary, the trial that it has come to stands beside the best one.
+    """
+    from mlflow_tune.cli.views import number_text, point_text
+    from mlflow_tune.strategies.base import answer
 
     loaded = _load(study, common)
-    trial = loaded.best
+    spec, trials = loaded.spec, loaded.trials
+    trial, found = spec.best(trials), answer(spec.strategy, spec.space, trials)
     if common.as_json:
-        print_json({"study": loaded.record.name, "metric": loaded.spec.metric, "best": trial and trial_json(trial)})
+        best, answered = trial and trial_json(trial), found and trial_json(found)
+        print_json({"study": loaded.record.name, "metric": spec.metric, "best": best, "answer": answered or best})
     elif trial is None:
-        click.echo(f"No trial of {loaded.record.name} has a value of {loaded.spec.metric}.")
+        click.echo(f"No trial of {loaded.record.name} has a value of {spec.metric}.")
     else:
-        click.echo(f"{loaded.spec.metric}={number_text(trial.value)} at trial {trial.number}, run {trial.run_id}")
+        click.echo(f"{spec.metric}={number_text(trial.value)} at trial {trial.number}, run {trial.run_id}")
         for name, value in trial.params.items():
             click.echo(f"{name}={value}")
+        if found and found.params != trial.params:
+            where = f"trial {found.number}, run {found.run_id}"
+            click.echo(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")
     if trial is None:
         raise SystemExit(1)
 

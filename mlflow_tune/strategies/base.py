@@ -46,6 +46,13 @@ def conclusion(strategy: Strategy, space: Space, history: Sequence[Trial]) -> st
     return str(concluded(space, history)) if concluded else "every point that it asks for has been tried"
 
 
+def answer(strategy: Strategy, space: Space, history: Sequence[Trial]) -> Trial | None:
+    """Return the trial that a search for something else than the best value has come to; None with any other."""
+    answered = getattr(strategy, "answer", None)
+    found: Trial | None = answered(space, history) if answered else None
+    return found
+
+
 def takes_long(strategy: Strategy) -> bool:
     """Whether a suggestion takes so long that workers should not wait for it."""
     return bool(getattr(strategy, "takes_long", False))
