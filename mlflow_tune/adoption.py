@@ -37,7 +37,7 @@ def candidates(study: Study, query: str, experiment: str | None = None, copy: bo
     experiment_id = own if experiment is None else Studies(study.client).experiment(experiment)
     if experiment_id is None:
         raise InputError(f"there is no experiment {experiment!r}", "--from-experiment")
-    number, found = next_number(study.trials), []
+    number, found = next_number(study.trial_store.all(deleted=True)), []
     known = runs.copied(study.record)
     for run in runs.matching(experiment_id, query):
         if run.run_id == study.run_id:
@@ -64,7 +64,7 @@ def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
     if not trials:
         return []
     with claimed(study.client, study.run_id):
-        first = next_number(study.trials)
+        first = next_number(study.trial_store.all(deleted=True))
         adopted = [
             _adopted(study, run, replace(trial, number=number), copied)
             for number, (run, trial, copied) in enumerate(trials, start=first)

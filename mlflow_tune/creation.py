@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlflow_tune.definition import ASKED
 from mlflow_tune.errors import StudyConflict
+from mlflow_tune.launching import reference_values
 from mlflow_tune.publisher import Keeper
 from mlflow_tune.spec import StudySpec
 from mlflow_tune.tracking import (
@@ -25,13 +26,14 @@ from mlflow_tune.yaml12 import dump_yaml
 
 
 def create_study(
-    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, reference: Sequence[float], keep: Keeper,
-    uri: str | None = None,
-) -> StudyRecord:  # fmt: skip
+    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, keep: Keeper, uri: str | None = None
+) -> StudyRecord:
     """Make the parent run with its view and its file study.yaml; return the study, which is then running.
 
-    Raises StudyConflict, as `refuse_second` does, when somebody made a study of this name at the same moment.
+    Raises InputError when the study's true function cannot be called, and StudyConflict, as `refuse_second` does, when
+    somebody made a study of this name at the same moment.
     """
+    reference = reference_values(spec, folder)
     studies = Studies(client)
     experiment_id = str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,13 +39,21 @@ def run_options(
     if objective is None and run is None:
         options["objective"] = ASKED
     if objective is not None:
-        options["objective"] = f"{objective.__module__}:{getattr(objective, '__qualname__', repr(objective))}"
+        options["objective"] = _name_of(objective)
     return options
 
 
+def _name_of(objective: Callable[..., Any]) -> str:
+    """Return what a Python object is called; never its repr, which may hold data and passwords."""
+    while isinstance(objective, functools.partial):
+        objective = objective.func
+    named = objective if hasattr(objective, "__qualname__") else type(objective)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
 def changed_spec(
-    spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None,
-    workers: int | None, executor: Mapping[str, str] | None = None,
+    spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None = None,
+    workers: int | None = None, executor: Mapping[str, str] | None = None,
 ) -> StudySpec:  # fmt: skip
     """Return the definition with another budget of trials (`held` are there), strategy, workers or executor.
 
@@ -57,10 +66,28 @@ def changed_spec(
     if not changed:
         return spec
     merged = {**fields, **changed}
-    if strategy is not None and spec.stop.expected_improvement is not None and "bayesian" not in str(strategy):
+    if spec.stop.expected_improvement is not None and strategy is not None and _strategy_name(strategy) != "bayesian":
         logger.warning("stop.expected_improvement is dropped: only the strategy bayesian has a model")
         merged["stop"] = merged["stop"].model_copy(update={"expected_improvement": None})
-    return parse_study(merged)
+    after = parse_study(merged)
+    _refuse_other_constraint(spec, after)
+    return after
+
+
+def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
+    """Raise InputError for a constraint on a metric of which the trials hold the last step, not the best one."""
+    held, asked = (getattr(spec.strategy, "requirement", None) for spec in (before, after))
+    if before.value == "best" and held and asked and (held.metric, held.sense) != (asked.metric, asked.sense):
+        message = (
+            f"with `value: best` the trials hold the best step for '{held}' alone, but got '{asked}': start another"
+        )
+        raise InputError(message, "strategy.constraint")
+
+
+def _strategy_name(strategy: Strategy | Mapping[str, Any] | str) -> object:
+    if isinstance(strategy, str):
+        return strategy
+    return strategy.get("name") if isinstance(strategy, Mapping) else strategy.name
 
 
 def tell_length(spec: StudySpec) -> None:

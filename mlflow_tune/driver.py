@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.crew import Crew
@@ -186,7 +187,7 @@ class Driver:
         for suggestion in suggestions:
             number, strategy = next_number(self.history), self._spec.strategy.name
             logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
-            self._start(number, suggestion, strategy, attempt=1)
+            self._start(number, suggestion, strategy)
         if suggestions or self._running:
             return bool(suggestions)
         if self._look(at_once=True):
@@ -201,24 +202,25 @@ class Driver:
     def _start_again(self, trial: Trial) -> None:
         evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
         logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
-        self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, trial.attempt + 1)
+        self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, before=trial)
 
     def _start_queued(self, queued: Queued) -> None:
         number = next_number(self.history)
         try:
             logger.info("trial %d taken from the queue: run %s", number, queued.run_id)
-            self._start(number, queued.suggestion, "manual", 1, queued.run_id)
+            self._start(number, queued.suggestion, "manual", queued.run_id)
         except TrackingError:
             if not is_deleted(self._trials.client, queued.run_id):
                 raise
             logger.info("trial %d is not run: the run %s was deleted", number, queued.run_id)
 
-    def _start(self, number: int, suggestion: Suggestion, strategy: str, attempt: int, queued_run: str = "") -> None:
-        logs = self._spec.space.log10_metrics(suggestion.params)
+    def _start(self, number: int, point: Suggestion, by: str, queued: str = "", before: Trial | None = None) -> None:
+        attempt, earlier = (before.attempt + 1, before.attempts) if before else (1, ())
+        logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
-        later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued_run
-        trial = self._trials.start(number, suggestion, strategy, attempt, logs, queued_run, log=not later)
-        self._put(trial)
+        later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
+        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later)
+        self._put(trial := replace(trial, earlier=earlier))
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))

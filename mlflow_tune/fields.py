@@ -18,7 +18,7 @@ from mlflow_tune.durations import as_duration, duration_text
 from mlflow_tune.errors import InputError
 from mlflow_tune.redaction import holds_credentials, without_credentials
 from mlflow_tune.sizes import as_size, size_text
-from mlflow_tune.space import Scalar, as_integer, as_number, check_name, shown
+from mlflow_tune.space import Categorical, Scalar, Space, as_integer, as_number, check_name, shown
 
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MAX_NAME = 200
@@ -69,7 +69,7 @@ def as_project(value: object) -> str:
     return text
 
 
-def _refuse_password(text: str, key: str) -> None:
+def _refuse_password(text: str, key: str = "") -> None:
     """Raise InputError when a URI in the text holds a password."""
     if holds_credentials(text):
         raise InputError(
@@ -77,6 +77,20 @@ def _refuse_password(text: str, key: str) -> None:
             "an environment variable",
             key,
         )
+
+
+def refuse_passwords(space: Space) -> None:
+    """Raise InputError when a value of a category holds a URI with a password."""
+    for name, dimension in space.items():
+        for index, value in enumerate(dimension.values if isinstance(dimension, Categorical) else ()):
+            _refuse_password(str(value), f"space.{name}.values.{index}")
+
+
+def as_address(value: object) -> str:
+    """Return the address of a cluster; raise InputError for one with a password in it."""
+    text = as_text(value)
+    _refuse_password(text)
+    return text
 
 
 def as_command(value: object) -> list[str]:
@@ -124,6 +138,7 @@ Name = Annotated[str, BeforeValidator(as_line)]
 Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT))]
 Metric = Annotated[str, BeforeValidator(as_metric)]
 Project = Annotated[str, BeforeValidator(as_project)]
+Address = Annotated[str, BeforeValidator(as_address)]
 Command = Annotated[list[str], BeforeValidator(as_command)]
 Function = Annotated[str, BeforeValidator(as_function)]
 Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]

@@ -11,6 +11,7 @@ from typing import Any
 from mlflow_tune.definition import ASKED
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
+from mlflow_tune.origin import tell_difference
 from mlflow_tune.spec import RunSpec, StudySpec
 from mlflow_tune.trial import Job, Params
 
@@ -32,6 +33,21 @@ def checked_launcher(
         with _keys_of_the_file():
             defaults = launcher.check(spec.space)
         yield launcher, defaults
+
+
+@contextlib.contextmanager
+def found_launcher(
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, commit: str, elsewhere: bool
+) -> Iterator[tuple[Launcher, Params]]:
+    """Give what `checked_launcher` gives, for a study that exists, where its code lies now.
+
+    It is told when that is another `commit` than the study began with. Raises InputError when the folder is not there.
+    """
+    if not folder.is_dir():
+        raise InputError(f"the study's code was in {folder}, which is not here: name its folder", "folder")
+    tell_difference(commit, folder)
+    with checked_launcher(spec, objective, folder, elsewhere) as found:
+        yield found
 
 
 def declared_defaults(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Params:
@@ -121,6 +137,5 @@ def launcher_of(
         )
     if run.command is not None:
         return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
-    return FunctionLauncher(
-        objective or str(run.function), metric, run.parameters, run.timeout, folder, run.memory, workers
-    )
+    function = str(run.function) if objective is None else objective  # which may be an object that is false
+    return FunctionLauncher(function, metric, run.parameters, run.timeout, folder, run.memory, workers)

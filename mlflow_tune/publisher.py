@@ -34,7 +34,7 @@ class Publisher:
         self._studies, self._spec, self._reporter, self._resume = studies, spec, reporter, resume_command
         self._run_id, self._links = reporter.record.run_id, study_links("", reporter.record)
         self._pictured: set[int] = set()
-        self._drawn: dict[str, int] = {}
+        self._drawn: dict[str, int] | None = None  # the last step of each curve
         self._told: set[str] = set()
         self._next_note = self._next_curve = 0.0
 
@@ -80,9 +80,12 @@ class Publisher:
         if isinstance(self._spec.strategy, Bisection):
             curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
         curves |= count_curves(history)
-        new = {key: points[self._drawn.get(key, 0) :] for key, points in curves.items()}
+        if self._drawn is None:
+            # What an earlier session drew stays: a trial that failed then and ran again would bend the curve back.
+            self._drawn = dict(self._studies.get(self._run_id).curves)
+        new = {key: [each for each in points if each[0] > self._drawn.get(key, 0)] for key, points in curves.items()}
         self._studies.log_curves(self._run_id, new)
-        self._drawn = {key: len(points) for key, points in curves.items()}
+        self._drawn |= {key: points[-1][0] for key, points in new.items() if points}
 
     def _tell(self, findings: Sequence[str]) -> None:
         for finding in findings:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,11 @@ class _Place:
         if shipment.archive is not None:
             unpack(shipment.archive, folder)
         self.launcher = launcher_of(shipment.run, shipment.metric, shipment.objective, folder)
+        # The processes of a pool end without Python's own finalizers.
+        self._at_exit = Finalize(None, self.close, exitpriority=10)
 
     def close(self) -> None:
+        self._at_exit.cancel()
         self.launcher.close()
         self._folder.cleanup()
 

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.fields import (
+    Address,
     Command,
     Count,
     CountFromZero,
@@ -31,6 +32,7 @@ from mlflow_tune.fields import (
     Project,
     Size,
     Text,
+    refuse_passwords,
 )
 from mlflow_tune.redaction import without_credentials
 from mlflow_tune.space import Categorical, Dimension, Space, nearest, shown
@@ -107,7 +109,7 @@ class ExecutorSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dask: Text
+    dask: Address
 
 
 class StudySpec(BaseModel):
@@ -159,6 +161,7 @@ class StudySpec(BaseModel):
             if name in self.space:
                 raise InputError("is fixed here and searched in space; take it out of one", f"run.parameters.{name}")
         _check_size(self.space)
+        refuse_passwords(self.space)
         try:
             self.strategy.check(self.space)
         except InputError as error:

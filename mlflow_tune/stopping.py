@@ -72,9 +72,11 @@ def why_aborted(rules: StopRules, history: Sequence[Trial], since: int) -> str |
 
 
 def busy_seconds(history: Sequence[Trial], now: int) -> float:
-    """Return the seconds during which at least one trial ran; a running one runs until `now` (milliseconds)."""
+    """Return the seconds during which at least one attempt ran; a running one runs until `now` (milliseconds)."""
     total, reached = 0, 0
-    for start, end in sorted((trial.start_time, trial.end_time or now) for trial in history):
+    spans = [span for trial in history for span in trial.attempts]
+    spans += [(trial.start_time, now) for trial in history if trial.end_time is None]
+    for start, end in sorted(spans):
         total += max(0, end - max(start, reached))
         reached = max(reached, end)
     return total / 1000

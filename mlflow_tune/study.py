@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,9 @@ from mlflow_tune.driver import Driver
 from mlflow_tune.ending import Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.interruptions import Interruptions
-from mlflow_tune.launchers import Launcher
-from mlflow_tune.launching import checked_launcher, declared_defaults, prepare, reference_values, refuse_limits
+from mlflow_tune.launching import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
 from mlflow_tune.listening import Listener
-from mlflow_tune.origin import source_tags, tell_difference
+from mlflow_tune.origin import source_tags
 from mlflow_tune.points import whole_point
 from mlflow_tune.publisher import Keeper, Publisher
 from mlflow_tune.reporting import Reporter
@@ -79,6 +79,7 @@ class Study:
         self._connection: Client | None = None
         self._keep = Keeper()
         self._asking: Asking | None = None
+        self._turn = threading.RLock()
         self.ending: Ending | None = None
 
     @classmethod
@@ -158,10 +159,9 @@ class Study:
         with checked_launcher(self.spec, self._objective, self._folder, executor is not None) as (launcher, defaults):
             refuse_second(self.client, self.spec, self._given_uri)
             tell_length(self.spec)
-            reference = reference_values(self.spec, self._folder)
             prepare(launcher)
             with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
-                create = functools.partial(self._create, defaults, reference)
+                create = functools.partial(self._create, defaults)
                 return self._drive(crew, session(self, crew, defaults, listener, create=create))
 
     def resume(
@@ -191,43 +191,44 @@ class Study:
         given, named = (executor, None) if isinstance(executor, Executor) else (None, executor)
         self.spec = changed_spec(self.spec, held, trials, strategy, workers, named)
         by_hand = after_queue(self) if only_queued else None
-        with self._code(given is not None) as (launcher, defaults):
+        with found_launcher(self.spec, self._objective, self._folder, self.record.commit, given is not None) as found:
+            launcher, defaults = found
             if not only_queued:
                 tell_length(self.spec)
             prepare(launcher)
             with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as crew:
                 return self._drive(crew, session(self, crew, defaults, listener, by_hand), retry_failed)
 
-    def ask(self) -> Trial | None:
+    def ask(self, trials: int | None = None) -> Trial | None:
         """Start the next trial and return it: a loop of one's own trains its `params`, and tells the value.
 
-        The study is made by the first call, or gone on with where it was loaded. The trial is an MLflow run already
-        (`mlflow.start_run(run_id=trial.run_id)` logs to it). None when the study has ended, or its strategy waits for
-        trials that were asked for. Raises as `run` and `resume` do.
+        The study is made by the first call, or gone on with where it was loaded, with the budget `trials` from then on
+        if one is given. The trial is an MLflow run already (`mlflow.start_run(run_id=trial.run_id)` logs to it). None
+        when the study has ended, or its strategy waits for trials that were asked for. Threads may take turns to ask
+        and to tell. Raises as `run` and `resume` do.
         """
-        if self._asking is not None and self._asking.closed and self.ending not in (None, LEFT):
-            return None  # the loop that asks once more must not open again what has just ended
-        if self._asking is None or self._asking.closed:
-            create = None if self.started else functools.partial(self._create, {})
-            if create is not None:
-                refuse_second(self.client, self.spec, self._given_uri)
-            crew, self.ending = HandCrew(), None
-            self._asking = Asking(crew, session(self, crew, {}, create=create), self.spec.metric)
-        return self._asking.ask()
+        with self._turn:
+            if self._asking is None or self._asking.closed:
+                if self._asking and self.ending not in (None, LEFT) and trials in (None, self.spec.stop.trials):
+                    return None  # the loop that asks once more must not open again what has just ended
+                self._asking = self._opened(trials)
+            return self._asking.ask()
 
     def tell(self, trial: Trial, value: float | Mapping[str, float] | None = None, *, failed: str = "") -> None:
         """End a trial that was asked for, with the metric's value, a dict of metrics, or None when it logged them.
 
         `failed` says in words why it has no value. Raises InputError when the trial does not run.
         """
-        if self._asking is None or self._asking.closed:
-            raise InputError(f"the trial {trial.number} does not run: it was not asked for, or the study was left")
-        self._asking.tell(trial, value, failed)
+        with self._turn:
+            if self._asking is None or self._asking.closed:
+                raise InputError(f"the trial {trial.number} does not run: it was not asked for, or the study was left")
+            self._asking.tell(trial, value, failed)
 
     def close(self) -> None:
         """Leave a study whose trials were asked for, before its end; it can be resumed. Python's end does it too."""
-        if self._asking is not None and not self._asking.closed:
-            self._asking.close()
+        with self._turn:
+            if self._asking is not None and not self._asking.closed:
+                self._asking.close()
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
@@ -279,20 +280,19 @@ class Study:
             raise SystemExit(128 + self.ending.signal)
         return self
 
-    def _create(self, defaults: Params, reference: Sequence[float] = ()) -> None:
-        self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(
-            self.client, self.spec, self.source, self._folder, reference, self._keep, self._given_uri
-        )
+    def _opened(self, trials: int | None) -> Asking:
+        """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
+        if trials is not None:
+            self.spec = changed_spec(self.spec, len(self.trial_store.all(deleted=True)) if self.started else 0, trials)
+        create = None if self.started else functools.partial(self._create, {})
+        if create is not None:
+            refuse_second(self.client, self.spec, self._given_uri)
+        crew, self.ending = HandCrew(), None
+        return Asking(crew, session(self, crew, {}, create=create), self.spec.metric)
 
-    @contextmanager
-    def _code(self, elsewhere: bool) -> Iterator[tuple[Launcher, Params]]:
-        """Give the launcher of a study that exists, where its code lies now."""
-        if not self._folder.is_dir():
-            raise InputError(f"the study's code was in {self._folder}, which is not here: name its folder", "folder")
-        tell_difference(self.record.commit, self._folder)
-        with checked_launcher(self.spec, self._objective, self._folder, elsewhere) as found:
-            yield found
+    def _create(self, defaults: Params) -> None:
+        self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
+        self._record = create_study(self.client, self.spec, self.source, self._folder, self._keep, self._given_uri)
 
     @property
     def _given_uri(self) -> str | None:

@@ -22,7 +22,7 @@ class Trial:
 
     `outcome` is None while the trial runs. `value` is the objective, in the metric's own sign, and is
     present exactly when `outcome` is "ok". `diagnosis` is what its learning curves show, as JSON, empty where there are
-    none. Times are milliseconds since the epoch.
+    none. Times are milliseconds since the epoch; `earlier` are those of the attempts before, (start, end) each.
     """
 
     number: int
@@ -38,6 +38,12 @@ class Trial:
     start_time: int = 0
     end_time: int | None = None
     diagnosis: str = ""
+    earlier: Sequence[tuple[int, int]] = ()
+
+    @property
+    def attempts(self) -> Sequence[tuple[int, int]]:
+        """The times of all attempts that have ended, (start, end) each."""
+        return self.earlier if self.end_time is None else (*self.earlier, (self.start_time, self.end_time))
 
     @property
     def running(self) -> bool:

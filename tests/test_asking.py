@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -443,6 +444,33 @@ def test_a_study_may_be_made_and_points_queued_before_the_first_is_asked_for(sql
     loop.tell(first, 1.0)
     to_its_end(loop)
     assert [trial.strategy for trial in loop.trials] == ["manual", "random"]
+
+
+def test_a_study_that_has_ended_goes_on_with_a_larger_budget(sqlite_store):
+    loop = to_its_end(study(sqlite_store, trials=2))
+    assert loop.ask(trials=2) is None
+    again = load(sqlite_store)
+    while trial := again.ask(trials=4):
+        again.tell(trial, loss(**trial.params))
+    assert [trial.number for trial in again.trials] == [1, 2, 3, 4]
+    assert load(sqlite_store).spec.stop.trials == 4
+    fifth = loop.ask(trials=5)
+    assert fifth is not None
+    assert fifth.number == 5
+    loop.close()
+
+
+def test_threads_may_share_a_loop(sqlite_store):
+    loop = study(sqlite_store, trials=12)
+
+    def work() -> None:
+        while trial := loop.ask():
+            loop.tell(trial, loss(**trial.params))
+
+    with ThreadPoolExecutor(4) as threads:
+        for future in [threads.submit(work) for _ in range(4)]:
+            future.result()
+    assert outcomes(children_of(sqlite_store)) == [(number, 1, "ok", "FINISHED") for number in range(1, 13)]
 
 
 FORKED = """

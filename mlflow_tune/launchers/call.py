@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.environment import RUN_ID, trial_environment
 from mlflow_tune.launchers.output import refused_param, shortened
+from mlflow_tune.space import check_mlflow_name
 from mlflow_tune.trial import Job, Outcome, Params
 
 Objective = Callable[..., Any]
@@ -102,6 +104,10 @@ def metrics_of(result: object, metric: str, said: str = "the function returned")
     for name in result:
         if not isinstance(name, str):
             raise ValueError(f"{said} a dict with the key {name!r}, but metrics have names")
+        try:
+            check_mlflow_name(name)
+        except InputError as error:
+            raise ValueError(f"{said} a metric that MLflow does not take: {error.message}") from None
     return {name: _number(value, f"{said} a dict with {name!r}:") for name, value in result.items()}
 
 

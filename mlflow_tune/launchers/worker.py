@@ -90,7 +90,7 @@ def main(connection: Connection) -> None:
     with suppress(EOFError, OSError):
         function, problem = setup(connection.recv())
         connection.send(problem)
-        while function:
+        while function is not None:
             message: Call = connection.recv()
             outcome = call(function, message.parameters, message.job, message.metric)
             for stream in (sys.stdout, sys.stderr):

@@ -163,6 +163,15 @@ def _value(params: Mapping[str, object], name: str) -> object:
 
 def check_name(name: object) -> None:
     """Raise `InputError` unless MLflow takes the name for a param or a metric and it is not reserved."""
+    check_mlflow_name(name)
+    if name in RESERVED_NAMES:
+        reserved = ", ".join(RESERVED_NAMES)
+        message = f"the name {name!r} is reserved for metrics of mlflow_tune ({reserved}): take another"
+        raise InputError(message, str(name))
+
+
+def check_mlflow_name(name: object) -> None:
+    """Raise `InputError` unless MLflow takes the name for a param or a metric."""
     if not isinstance(name, str):
         raise InputError(f"a name must be text, but got {shown(name)}; write it in quotes", str(name))
     if not re.fullmatch(r"[\w\-. :/]+", name):
@@ -174,9 +183,6 @@ def check_name(name: object) -> None:
             f"a name must read as a plain path, without '//', '.', '..' or a '/' at its ends, but got {name!r}",
             name,
         )
-    if name in RESERVED_NAMES:
-        reserved = ", ".join(RESERVED_NAMES)
-        raise InputError(f"the name {name!r} is reserved for metrics of mlflow_tune ({reserved}): take another", name)
 
 
 def _dimension(form: Any) -> Dimension:

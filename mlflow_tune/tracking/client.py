@@ -235,7 +235,10 @@ def _make_sqlite_store(uri: str) -> None:
             fresh = Path(folder) / path.name
             store = SqlAlchemyStore(f"{_SQLITE}{fresh}", str(path.parent / "mlruns"))
             store.engine.dispose()
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.link(fresh, path)
+            except OSError:  # another maker was faster, or the file system has no hard links
+                if not path.exists():
+                    fresh.rename(path)
     except OSError as error:
         raise InputError(f"the local store {path} cannot be made: {error.strerror}") from error

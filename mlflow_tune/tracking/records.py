@@ -31,7 +31,8 @@ def compact(value: object) -> str:
 
 
 def cut(text: str, limit: int = TAG_LIMIT) -> str:
-    """Return the text, cut to what a tag holds."""
+    """Return the text, cut to what a tag holds, and without what no store takes: half characters and NUL."""
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -32,6 +32,7 @@ class StudyRecord:
     """A study as the tracking server holds it.
 
     `definition` is the study file as JSON; `folder` and `commit` say where its code was; times are milliseconds.
+    `curves` has the last step of each metric of the parent run.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class StudyRecord:
     reference: Sequence[float] = field(default=(), repr=False)
     heartbeat: str = ""
     format: str = str(FORMAT)
+    curves: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def newer(self) -> bool:
@@ -237,6 +239,7 @@ def study_record(run: Any) -> StudyRecord:
         reference=_reference(tags),
         heartbeat=tags.get("tune.heartbeat", ""),
         format=tags.get("tune.format", str(FORMAT)),
+        curves={each.key: each.step for each in run.data.to_proto().metrics},
     )
 
 

@@ -8,7 +8,7 @@ and explicit times make a repeated metric point one point.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +18,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
-from mlflow_tune.tracking.reading import MOST, is_waiting, read_trial, why_unsound
+from mlflow_tune.tracking.reading import MOST, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     KIND,
     QUEUED,
@@ -225,7 +225,8 @@ class Trials:
     def _read(self, run: Any) -> tuple[Any, Trial | None, str]:
         """Return a run's info, its trial, and why it has none: of thousands of runs nothing else is kept."""
         trial, tags = read_trial(run, self.space), run.data.tags
-        return run.info, trial, "" if trial or is_waiting(tags) else why_unsound(tags, self.space)
+        queued = QUEUED in tags and "tune.trial" not in tags  # it waits, or it was withdrawn
+        return run.info, trial, "" if trial or queued else why_unsound(tags, self.space)
 
     def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None, str]]) -> None:
         """Warn in one line of the runs that are left out, and why."""
@@ -263,12 +264,17 @@ class Trials:
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:
-    latest: dict[int, Trial] = {}
+    attempts: dict[int, list[Trial]] = {}
     for trial in trials:
-        known = latest.get(trial.number)
-        if known is None or (known.attempt, known.done) < (trial.attempt, trial.done):
-            latest[trial.number] = trial
-    return [latest[number] for number in sorted(latest)]
+        attempts.setdefault(trial.number, []).append(trial)
+    return [_with_earlier(attempts[number]) for number in sorted(attempts)]
+
+
+def _with_earlier(attempts: Sequence[Trial]) -> Trial:
+    """Return the latest attempt at a trial, which knows when the others ran."""
+    latest = max(attempts, key=lambda trial: (trial.attempt, trial.done))
+    before = sorted(trial.attempts[0] for trial in attempts if trial.attempt < latest.attempt and trial.attempts)
+    return replace(latest, earlier=tuple(before)) if before else latest
 
 
 def run_name(number: int, params: Params) -> str:
