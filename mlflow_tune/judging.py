@@ -46,7 +46,7 @@ class Judge:
         trial = replace(trial, metrics={**trial.metrics, **logged}, diagnosis=self._diagnosed(curves))
         metrics = {**trial.metrics, **outcome.metrics}
         if outcome.kind == "ok" and self._spec.value == "best":
-            metrics |= self._best_steps(trial, outcome, curves)
+            metrics |= self._best_steps(trial, outcome.metrics, curves)
         judged, value = verdict(outcome, metrics, self._spec.metric, self._spec.constrained)
         judged = self._excused(trial, judged, ended)
         # What the code both logged and returned is there already: another point would bend its learning curve.
@@ -91,13 +91,14 @@ class Judge:
     def _diagnosed(self, curves: Mapping[str, Curve]) -> str:
         return findings_to_json(diagnose(curves, self._spec.metric, self._spec.goal)) if curves else ""
 
-    def _best_steps(self, trial: Trial, outcome: Outcome, curves: Mapping[str, Curve]) -> dict[str, float]:
-        wanted = {name: goal for name, goal in self._spec.directions.items() if name in trial.metrics}
-        return {
-            name: best_of_curve(curves.get(name) or self._trials.history(trial, name), goal)
-            for name, goal in wanted.items()
-            if name not in outcome.metrics
-        }
+    def _best_steps(self, trial: Trial, returned: Mapping[str, float], curves: Mapping[str, Curve]) -> dict[str, float]:
+        """Return the best of what was logged of the metrics that count; a value that was returned is one point more."""
+        found = {}
+        for name in self._spec.directions.keys() & trial.metrics.keys():
+            curve = curves.get(name) or self._trials.history(trial, name)
+            last = [(len(curve), returned[name])] if name in returned else []
+            found[name] = best_of_curve([*curve, *last], self._spec.directions[name])
+        return found
 
 
 def result_of(future: Future[Outcome]) -> Outcome:

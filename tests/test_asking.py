@@ -148,11 +148,11 @@ def test_a_failed_trial_is_asked_again_when_retries_say_so(sqlite_store):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["0.5", [0.5], {"loss": "low"}, {1: 0.5}, object()])
+@pytest.mark.parametrize("value", ["0.5", [0.5], {"loss": "low"}, {1: 0.5}, {"accuracy (%)": 1}, object()])
 def test_a_value_that_is_none_is_refused_and_the_trial_still_runs(sqlite_store, value):
     loop = study(sqlite_store, trials=1)
     trial = asked(loop)
-    with pytest.raises(InputError, match=r"^tell\(\) was given .*(number|names)"):
+    with pytest.raises(InputError, match=r"^tell\(\) was given .*(number|name)"):
         loop.tell(trial, value)
     assert outcomes(children_of(sqlite_store)) == [(1, 1, None, "RUNNING")]
     loop.tell(trial, 0.5)

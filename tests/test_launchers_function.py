@@ -208,6 +208,7 @@ def test_a_result_is_read(what, metrics):
         ("tuple", "the function returned (1.0, {}) (tuple); "),
         ("bad dict", "the function returned a dict with 'loss': 'low' (str); "),
         ("bad key", "the function returned a dict with the key 1, but metrics have names"),
+        ("bad name", "the function returned a metric that MLflow does not take: a name must be of letters"),
     ],
 )
 def test_any_other_result_is_a_failure(launch, what, words):

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from mlflow_tune import Bayesian, Bisection, Float, Study
+from mlflow_tune import Bayesian, Bisection, Float, InputError, Study
 from mlflow_tune.cli import main
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -74,6 +74,21 @@ def test_the_constraint_counts_the_same_step_as_the_value(sqlite_store):
     assert ran.best is not None
     assert ran.best.metrics["constraint"] == 1.0
     assert ran.best.metrics["recall"] == 0.7
+
+
+def test_a_constraint_of_which_the_trials_do_not_hold_the_best_step_is_refused(sqlite_store):
+    ran = study(sqlite_store, objective=lambda alpha: {"box": alpha, "recall": 1.0}, value="best").run()
+    other = BOUNDARY | {"constraint": "precision >= 0.8"}
+    with pytest.raises(InputError, match=r"the best step for 'recall >= 0.95' alone, but got 'precision >= 0.8'"):
+        ran.resume(strategy=other)
+    ran.resume(strategy=BOUNDARY | {"constraint": "recall >= 0.9"})
+
+
+def test_the_true_function_is_kept_whoever_makes_the_study(tmp_path, sqlite_store):
+    (tmp_path / "truth.py").write_text("def truth(alpha): return alpha")
+    given = {"reference": "truth:truth", "folder": tmp_path, "objective": lambda alpha: alpha, "strategy": "random"}
+    made = study(sqlite_store, stop={"trials": 1}, **given).create()
+    assert len(Study.load(made.run_id, tracking_uri=sqlite_store).record.reference) == 101
 
 
 def test_the_report_and_the_note_keep_to_the_constraint(sqlite_store, monkeypatch):

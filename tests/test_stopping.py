@@ -77,6 +77,11 @@ def test_busy_seconds(spans, seconds):
     assert busy_seconds(history, NOW) == seconds
 
 
+def test_the_time_of_earlier_attempts_counts():
+    again = Trial(1, {}, "failed", start_time=5000, end_time=7000, earlier=((0, 3000), (6000, 6500)))
+    assert busy_seconds([again], NOW) == 5
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=12), st.randoms())
 def test_busy_seconds_is_the_length_of_the_union(spans, random):
     history = [Trial(0, {}, start_time=at * 1000, end_time=(at + length) * 1000) for at, length in spans]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import json
 import math
 import os
@@ -17,7 +19,8 @@ import yaml
 from mlflow import MlflowClient
 
 import mlflow_tune
-from mlflow_tune import Categorical, Float, InputError, Int, Random, Study, StudyConflict, StudyNotFound
+from mlflow_tune import Bayesian, Categorical, Float, InputError, Int, Random, Study, StudyConflict, StudyNotFound
+from mlflow_tune.adoption import adopt, candidates
 from tests.studies.helpers import outcomes, runs_of, study_file, study_folder
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
@@ -181,6 +184,18 @@ def test_the_value_is_the_last_or_the_best_of_the_curve(sqlite_store, goal, valu
     assert done.trials[0].value == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "returned", "expected"), [("best", 2.0, 0.5), ("best", 0.1, 0.1), ("last", 0.7, 0.7)]
+)
+def test_what_is_logged_and_returned_is_one_curve(sqlite_store, value, returned, expected):
+    def objective(x):
+        for step, loss in enumerate((3.0, 0.5)):
+            mlflow.log_metric("loss", loss, step=step)
+        return returned
+
+    assert study(sqlite_store, objective, value=value, stop={"trials": 1}).run().trials[0].value == expected
+
+
 def test_fixed_parameters_are_passed_and_logged(sqlite_store):
     study(sqlite_store, lambda x, y, kind: x * y, parameters={"y": 2, "kind": "a b"}, stop={"trials": 1}).run()
     (child,) = children_of(sqlite_store)
@@ -319,6 +334,72 @@ def test_a_child_that_a_person_deletes_keeps_its_number_and_is_tried_again_when_
     assert [(trial.number, trial.params["x"]) for trial in resumed.trials] == [(1, 1), (3, 3), (4, 4)]
     resumed.resume(retry_failed=True)
     assert [(trial.number, trial.attempt) for trial in resumed.trials] == [(1, 1), (2, 2), (3, 1), (4, 1)]
+
+
+def test_a_child_whose_run_is_deleted_keeps_its_number_from_adopted_runs(sqlite_store):
+    done = study(sqlite_store, lambda x: x, stop={"trials": 2}).run()
+    client = MlflowClient(sqlite_store)
+    client.delete_run(done.trials[1].run_id)
+    by_hand = client.create_run(done.record.experiment_id).info.run_id
+    client.log_param(by_hand, "x", 4)
+    client.log_metric(by_hand, "loss", 4.0)
+    client.set_terminated(by_hand)
+    [adopted] = adopt(done, candidates(done, "params.x = '4'"))
+    assert (adopted.number, [trial.number for trial in done.trials]) == (3, [1, 3])
+
+
+def test_a_trial_that_runs_again_later_does_not_bend_the_curves_of_the_parent(sqlite_store):
+    values = {1: 4.0, 3: 3.0, 4: 2.0}
+    done = study(sqlite_store, lambda x: values[x]).run()
+    assert [trial.outcome for trial in done.trials] == ["ok", "failed", "ok", "ok"]
+    values[2] = 1.0
+    done.resume(retry_failed=True)
+    for metric in ("best_loss", "trials_ok"):
+        points = MlflowClient(sqlite_store).get_metric_history(done.run_id, metric)
+        assert [point.step for point in sorted(points, key=lambda point: point.timestamp)] == [1, 2, 3, 4]
+
+
+def test_what_a_partial_function_holds_is_not_stored(sqlite_store):
+    def objective(x, db):
+        return x
+
+    done = study(sqlite_store, functools.partial(objective, db="postgresql://me:secret@db/x")).run()
+    parent, children = runs_of(sqlite_store, "s")
+    assert len(children) == 4
+    for run in (parent, *children):
+        assert "secret" not in str(run.to_dictionary())
+    assert done.spec.run.objective.endswith(".objective")
+
+
+def test_an_object_that_is_false_can_be_an_objective(sqlite_store):
+    assert [trial.value for trial in study(sqlite_store, Nothing(), workers=2).run().trials] == [1, 2, 3, 4]
+
+
+class Nothing:
+    """Something to call, which is empty."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __call__(self, x):
+        return x
+
+
+def test_a_strategy_object_keeps_the_rule_that_only_its_kind_has(sqlite_store):
+    bayesian = {"strategy": "bayesian", "stop": {"trials": 2, "expected_improvement": 0.1}}
+    done = study(sqlite_store, lambda x: x, **bayesian).run()
+    done.resume(trials="+1", strategy=Bayesian(acquisition="LCB"))
+    assert done.spec.stop.expected_improvement == 0.1
+
+
+def test_a_local_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
+    def link(source, target):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    uri = f"sqlite:///{tmp_path}/new.db"
+    assert len(study(uri, lambda x: x).run().trials) == 4
+    assert [path.name for path in tmp_path.glob(".mlflow-new-*")] == []
 
 
 def test_foreign_tags_on_children_are_ignored(sqlite_store):

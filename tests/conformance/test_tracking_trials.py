@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_tune.tracking import records
-from mlflow_tune.trial import Outcome
+from mlflow_tune.trial import Outcome, Suggestion
 from tests.conformance.tracker import OK, start
 
 POINTS = [
@@ -196,15 +196,31 @@ def test_a_trial_that_starts_between_two_pages_neither_hides_nor_doubles_one(tra
 
 
 @pytest.mark.slow
-def test_more_trials_than_one_page_of_mlflows(tracker):
+def test_more_trials_than_one_page(tracker, monkeypatch):
+    monkeypatch.setattr(records, "PAGE", 50)
     trials, mlflow = tracker.trials(), tracker.mlflow
-    for number in range(1, 1006):
+    for number in range(1, 106):
         tags = {
             "tune.kind": "trial", "mlflow.parentRunId": trials.study.run_id, "tune.trial": str(number),
             "tune.params": f'{{"lr":{number / 2000}}}', "tune.outcome": "failed",
         }  # fmt: skip
         mlflow.create_run(tracker.experiment_id, tags=tags)
-    assert [trial.number for trial in trials.all()] == list(range(1, 1006))
+    assert [trial.number for trial in trials.all()] == list(range(1, 106))
+
+
+def test_text_that_no_store_takes_costs_no_trial(tracker):
+    trials = tracker.trials()
+    trials.finish(start(trials), Outcome("failed", reason="cannot read caf\udce9.csv\0"))
+    assert [(trial.outcome, trial.reason) for trial in trials.all()] == [("failed", "cannot read caf?.csv\ufffd")]
+
+
+def test_a_trial_knows_when_its_earlier_attempts_ran(tracker):
+    trials = tracker.trials()
+    first = trials.finish(start(trials), Outcome("failed", reason="no"))
+    second = trials.finish(trials.start(1, Suggestion({"x": 1}, "again"), "random", 2, {}), OK, 0.5)
+    [found] = trials.all()
+    assert (found.attempt, found.earlier) == (2, ((first.start_time, first.end_time),))
+    assert found.attempts == (*found.earlier, (second.start_time, second.end_time))
 
 
 # --- taking over what a dead driver left ------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def returns(what):
         "tuple": (1.0, {}),
         "bad dict": {"loss": "low"},
         "bad key": {1: 0.5},
+        "bad name": {"accuracy (%)": 0.5},
     }[what]
 
 
