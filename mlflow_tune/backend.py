@@ -28,7 +28,7 @@ from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
-from mlflow_tune.cli.progress import listener_for, print_summary
+from mlflow_tune.cli.progress import listener_for, no_value_words, print_summary, without_value
 from mlflow_tune.cli.trust import foreign_code
 from mlflow_tune.errors import InputError, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
@@ -131,9 +131,11 @@ def _drive(study: Study, action: Callable[[Listener], Study], tracking_uri: str)
             raise ExecutionException(f"{error}; when it is back, go on by: {study.resume_command}") from None
         raise
     assert study.ending is not None
-    print_summary(shown_on, study, study.trials)
+    print_summary(shown_on, study, trials := study.trials)
     if study.ending.state != "finished":
         raise ExecutionException(f"the study {study.spec.name!r} is {study.ending.state} ({study.ending.why})")
+    if without_value(trials):
+        raise ExecutionException(f"the study {study.spec.name!r}: {no_value_words(study.spec.metric, trials)}")
 
 
 # --- what was asked for ----------------------------------------------------------------------------------------------

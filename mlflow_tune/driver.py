@@ -132,6 +132,7 @@ class Driver:
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Interruptions) -> None:
+        self._listener.stands(self.history, signals.level)
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):

@@ -21,6 +21,9 @@ class Listener(Protocol):
     def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
         """Tell that a trial has ended."""
 
+    def stands(self, history: Sequence[Trial], asked: int) -> None:
+        """Tell, in each round of the loop, of all trials; `asked` is the level of `Interruptions`."""
+
 
 class Silence:
     """A listener that shows nothing."""
@@ -32,4 +35,7 @@ class Silence:
         """Show nothing."""
 
     def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
+        """Show nothing."""
+
+    def stands(self, history: Sequence[Trial], asked: int) -> None:
         """Show nothing."""

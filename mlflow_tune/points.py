@@ -15,11 +15,14 @@ from mlflow_tune.trial import Params
 MOST = 1000
 
 
-def read_points(space: Space, texts: Sequence[str], base: Params, outside: bool = False) -> list[dict[str, Scalar]]:
+def read_points(
+    space: Space, texts: Sequence[str], base: Params, outside: bool = False, fixed: Params | None = None
+) -> list[dict[str, Scalar]]:
     """Return the points that texts such as `lr=0.01,0.1` name: every combination of the values, the last fastest.
 
-    A parameter that no text names has its value of `base`. Raises InputError with the parameter as key when a text
-    names none, a value is none of it or lies outside of its range (allowed with `outside`), or one has no value.
+    A parameter that no text names has its value of `base`; `fixed` are those that the study does not search. Raises
+    InputError with the parameter as key when a text names none, a value is none of it or lies outside of its range
+    (allowed with `outside`), or one has no value.
     """
     given: dict[str, list[Scalar]] = {}
     for text in texts:
@@ -27,7 +30,7 @@ def read_points(space: Space, texts: Sequence[str], base: Params, outside: bool 
         if not values:
             raise InputError(f"must be NAME=VALUE, such as lr=0.01, but got {text!r}", "-P")
         if name not in space:
-            raise InputError(unknown("parameter", name, space), "-P")
+            raise _not_searched(name, space, fixed or {})
         if name in given:
             raise InputError(f"is given twice; give several values as {name}=A,B", f"-P {name}")
         given[name] = _values(name, space[name], values, outside)
@@ -36,6 +39,12 @@ def read_points(space: Space, texts: Sequence[str], base: Params, outside: bool 
     if len(points) > MOST:
         raise InputError(f"at most {MOST} points at once, but these values make {len(points)}", "-P")
     return points
+
+
+def _not_searched(name: str, space: Space, fixed: Params) -> InputError:
+    if name in fixed:
+        return InputError(f"is fixed at {fixed[name]} by run.parameters; search it in a new study", f"-P {name}")
+    return InputError(unknown("parameter", name, space), "-P")
 
 
 def _values(name: str, dimension: Dimension, text: str, outside: bool) -> list[Scalar]:
@@ -50,8 +59,19 @@ def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Scalar:
     except InputError as error:
         if outside:
             return text if _is_of_texts(dimension) else _number(name, dimension, text)
-        raise InputError(f"{error.message} (--outside runs it all the same)", f"-P {name}") from None
+        hint = " (--outside runs it all the same)" if _only_outside(name, dimension, text) else ""
+        raise InputError(f"{error.message}{hint}", f"-P {name}") from None
     return value
+
+
+def _only_outside(name: str, dimension: Dimension, text: str) -> bool:
+    """Whether the text is a value of the dimension's kind, and merely outside its range or not among its values."""
+    if _is_of_texts(dimension):
+        return True
+    with suppress(InputError):
+        _number(name, dimension, text) if isinstance(dimension, Categorical) else dimension.decode(text)
+        return True
+    return False
 
 
 def _is_of_texts(dimension: Dimension) -> bool:

@@ -88,6 +88,23 @@ def test_a_person_may_insist_on_a_point_outside():
         read_points(SPACE, ["lr=banana"], BASE, outside=True)
 
 
+@pytest.mark.parametrize("text", ["lr=banana", "units=1.5"])
+def test_to_insist_is_advised_only_where_it_helps(text):
+    with pytest.raises(InputError) as caught:
+        read_points(SPACE, [text], BASE)
+    assert "--outside" not in str(caught.value)
+    numbers = Space({"size": Categorical([1, 2])})
+    for value, helps in (("3", True), ("many", False)):
+        with pytest.raises(InputError) as caught:
+            read_points(numbers, [f"size={value}"], {})
+        assert ("--outside" in str(caught.value)) == helps
+
+
+def test_a_fixed_parameter_is_told_as_such():
+    with pytest.raises(InputError, match=r"-P epochs: is fixed at 8 by run.parameters; search it in a new study"):
+        read_points(SPACE, ["epochs=30"], BASE, fixed={"epochs": 8})
+
+
 def test_a_parameter_without_any_value_is_named():
     with pytest.raises(InputError, match=r"units: no value is given.*-P units=VALUE"):
         read_points(SPACE, ["lr=0.1"], {})
@@ -309,6 +326,27 @@ def test_a_dry_run_changes_nothing(sqlite_store):
     assert study.trials == []
 
 
+def test_adopt_tells_of_trials_in_one_line_and_of_each_other_refusal_below_the_table(sqlite_store):
+    made(sqlite_store, experiment="plain", stop={"trials": 3}).run()
+    welcome = by_hand(sqlite_store, "plain", {"loss": 1.0}, x=4)
+    refused = by_hand(sqlite_store, "plain", {"loss": 1.0}, x=99, name="too far")
+    words = ["adopt", "queued", "--filter", "", "--experiment", "plain"]
+    lines = invoke(*words, "--dry-run", uri=sqlite_store).stdout.splitlines()
+    assert sum(welcome in line for line in lines) == 1
+    assert [line for line in lines if refused in line] == [
+        f"refused: too far (run {refused}): x: 1 <= value <= 8 must hold, but got 99"
+    ]
+    assert lines[-2:] == ["3 runs are trials already", "1 would be adopted, 1 refused."]
+    assert "1 adopted, 1 refused." in invoke(*words, uri=sqlite_store).stdout
+
+
+def test_a_try_that_leaves_the_study_without_a_value_says_so(sqlite_store, tmp_path):
+    run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
+    result = invoke("try", study_file(tmp_path, name="none", run=run), "-P", "x=1", uri=sqlite_store)
+    assert result.exit_code == 1
+    assert "no trial has a value of 'loss'; 1 failed, the last: " in result.stdout
+
+
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +374,12 @@ def test_try_says_what_is_wrong_with_a_point(sqlite_store, tmp_path):
     assert (result.exit_code, "--outside runs it all the same" in result.stderr) == (2, True)
     code, _ = said("try", path, "-P", "lr=5", "-P", "units=64", "--outside", uri=sqlite_store)
     assert code == 0
+    for command in ("try", "enqueue"):
+        result = invoke(command, "hand", uri=sqlite_store)
+        assert result.exit_code == 2
+        assert "give -P NAME=VALUE, or --from N to repeat trial N" in result.stderr
+    code, form = said("try", "hand", "--from", "1", "--outside", uri=sqlite_store)
+    assert (code, form["trials"][0]["params"]) == (0, {"lr": 5.0, "units": 64})
     result = invoke("try", "hand", "--from", "9", uri=sqlite_store)
     assert (result.exit_code, "no trial 9" in result.stderr) == (2, True)
 

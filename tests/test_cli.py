@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,13 +15,18 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from mlflow_tune.cli import main
+from mlflow_tune.cli.progress import Screen
+from mlflow_tune.cli.views import TrialsView
+from mlflow_tune.diagnosis.finding import Finding, findings_to_json
+from mlflow_tune.trial import Trial
 from tests.server import free_port
 from tests.studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
 from tests.terminal import at_terminal, plain
 
-SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials"]
+SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials", "queued"]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
@@ -160,7 +166,9 @@ def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tm
 
 def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
-    assert invoke("run", path).exit_code == 0
+    run = invoke("run", path)
+    assert run.exit_code == 1, "nothing has been found"
+    assert "no trial has a value of 'loss'; 3 failed, the last: " in run.stdout
     assert outcomes(runs_of(uri, "bad")[1]) == [
         (1, 1, "not-finite", "FAILED"), (2, 1, "not-finite", "FAILED"), (3, 1, "failed", "FAILED"),
     ]  # fmt: skip
@@ -168,6 +176,137 @@ def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     assert (best.exit_code, parsed(best)["best"]) == (1, None)
     shown = invoke("show", "bad").stdout
     assert all(reason in shown for reason in ("is nan", "is inf", "logged were 'other'"))
+
+
+def test_a_resume_without_anything_to_do_says_so(uri, tmp_path):
+    path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
+    invoke("run", path)
+    again = invoke("resume", "bad")
+    assert "nothing to do: the budget of 3 is used; give --trials +N" in again.stdout
+    assert "1 failed: --retry-failed runs such trials again" in again.stdout
+    assert "no trial has a value of 'loss'; 3 failed, the last: " in again.stdout
+    assert again.exit_code == 1
+    as_json = invoke("resume", "bad", "--json")
+    assert (as_json.exit_code, parsed(as_json)["state"]) == (1, "finished")
+    whole = study_file(tmp_path, name="whole")
+    assert "nothing to do" not in invoke("run", whole).stdout
+    assert "nothing to do: grid: " in invoke("resume", "whole").stdout
+
+
+def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
+    run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
+    aborted = invoke("run", study_file(tmp_path, name="broken", run=run, stop={"failures": 2}))
+    assert aborted.exit_code == 1
+    assert "under another name (--name): a resume keeps the definition that is stored" in aborted.stdout
+    command = aborted.stdout.splitlines()[-1]
+    assert command == f"mlflow-tune resume {runs_of(uri, 'broken')[0].info.run_id} --retry-failed"
+    (tmp_path / "mended").touch()
+    assert invoke(*shlex.split(command)[1:]).exit_code == 0
+    assert points(runs_of(uri, "broken")[1], "ok") == {number: {"x": number} for number in range(1, 5)}
+
+
+def test_a_finished_study_of_the_name_is_told_of(finished):
+    first = parsed(invoke("show", "done", "--json"))["run_id"]
+    lines = invoke("run", finished).stdout.splitlines()
+    assert lines[1] == f"a finished study 'done' exists (run {first}): to go on with that one:"
+    assert lines[2] == f"mlflow-tune resume {first}"
+    assert "finished study" not in invoke("run", finished, "--name", "other").stdout
+
+
+def test_points_that_wait_are_shown(finished):
+    queued = invoke("enqueue", "done", "-P", "x=2,3", "--note", "a hunch")
+    assert "2 points queued in done; they run when the study goes on: mlflow-tune resume " in queued.stdout
+    assert "1 point queued in done; it runs when " in invoke("enqueue", "done", "-P", "x=4").stdout
+    waiting = parsed(invoke("show", "done", "--json"))["queued"]
+    assert [list(each) for each in waiting] == [["params", "run_id", "why"]] * 3
+    assert [(each["params"], each["why"]) for each in waiting[:2]] == [({"x": 2}, "a hunch"), ({"x": 3}, "a hunch")]
+    shown = invoke("show", "done").stdout.splitlines()
+    assert shown[-4:-1] == ["3 points wait in the queue:", "  x=2  (a hunch)", "  x=3  (a hunch)"]
+
+
+# A terminal of 80 columns, as far as what is printed goes
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let standard output be taken for a terminal of 80 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def on_screen(*words: object) -> str:
+    """Return what `mlflow-tune` prints on that terminal."""
+    return plain(invoke(*words).stdout).replace("\r", "\n")
+
+
+def test_a_narrow_list_keeps_names_and_run_ids_whole(uri, tmp_path, narrow):
+    name = "a-study-whose-name-is-rather-long-as-names-are"
+    invoke("run", study_file(tmp_path, name=name))
+    listed = on_screen("list")
+    assert name in listed
+    assert f"run {runs_of(uri, name)[0].info.run_id}\n" in listed
+    assert "  grid: every point that it asks for has been tried\n" in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_narrow_tables_leave_out_empty_columns_and_wrap_no_word(uri, tmp_path, narrow):
+    invoke("run", study_file(tmp_path, name="good"))
+    assert "reason" not in on_screen("show", "good")
+    assert "diagnosis" not in on_screen("show", "good")
+    invoke("run", study_file(tmp_path, name="bad", run={"function": "objectives:ending"}, stop={"failures": 9}))
+    assert "reason" in on_screen("show", "bad"), "there is room for the column"
+
+
+def test_words_stand_below_a_table_that_has_no_room_for_them():
+    diagnosis = findings_to_json([Finding("overfitting", "val_loss", (1, 2), "it overfits")])
+    params = {f"parameter-{index}": 0.5 for index in range(4)}
+    trials = [Trial(1, params, "ok", 0.5, diagnosis=diagnosis), Trial(2, params, "failed", reason="too\nlarge")]
+    for width, columns in ((80, False), (200, True)):
+        shown = Console(width=width, record=True, file=io.StringIO())
+        shown.print(TrialsView("loss", trials))
+        text = shown.export_text()
+        assert all((heading in text) == columns for heading in ("diagnosis", "reason"))
+        assert text.endswith("#001 ok: overfitting\n#002 failed: too large\n") != columns
+        assert all(word in text for word in ("overfitting", "too large"))
+
+
+def test_a_terminal_wraps_prose_at_words_and_no_command(uri, tmp_path, narrow):
+    run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
+    folder = tmp_path / "a-folder-with-a-rather-long-name"
+    path = study_file(folder, name="broken", run=run, stop={"failures": 1})
+    invoke("run", path)
+    moved = folder.rename(folder.with_name("a-folder-with-a-rather-long-name-that-is-another"))
+    lines = on_screen("resume", "broken", "--folder", moved).splitlines()
+    run_id = runs_of(uri, "broken")[0].info.run_id
+    assert lines[-1] == f"mlflow-tune resume {run_id} --folder {moved} --retry-failed"
+    first = next(index for index, line in enumerate(lines) if line.startswith("If the study file"))
+    assert max(map(len, lines[first : first + 3])) <= 80
+    assert "a resume keeps the definition that is stored." in " ".join(lines[first : first + 3])
+
+
+def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, narrow):
+    path = study_file(tmp_path, name="bar", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
+    first = on_screen("run", path)
+    assert "0/3" in first
+    assert re.search("^#003 failed .*logged were", first, re.MULTILINE)
+    again = on_screen("resume", "bar", "--trials", "+1")
+    assert "3/4" in again
+    assert "4/4" in again
+    assert not re.search("[012]/[34]", again)
+    invoke("enqueue", "bar", "-P", "x=2")
+    assert "5/5" in on_screen("resume", "bar"), "the total is never less than what is done"
+
+
+@pytest.mark.parametrize(("running", "words"), [(1, "1 still runs. Press again to kill it"), (2, "2 still run. Press")])
+def test_the_first_ctrl_c_is_told_once(running, words):
+    shown = Console(record=True, file=io.StringIO(), width=100)
+    screen = Screen(shown)
+    trials = [Trial(1, {}, "ok", 1.0), *(Trial(number, {}) for number in range(2, 2 + running))]
+    for asked in (0, 1, 1, 2):
+        screen.stands(trials, asked)
+    text = shown.export_text()
+    assert text.startswith(f"Ctrl-C: no new trial starts; {words}")
+    assert text.count("\n") == 1
 
 
 def test_options_stand_over_the_file(uri, tmp_path):
@@ -456,5 +595,6 @@ def test_ctrl_c_at_a_terminal_ends_with_the_command_that_resumes(sqlite_store, t
     assert code == 130
     parent, children = runs_of(sqlite_store, "shown")
     assert outcomes(children)[0] == (1, 1, "ok", "FINISHED")
+    assert "Ctrl-C: no new trial starts; 1 still runs. Press again to kill it." in plain(screen)
     assert plain(screen).splitlines()[-1] == f"mlflow-tune resume {parent.info.run_id}"
     assert parent.data.tags["tune.state"] == "interrupted"

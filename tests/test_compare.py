@@ -405,6 +405,16 @@ def test_what_a_reader_must_know_is_told():
     assert findings(compare(several("random", 1, 2))) == []
 
 
+def test_settings_that_differ_are_named_and_are_not_called_other_code():
+    run = {"command": ["python", "train.py"], "parameters": {"epochs": 8, "folder": "."}}
+    other = {**run, "parameters": {"epochs": 3, "folder": "."}, "timeout": "10m"}
+    found = compare([entrant("a", [0.5], run=run), entrant("b", [0.4], run=other)])
+    assert findings(found) == [
+        "What trials run with differs (a against b): run.parameters.epochs: 8 against 3; "
+        "run.timeout: none against 10m: the values may differ for that reason alone."
+    ]
+
+
 # --- table -----------------------------------------------------------------------------------------------------------
 
 
@@ -472,6 +482,19 @@ def test_groups_are_told_apart_by_lines_too():
     axes = comparison_figures(found)["best_by_trials"].axes[0]
     looks = {(line.get_color(), str(line._unscaled_dash_pattern)) for line in axes.get_lines()}
     assert len(looks) == 13  # twelve groups and the target
+
+
+@pytest.mark.parametrize(("goal", "sign"), [("minimize", 1), ("maximize", -1)])
+@pytest.mark.parametrize(("first", "shown"), [(6.0, True), (100.0, False)])
+def test_where_a_curve_begins_is_shown_or_marked_at_the_edge(goal, sign, first, shown):
+    values = [sign * each for each in [first, *np.linspace(1.0, 0.1, 20)]]
+    found = compare([entrant("a", values, goal=goal), entrant("b", [sign * 0.8] * 20, "grid", None, goal=goal)])
+    axes = comparison_figures(found)["best_by_trials"].axes[0]
+    low, high = axes.get_ylim()
+    assert (low <= sign * first <= high) == shown
+    marks = [each for each in axes.collections if each.get_label() == "begins beyond the edge"]
+    places = [each.get_offsets().tolist() for each in marks]
+    assert places == ([] if shown else [[[1.0, high if sign > 0 else low]]])
 
 
 def test_studies_that_did_not_reach_the_target_are_drawn_hollow():

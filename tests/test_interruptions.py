@@ -70,6 +70,7 @@ def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tm
     (tmp_path / "go").touch()
 
     assert process.wait() == 130
+    assert process.out.read_text().count("Ctrl-C: no new trial starts; 2 still run. Press again to kill them.") == 1
     parent, children = runs_of(server, NAME)
     assert outcomes(children) == [(1, 1, "ok", "FINISHED"), (2, 1, "ok", "FINISHED")]
     assert (parent.info.status, parent.data.tags["tune.state"]) == ("KILLED", "interrupted")

@@ -16,7 +16,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import CommandLauncher
 from mlflow_tune.launchers.command import substitute
 from mlflow_tune.launchers.environment import base_environment
-from mlflow_tune.launchers.output import TAIL_BYTES, Tail, last_lines, too_long
+from mlflow_tune.launchers.output import TAIL_BYTES, Tail, last_lines, last_said, too_long
 from mlflow_tune.launchers.process import Processes, Supervised
 from mlflow_tune.space import Categorical, Float, Space
 from tests.launched.helpers import HERE, gone, job, tree_of, wait_for
@@ -57,7 +57,7 @@ def test_exit_code_zero_is_ok_and_the_run_must_be_read():
 def test_an_exit_code_is_told_with_the_last_lines():
     outcome = shell("for i in 1 2 3 4 5 6; do echo line $i; done; exit 3")
     assert outcome.kind == "failed"
-    assert outcome.reason == "exit code 3; last output: line 3 | line 4 | line 5 | line 6"
+    assert outcome.reason == "exit code 3; last output: line 6 (after: line 3 | line 4 | line 5)"
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT", "SIGTERM", "SIGPIPE", "SIGUSR1"])
@@ -118,7 +118,7 @@ def test_no_descriptor_is_inherited():
 def test_an_endless_output_neither_blocks_nor_fills_memory():
     before = psutil.Process().memory_info().rss
     outcome = shell("head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1", timeout=120)
-    assert outcome.reason == "exit code 1; last output: ..." + "x" * 387 + " | the end"
+    assert outcome.reason == "exit code 1; last output: the end (after: ..." + "x" * 380 + ")"
     note, tail = outcome.output.split(b"\n", 1)
     assert len(tail) == TAIL_BYTES
     assert note == b"[%d earlier bytes were dropped]" % (200_000_009 - TAIL_BYTES)
@@ -142,6 +142,17 @@ def test_last_lines_are_readable():
     assert last_lines(b"\x1b[31mred\x1b[0m\n\n 10%\r 50%\r\xff\n") == "red | 10% | 50% | \ufffd"
     assert last_lines(b"") == ""
     assert last_lines(b"x" * 999, limit=10) == "...xxxxxxx"
+
+
+def test_an_exception_comes_before_where_it_was_raised():
+    """A table shows the beginning alone; the lines that only underline code say nothing."""
+    code = "def f(x):\n    raise ValueError('x too large') if x else 0\n\nf(1) + f(0)\n"
+    reason = run(sys.executable, "-c", code).reason
+    assert reason.startswith("exit code 1; last output: ValueError: x too large (after: ")
+    traceback = b'  File "flaky.py", line 4, in <module>\n    f(9)\n    ~^^^\n    ^^^^^\n\nValueError: too large\n'
+    assert last_said(traceback) == 'ValueError: too large (after: File "flaky.py", line 4, in <module> | f(9))'
+    assert last_said(b"a\n" + b"x" * 999, limit=10) == "xxxxxxx..."
+    assert last_said(b"") == ""
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(600, "10m"), (5400, "90m"), (7200, "2h"), (90, "90s"), (0.5, "0.5s")])

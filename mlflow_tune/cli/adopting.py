@@ -11,9 +11,11 @@ from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.finding import find_study
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from mlflow_tune.adoption import Candidate
+    from mlflow_tune.study import Study
 
 
 @click.command()
@@ -40,11 +42,7 @@ def adopt(study: str, common: Common, query: str, from_experiment: str | None, c
         form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
         print_json({**form, "runs": [_json(candidate) for candidate in found]})
     else:
-        shown = console(common)
-        shown.print(_table(found) if found else f"No run matches {query!r}.")
-        welcome = sum(candidate.trial is not None for candidate in found)
-        told = f"{welcome} would be adopted" if dry_run else f"{len(adopted)} adopted"
-        shown.print(f"{told}, {len(found) - welcome} refused.")
+        _print(console(common), loaded, found, f"{len(adopted)} adopted" if not dry_run else "")
     if not dry_run and not adopted:
         raise SystemExit(1)
 
@@ -62,20 +60,28 @@ def _json(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[Candidate]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _print(shown: Console, study: Study, found: Sequence[Candidate], adopted: str) -> None:
+    """Print the runs that are welcome as a table, then why each other one is not; `adopted` says what was done."""
+    welcome = [candidate for candidate in found if candidate.trial is not None]
+    own = [each for each in found if each.run.kind == "trial" and each.run.parent == study.run_id]
+    refused = [candidate for candidate in found if candidate.trial is None and candidate not in own]
+    if welcome:
+        shown.print(_table(welcome))
+    for each in refused:
+        shown.print(f"refused: {each.run.name} (run {each.run.run_id}): {each.refusal}")
+    if own:
+        shown.print(f"{len(own)} runs are trials already" if len(own) > 1 else "1 run is a trial already")
+    told = adopted or f"{len(welcome)} would be adopted"
+    shown.print(f"{told}, {len(refused)} refused." if found else "No run matches the filter.")
 
-    from mlflow_tune.cli.views import number_text, point_text
 
-    table = Table(box=box.SIMPLE)
-    for column in ("run", "run id", "becomes", "point", "value", "refused because"):
-        table.add_column(column, no_wrap=column in ("run id", "becomes"))
-    for candidate in found:
-        trial = candidate.trial
-        becomes = f"#{trial.number:03d}{' (copy)' if candidate.copied else ''}" if trial else ""
-        point, value = (point_text(trial.params), number_text(trial.value)) if trial else ("", "")
-        cells = (candidate.run.name, candidate.run.run_id, becomes, point, value, candidate.refusal)
-        table.add_row(*map(Text, cells))
-    return table
+def _table(welcome: Sequence[Candidate]) -> Table:
+    from mlflow_tune.cli.views import number_text, point_text, table_of
+
+    headings, rows = ("run", "run id", "becomes", "point", "value"), []
+    for candidate in welcome:
+        if (trial := candidate.trial) is not None:
+            becomes = f"#{trial.number:03d}{' (copy)' if candidate.copied else ''}"
+            point, value = point_text(trial.params), number_text(trial.value)
+            rows.append((candidate.run.name, candidate.run.run_id, becomes, point, value))
+    return table_of(headings, rows, headings, ("run", "point"))

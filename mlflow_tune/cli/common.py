@@ -91,10 +91,16 @@ def console(common: Common) -> Console:
             self.quiet = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
-    found = Steadfast(stderr=common.as_json, highlight=False, markup=False, soft_wrap=True)
+    found = Steadfast(stderr=common.as_json, highlight=False, markup=False, emoji=False)
     if not found.is_terminal:
-        found.width = WIDE  # a file or a pipe has no edge at which to cut a run id
+        # a file or a pipe has no edge at which to cut a run id, or to wrap a sentence
+        found.width, found.soft_wrap = WIDE, True
     return found
+
+
+def print_whole(shown: Console, text: str) -> None:
+    """Print a command, link or path on a line of its own, which is not wrapped: so it can be copied from a terminal."""
+    shown.print(text, soft_wrap=True)
 
 
 def print_json(form: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,10 +67,10 @@ def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path
     for line in (*sentences(numbers), "", target_reason(numbers), *findings(numbers), DEFINITIONS):
         shown.print(line)
     if page:
-        shown.print(f"\nThe page: {page}")
+        print_whole(shown, f"\nThe page: {page}")
     if logged:
         shown.print(f"\nLogged to the run {logged.run_id}. Compare the studies in MLflow:")
-        shown.print(logged.seen)
+        print_whole(shown, logged.seen)
 
 
 def _table(numbers: Comparison) -> Table:

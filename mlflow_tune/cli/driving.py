@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
+from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
 from mlflow_tune.cli.trust import ask_before_running, yes_option
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 
 if TYPE_CHECKING:
     from mlflow_tune.study import Study
+    from mlflow_tune.trial import Trial
 
 
 dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
@@ -41,7 +43,7 @@ def run(
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
     study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
     try:
-        drive(study, common, study.run)
+        drive(study, common, study.run, lambda: _tell_earlier(study, common))
     except InputError as error:
         raise InputError(f"{file}: {error}" if error.key else error.message) from None
 
@@ -100,14 +102,30 @@ def _strategy(text: str) -> Any:
     return load_yaml(text) if text.lstrip().startswith("{") else text
 
 
-def drive(study: Study, common: Common, action: Any) -> None:
-    """Drive the study by `action`, show its progress and its end, and exit as the README's table says."""
+def _tell_earlier(study: Study, common: Common) -> None:
+    """Say which finished study of this name exists: a person may have meant to go on with that one."""
+    from mlflow_tune.cli.finding import newest
+    from mlflow_tune.creation import resume_command
+
+    record, shown = newest(study.spec, study.client, but=study.run_id), console(common)
+    if record is None or record.state != "finished":
+        return
+    shown.print(f"a finished study {record.name!r} exists (run {record.run_id}): to go on with that one:")
+    print_whole(shown, resume_command(record, study.spec, common.tracking_uri))
+
+
+def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None] = lambda: None) -> None:
+    """Drive the study by `action`, show its progress and its end, and exit as the README's table says.
+
+    `at_start` is called when the study is on the tracking server, before its first trial.
+    """
     from mlflow_tune.cli.progress import listener_for, print_summary
     from mlflow_tune.cli.views import study_json
+    from mlflow_tune.tracking import Queue
 
     shown = console(common)
     try:
-        with listener_for(shown) as listener:
+        with listener_for(shown, at_start) as listener:
             action(listener)
     except (KeyboardInterrupt, SystemExit):
         if study.ending is None:
@@ -115,18 +133,20 @@ def drive(study: Study, common: Common, action: Any) -> None:
     except TrackingError as error:
         if study.started and not isinstance(error, AccessRefused):
             shown.print("What ended before is safe on the tracking server. When it is back, go on by:")
-            shown.print(study.resume_command)
+            print_whole(shown, study.resume_command)
         raise
     assert study.ending is not None
     trials = study.trials
     if common.as_json:
-        print_json(study_json(study.record, study.spec, trials))
-    print_summary(shown, study, trials)
-    raise SystemExit(_exit_code(study))
+        print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
+    print_summary(shown, study, trials, bool(listener.ran))
+    raise SystemExit(_exit_code(study, trials))
 
 
-def _exit_code(study: Study) -> int:
+def _exit_code(study: Study, trials: Sequence[Trial]) -> int:
+    from mlflow_tune.cli.progress import without_value
+
     assert study.ending is not None
     if study.ending.state == "interrupted":
         return 128 + study.ending.signal if study.ending.signal else INTERRUPTED
-    return 0 if study.ending.state == "finished" else 1
+    return 0 if study.ending.state == "finished" and not without_value(trials) else 1

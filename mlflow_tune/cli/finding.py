@@ -13,6 +13,7 @@ from mlflow_tune.errors import StudyNotFound
 if TYPE_CHECKING:
     from mlflow_tune.spec import StudySpec
     from mlflow_tune.study import Study
+    from mlflow_tune.tracking import Client, StudyRecord
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +21,15 @@ logger = logging.getLogger(__name__)
 def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
     """Return the study of this name, run id or file, as the tracking server holds it. Raises StudyNotFound."""
     from mlflow_tune.study import Study
+    from mlflow_tune.tracking import Client
 
     if not is_file(study):
         return Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
     spec = file_spec(study, common)
-    run_id = _run_id(spec, common)
-    if run_id is None:
+    record = newest(spec, Client(common.tracking_uri))
+    if record is None:
         raise StudyNotFound(f"the study {spec.name!r} of {study} has not been started in its experiment yet")
-    loaded = Study.load(run_id, tracking_uri=common.tracking_uri, folder=folder)
+    loaded = Study.load(record.run_id, tracking_uri=common.tracking_uri, folder=folder)
     if _essence(spec.model_dump(mode="json")) != _essence(loaded.record.definition):
         logger.warning("%s has been changed since its study began, which goes on as it began", study)
     return loaded
@@ -45,13 +47,14 @@ def file_spec(study: str, common: Common) -> StudySpec:
     return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
 
 
-def _run_id(spec: StudySpec, common: Common) -> str | None:
-    from mlflow_tune.tracking import Client, Studies
+def newest(spec: StudySpec, client: Client, but: str = "") -> StudyRecord | None:
+    """Return the newest study of this name in its experiment, other than the run `but`; None when there is none."""
+    from mlflow_tune.tracking import Studies
 
-    studies = Studies(Client(common.tracking_uri))
+    studies = Studies(client)
     experiment_id = studies.experiment(spec.experiment)
     records = studies.within([experiment_id] if experiment_id else [])
-    return next((record.run_id for record in reversed(records) if record.name == spec.name), None)
+    return next((each for each in reversed(records) if each.name == spec.name and each.run_id != but), None)
 
 
 def _essence(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlflow_tune.cli.curves import curves_text
-from mlflow_tune.cli.pulse import Pulse, gone_words
+from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.cli.views import point_text
 from mlflow_tune.judging import curves_of_interest
 from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
@@ -58,7 +58,7 @@ class Follower:
             return False
         record = self._studies.get(self._trials.study.run_id)
         if pulse.is_gone(record):
-            self._console.print(gone_words(record))
+            print_gone(self._console, record)
             return True
         return trial is None and not record.running
 

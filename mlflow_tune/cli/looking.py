@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -9,57 +10,67 @@ import click
 from mlflow_tune.cli.common import Common, common_options, console, print_json, trial_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mlflow_tune.study import Study
+    from mlflow_tune.tracking import StudyRecord
+
+_WORDS = 26  # the width of a column with its margins, below which a reason cannot be read
 
 
 @click.command("list")
 @common_options
 def list_studies(common: Common) -> None:
     """List the studies, of one experiment or of all."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from mlflow_tune.cli.views import time_text
     from mlflow_tune.tracking import Client, Studies
 
     records = Studies(Client(common.tracking_uri)).all(common.experiment)
     if common.as_json:
         names = ("name", "run_id", "experiment_id", "state", "why_stopped", "user", "start_time")
         print_json({"studies": [{name: getattr(record, name) for name in names} for record in records]})
+    elif records:
+        _print_records(console(common), records)
+    else:
+        console(common).print("No studies yet: `mlflow-tune run study.yaml` starts one.")
+
+
+def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
+    """Print a table of the studies; where it has no room for whole names and run ids, a few lines for each study."""
+    from mlflow_tune.cli.views import table_of, time_text
+
+    rows = [(each.name, each.state, time_text(each.start_time), each.user, each.run_id) for each in records]
+    headings, reasons = ("study", "state", "started", "by", "run id"), [each.why_stopped for each in records]
+    if shown.width - shown.measure(table_of(headings, rows, headings, ())).maximum >= _WORDS:
+        wide, why = (*headings, "why it stopped"), ("why it stopped",)
+        shown.print(table_of(wide, [(*row, reason) for row, reason in zip(rows, reasons, strict=True)], wide, why))
         return
-    table = Table(box=box.SIMPLE)
-    for column in ("study", "state", "started", "by", "run id", "why it stopped"):
-        table.add_column(column, no_wrap=column != "why it stopped")
-    for record in records:
-        cells = (
-            record.name,
-            record.state,
-            time_text(record.start_time),
-            record.user,
-            record.run_id,
-            record.why_stopped,
-        )
-        table.add_row(*map(Text, cells))
-    console(common).print(table if records else "No studies yet: `mlflow-tune run study.yaml` starts one.")
+    for (name, state, started, user, run_id), reason in zip(rows, reasons, strict=True):
+        shown.print(f"{name}\n  {state}, started {started}{f' by {user}' if user else ''}\n  run {run_id}")
+        if reason:
+            shown.print(f"  {reason}")
 
 
 @click.command()
 @click.argument("study")
 @common_options
 def show(study: str, common: Common) -> None:
-    """Show STUDY, a name or a run id: its state and every trial."""
-    from mlflow_tune.cli.views import study_json, trials_table
+    """Show STUDY, a name or a run id: its state, every trial, and the points that wait in its queue."""
+    from mlflow_tune.cli.views import TrialsView, point_text, study_json
+    from mlflow_tune.tracking import Queue
 
     loaded = _load(study, common)
-    trials = loaded.trials
+    trials, waiting = loaded.trials, Queue(loaded.client, loaded.record).waiting()
     if common.as_json:
-        print_json(study_json(loaded.record, loaded.spec, trials))
+        print_json(study_json(loaded.record, loaded.spec, trials, waiting))
         return
     record, shown = loaded.record, console(common)
     shown.print(f"{record.name}: {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
     shown.print(f"{loaded.spec.goal} {loaded.spec.metric} by {loaded.spec.strategy.name}, run {record.run_id}")
-    shown.print(trials_table(loaded.spec.metric, trials) if trials else "No trial yet.")
+    shown.print(TrialsView(loaded.spec.metric, trials) if trials else "No trial yet.")
+    if waiting:
+        shown.print("1 point waits in the queue:" if len(waiting) == 1 else f"{len(waiting)} points wait in the queue:")
+    for each in waiting:
+        shown.print(f"  {point_text(each.suggestion.params)}  ({' '.join(each.suggestion.why.split())})")
 
 
 @click.command()

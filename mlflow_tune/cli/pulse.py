@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
+from mlflow_tune.cli.common import print_whole
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.tracking import StudyRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Pulse:
@@ -25,6 +30,7 @@ class Pulse:
         return self.silence(record) > 2 * lease_seconds()
 
 
-def gone_words(record: StudyRecord) -> str:
-    """Return what to do about a driver that is dead."""
-    return f"nobody drives {record.name} any more; go on with it by: mlflow-tune resume {record.run_id}"
+def print_gone(shown: Console, record: StudyRecord) -> None:
+    """Print what to do about a driver that is dead."""
+    shown.print(f"nobody drives {record.name} any more; go on with it by:")
+    print_whole(shown, f"mlflow-tune resume {record.run_id}")

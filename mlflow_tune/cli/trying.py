@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
+from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
 from mlflow_tune.cli.finding import file_spec, find_study, is_file
 from mlflow_tune.cli.trust import ask_before_running, yes_option
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound
@@ -97,9 +97,9 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
         form = {"study": loaded.record.name, "run_id": loaded.run_id, "queued": run_ids, "points": points}
         print_json({**form, "driven": driven})
         return
-    count = f"{len(points)} point{'s' * (len(points) > 1)}"
-    when = "runs next" if driven else f"runs when the study goes on: {loaded.resume_command}"
-    click.echo(f"{count} queued in {loaded.record.name}; {when}")
+    count, they = ("1 point", "it runs") if len(points) == 1 else (f"{len(points)} points", "they run")
+    when = "next" if driven else f"when the study goes on: {loaded.resume_command}"
+    click.echo(f"{count} queued in {loaded.record.name}; {they} {when}")
 
 
 def _asked(
@@ -126,11 +126,14 @@ def _points(
 ) -> list[dict[str, Any]]:
     from mlflow_tune.points import read_points
 
+    if trials and not texts and start is None:
+        raise InputError("give -P NAME=VALUE, or --from N to repeat trial N")
     defaults = {name: each.default for name, each in space.items() if each.default is not None}
     source = next((trial for trial in trials if trial.number == start), None) if start else spec.best(trials)
     if start and source is None:
         raise InputError(f"the study has no trial {start}; it has {len(trials)}", "--from")
-    return read_points(space, texts, {**defaults, **(source.params if source else {})}, outside)
+    base = {**defaults, **(source.params if source else {})}
+    return read_points(space, texts, base, outside, spec.run.parameters)
 
 
 def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
@@ -140,19 +143,21 @@ def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     try:
         Follower(shown, study.client, study.record, study.spec.metric, elsewhere=True).follow(run_ids)
     except KeyboardInterrupt:
-        shown.print(f"It goes on without you; see it again by: mlflow-tune watch {study.run_id}")
+        shown.print("It goes on without you; see it again by:")
+        print_whole(shown, f"mlflow-tune watch {study.run_id}")
         raise SystemExit(INTERRUPTED) from None
 
 
 def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     from mlflow_tune.cli.following import Follower
+    from mlflow_tune.cli.progress import Unseen
     from mlflow_tune.tracking import Client, Queue
 
     follower = Follower(shown, Client(study.client.uri), study.record, study.spec.metric)
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
     thread.start()
     try:
-        study.resume(only_queued=True)
+        study.resume(only_queued=True, listener=Unseen(shown))
     except (KeyboardInterrupt, SystemExit):
         follower.over.set()
         if study.ending is None:
@@ -169,7 +174,7 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 
 
 def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
-    from mlflow_tune.cli.progress import print_links
+    from mlflow_tune.cli.progress import no_value_words, print_links, without_value
     from mlflow_tune.cli.trial_page import page_json, print_page
     from mlflow_tune.tracking import Trials
 
@@ -184,15 +189,13 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
     for trial in tried:
         print_page(shown, study.spec, trial, history)
     if not common.as_json:
-        best = study.spec.best(history)
-        shown.print(
-            f"\nbest so far: #{best.number:03d} {study.spec.metric}={best.value:.6g}" if best else "\nno value yet"
-        )
+        best, none = study.spec.best(history), "no value yet"
+        none = no_value_words(study.spec.metric, history) if without_value(history) else none
+        shown.print(f"\nbest so far: #{best.number:03d} {study.spec.metric}={best.value:.6g}" if best else f"\n{none}")
         print_links(shown, study)
     if len(numbers) < len(run_ids):
-        shown.print(
-            f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on: {study.resume_command}"
-        )
+        shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")
+        print_whole(shown, study.resume_command)
     if study.ending is not None and study.ending.state == "interrupted" and study.ending.signal:
         raise SystemExit(128 + study.ending.signal)
     if any(trial.outcome != "ok" for trial in tried) or len(numbers) < len(run_ids):

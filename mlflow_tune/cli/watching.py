@@ -11,7 +11,7 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.finding import find_study
-from mlflow_tune.cli.pulse import Pulse, gone_words
+from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.settings import lease_seconds
 
 if TYPE_CHECKING:
@@ -38,17 +38,18 @@ def watch(study: str, common: Common, interval: float) -> None:
     """
     from mlflow_tune.cli.progress import print_links
     from mlflow_tune.cli.views import study_json
+    from mlflow_tune.tracking import Queue
 
     loaded = find_study(study, common)
     shown = console(common)
     record, trials = _watched(loaded, shown, interval)
     if common.as_json:
-        print_json(study_json(record, loaded.spec, trials))
+        print_json(study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()))
     else:
         shown.print(f"{record.name} is {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
         print_links(shown, loaded)
     if record.running:
-        shown.print(gone_words(record))
+        print_gone(shown, record)
         raise SystemExit(1)
 
 
@@ -81,7 +82,7 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     from rich.text import Text
 
     from mlflow_tune.cli.curves import curves_text
-    from mlflow_tune.cli.views import number_text, point_text, trials_table
+    from mlflow_tune.cli.views import TrialsView, number_text, point_text
     from mlflow_tune.report.curve import best_curve
     from mlflow_tune.strategies.base import eligible
     from mlflow_tune.trial import ranked
@@ -95,7 +96,7 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]
     parts += [curves_text({f"best {spec.metric}": curve}, 80, 10)] if len(curve) > 1 else []
     if board := ranked(met, spec.goal)[:ROWS]:
-        parts.append(trials_table(spec.metric, board, title="The best"))
+        parts.append(TrialsView(spec.metric, board, title="The best"))
     running = [trial for trial in trials if trial.running]
     parts += [Text(f"running #{trial.number:03d} {point_text(trial.params)}") for trial in running]
     ended = sorted((trial for trial in trials if not trial.running), key=lambda trial: trial.end_time or 0)[-ROWS:]

@@ -47,16 +47,33 @@ def shortened(text: str, limit: int = REASON_LENGTH) -> str:
 
 
 def last_lines(output: bytes, count: int = 4, limit: int = 400) -> str:
-    """Return the last lines that are not blank, in one line of at most `limit` characters."""
-    text = _ANSI.sub("", output[-16384:].decode(errors="replace"))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    joined = " | ".join(lines[-count:])
+    """Return the last lines that say something, in one line of at most `limit` characters."""
+    joined = " | ".join(_telling_lines(output)[-count:])
     return joined if len(joined) <= limit else "..." + joined[3 - limit :]
+
+
+def _telling_lines(output: bytes) -> list[str]:
+    """Return the last lines without those that are blank or only underline the one before, as tracebacks do."""
+    text = _ANSI.sub("", output[-16384:].decode(errors="replace"))
+    return [line.strip() for line in text.splitlines() if line.strip(" \t^~")]
+
+
+def last_said(output: bytes, limit: int = 400) -> str:
+    """Return the last line, then in brackets the three before it, in at most `limit` characters.
+
+    A traceback ends with the exception: whoever sees the beginning alone must see that.
+    """
+    *before, last = _telling_lines(output)[-4:] or [""]
+    last = shortened(last, limit)
+    room = limit - len(f"{last} (after: )")
+    earlier = " | ".join(before)
+    earlier = earlier if len(earlier) <= room else "..." + earlier[len(earlier) + 3 - room :]
+    return f"{last} (after: {earlier})" if before and room > 20 else last
 
 
 def how_it_ended(returncode: int, output: bytes) -> str:
     """Return in words how a process ended: its exit code or signal, and the last lines that it printed."""
-    last = last_lines(output)
+    last = last_said(output)
     said = refused_param(output[-4096:].decode(errors="replace")) or (last and f"last output: {last}")
     return f"{_exit_words(returncode)}; {said or 'it printed nothing'}"
 

@@ -33,6 +33,7 @@ LINES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2,
 MARKERS = ("o", "D", "s", "^")
 MOST_GROUPS = 12
 MOST_CELLS = 40  # of single studies, behind the means
+NEAR = 3.0  # times its length: so far an axis is stretched to show where a line begins
 EVEN = 20  # places at which the curves are looked at for the ends of the axis
 SECOND, MINUTE = 1 / 3600, 1 / 60
 
@@ -64,7 +65,8 @@ def curve_figure(comparison: Comparison, against: Literal["trials", "hours"]) ->
     for index, group in enumerate(comparison.groups[:MOST_GROUPS]):
         _studies(axes, group, against, unit, index)
         _mean(axes, comparison, group, against, unit, index)
-    axes.set_ylim(*_value_limits(comparison, against))
+    axes.set_ylim(*(ends := _value_limits(comparison, against)))
+    _mark_hidden(axes, comparison, against, unit, ends)
     axes.set_xlim(0, 1.02 * end / unit)
     plain_ticks(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=against == "trials"))
@@ -143,8 +145,39 @@ def _value_limits(comparison: Comparison, against: Literal["trials", "hours"]) -
     even = [end * (at + 1) / EVEN for at in range(EVEN)]
     means = [mean for curve in curves for x in even if (mean := _mean_at(curve, x)) is not None]
     low, high = limits([*means, *known], comparison.goal)
-    margin = 0.04 * (max(known) - min(known))
-    return min(low, min(known) - margin), max(high, max(known) + margin)
+    near = [value for _, value, _ in _beginnings(comparison, against) if _is_near(value, low, high)]
+    margin = 0.04 * (max([*known, *near]) - min([*known, *near]))
+    return min(low, min([*known, *near]) - margin), max(high, max([*known, *near]) + margin)
+
+
+def _is_near(value: float, low: float, high: float) -> bool:
+    """Whether an axis that also shows the value is not much longer than the one from `low` to `high`."""
+    return max(high, value) - min(low, value) <= NEAR * (high - low)
+
+
+def _beginnings(comparison: Comparison, against: Literal["trials", "hours"]) -> list[tuple[float, float, int]]:
+    """Return where each line begins that is drawn: its x, its value, and the index of its group."""
+    found = []
+    for index, group in enumerate(comparison.groups[:MOST_GROUPS]):
+        curve = comparison.curve(group, against)
+        found += [(x, within_reach(sample.mean or 0.0), index) for x, sample in curve[:1]]
+        for member in group.members[:MOST_CELLS] if len(group.members) > 1 else ():
+            steps = member.course.by_trial if against == "trials" else member.course.by_hour
+            found += [(x, within_reach(value), index) for x, value in steps[:1]]
+    return found
+
+
+def _mark_hidden(
+    axes: Axes, comparison: Comparison, against: Literal["trials", "hours"], unit: float, ends: tuple[float, float]
+) -> None:
+    """Draw a triangle at the edge beyond which a line begins."""
+    hidden = [each for each in _beginnings(comparison, against) if not ends[0] <= each[1] <= ends[1]]
+    if not hidden:
+        return
+    worse, marker = (ends[1], "^") if comparison.goal == "minimize" else (ends[0], "v")
+    colours = [COLOURS[index % 4] for _, _, index in hidden]
+    look: dict[str, Any] = {"s": 34, "marker": marker, "color": colours, "zorder": 5, "clip_on": False}
+    axes.scatter([x / unit for x, _, _ in hidden], [worse] * len(hidden), label="begins beyond the edge", **look)
 
 
 def _mean_at(curve: Curve, x: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mlflow_tune.report.comparison import Comparison, Entrant, Group
 from mlflow_tune.report.sample import Interval, Sample, difference, told_apart
@@ -18,6 +18,7 @@ DEFINITIONS = (
     "a difference at 95 % for all pairs of groups together (Welch's t, Bonferroni)."
 )
 _IN_WORDS = {"space": "search spaces", "run": "code that is run", "value": "step of the metric that counts"}
+_CODE = ("project", "command", "function", "objective", "entry_point", "version")  # of `run`, what names the code
 _FIXES = {
     "space": "the difficulty may come from the space, not from the strategy",
     "run": "the values may differ for that reason alone",
@@ -180,7 +181,26 @@ def _differs(comparison: Comparison, name: str) -> str:
     if len(kinds) < 2:
         return ""
     listed = " against ".join(_listed(names) for _, names in kinds)
+    if name == "run" and (settings := _settings([kind for kind, _ in kinds])):
+        return f"What trials run with differs ({listed}): {settings}: {_FIXES[name]}."
     return f"The {_IN_WORDS[name]} differ{'s' if name != 'space' else ''} ({listed}): {_FIXES[name]}."
+
+
+def _settings(kinds: Sequence[object]) -> str:
+    """Return in what the same code was run differently, with the values; empty where the code differs."""
+    runs = [_flat(kind) for kind in kinds]
+    keys = list(dict.fromkeys(key for run in runs for key in run if len({repr(each.get(key)) for each in runs}) > 1))
+    if not keys or any(key in _CODE for key in keys):
+        return ""
+    told = [" against ".join(short(run.get(key, "none"), NAME) for run in runs[:MOST_NAMES]) for key in keys]
+    return _joined([f"run.{short(key, NAME)}: {values}" for key, values in zip(keys, told, strict=True)], "; ")
+
+
+def _flat(run: object) -> dict[str, object]:
+    """Return what a study file says under `run`, the fixed parameters as `parameters.NAME`."""
+    given = dict(run) if isinstance(run, Mapping) else {}
+    fixed = given.pop("parameters", None) or {}
+    return {**given, **{f"parameters.{name}": value for name, value in fixed.items()}}
 
 
 def _of_group(group: Group) -> list[str]:

@@ -39,6 +39,11 @@ def is_waiting(tags: Mapping[str, str]) -> bool:
     return tags.get(QUEUED) == "waiting" and "tune.trial" not in tags
 
 
+def is_queued(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags waits in the queue, or was withdrawn from it."""
+    return is_waiting(tags) or (tags.get(QUEUED) == "withdrawn" and "tune.trial" not in tags)
+
+
 def read_params(tags: Mapping[str, str]) -> dict[str, Scalar] | None:
     """Return the point in these tags, None when there is none: a mapping of names to scalars."""
     try:

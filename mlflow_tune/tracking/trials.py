@@ -18,7 +18,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
-from mlflow_tune.tracking.reading import MOST, read_trial, why_unsound
+from mlflow_tune.tracking.reading import MOST, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     KIND,
     QUEUED,
@@ -225,8 +225,7 @@ class Trials:
     def _read(self, run: Any) -> tuple[Any, Trial | None, str]:
         """Return a run's info, its trial, and why it has none: of thousands of runs nothing else is kept."""
         trial, tags = read_trial(run, self.space), run.data.tags
-        queued = QUEUED in tags and "tune.trial" not in tags  # it waits, or it was withdrawn
-        return run.info, trial, "" if trial or queued else why_unsound(tags, self.space)
+        return run.info, trial, "" if trial or is_queued(tags) else why_unsound(tags, self.space)
 
     def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None, str]]) -> None:
         """Warn in one line of the runs that are left out, and why."""

@@ -30,7 +30,7 @@ from mlflow_tune.space import Float, Int, Space
 from mlflow_tune.spec import parse_study
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.tracking.claim import PARAM
-from mlflow_tune.tracking.reading import read_trial
+from mlflow_tune.tracking.reading import is_queued, read_trial
 from mlflow_tune.tracking.studies import study_record
 from mlflow_tune.trial import is_finite
 
@@ -61,7 +61,8 @@ malformed = deep | texts | values.map(json.dumps)
 optional = {
     "tune.trial": numbers, "tune.attempt": numbers, "tune.params": points.map(json.dumps) | malformed,
     "tune.outcome": outcomes, "tune.strategy": texts, "tune.why": texts, "tune.reason": texts,
-    "tune.started": numbers, "tune.diagnosis": malformed, "tune.queued": st.sampled_from(["waiting", "numbered", "x"]),
+    "tune.started": numbers, "tune.diagnosis": malformed,
+    "tune.queued": st.sampled_from(["waiting", "numbered", "withdrawn", "x"]),
 }  # fmt: skip
 nearly_sound = {"tune.trial": st.integers(1, 9).map(str), "tune.params": points.map(json.dumps)}
 others = {key: each for key, each in optional.items() if key not in nearly_sound}
@@ -216,7 +217,9 @@ def test_a_study_goes_on_with_what_is_sound(sqlite_store, short_lease, runs, cla
 
     accepted = {trial.run_id for trial in [*sound, *after]}
     for run in made:
-        assert run.info.run_id in accepted or run.info.run_id in said.text, f"nothing was said of {run.data.tags}"
+        withdrawn = is_queued(run.data.tags) and run.data.tags["tune.queued"] == "withdrawn"
+        known = run.info.run_id in accepted or withdrawn
+        assert known or run.info.run_id in said.text, f"nothing was said of {run.data.tags}"
     shown = [
         CliRunner().invoke(main, [*words, "--tracking-uri", sqlite_store]) for words in (["show", run_id], ["list"])
     ]
@@ -255,6 +258,7 @@ def test_what_is_left_out_is_listed_and_what_is_sound_goes_on(sqlite_store):
     }
     infinite = child(sqlite_store, run_id, {**SOUND, "tune.trial": "2"}, 1.797e308)
     queued = child(sqlite_store, run_id, {"tune.queued": "waiting", "tune.params": "[]"}, status="SCHEDULED")
+    child(sqlite_store, run_id, {"tune.queued": "withdrawn", "tune.params": '{"x":0.5,"n":3}'}, status="KILLED")
     said = Messages()
     with said:
         study = Study.load(run_id, objective=lambda x, n: x, tracking_uri=sqlite_store).resume("+2")
