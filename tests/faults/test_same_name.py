@@ -102,9 +102,9 @@ def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_
     from mlflow_tune.tracking import Client, Studies
 
     spec, client = read_study_file(study_file(tmp_path, name="twin"), {}), Client(sqlite_store)
-    first = create_study(client, spec, {}, tmp_path, (), Keeper())
+    first = create_study(client, spec, {}, tmp_path, Keeper())
     with pytest.raises(StudyConflict, match=f"resume {first.run_id}"):
-        create_study(client, spec, {}, tmp_path, (), Keeper())
+        create_study(client, spec, {}, tmp_path, Keeper())
     [withdrawn] = parents(sqlite_store, "twin", deleted=True)
     MlflowClient(sqlite_store).restore_run(withdrawn.info.run_id)
     assert Studies(client).find("twin") == first
