@@ -56,10 +56,10 @@ def most_trials(spec: StudySpec) -> int | None:
 
 
 class Screen:
-    """A listener that tells how to end a study once Ctrl-C was pressed; `ran` are the trials that it saw start."""
+    """A listener that tells how to end a study once Ctrl-C was pressed; `ran` is whether it saw a trial start."""
 
     def __init__(self, console: Console, at_start: Callable[[], None] = lambda: None) -> None:
-        self.ran: set[int] = set()
+        self.ran = False
         self._console, self._at_start = console, at_start
         self._told = False
 
@@ -72,15 +72,16 @@ class Screen:
 
     def started(self, trial: Trial) -> None:
         """Note that a trial runs: its line comes at the end."""
-        self.ran.add(trial.number)
+        self.ran = True
 
     def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
         """Print nothing."""
 
     def stands(self, history: Sequence[Trial], asked: int) -> None:
         """Print once what the first Ctrl-C has done, while trials still run."""
-        running = sum(trial.running for trial in history)
-        if asked != 1 or self._told or not running:
+        if asked != 1 or self._told:
+            return
+        if not (running := sum(trial.running for trial in history)):
             return
         self._told = True
         those, still = ("it", "1 still runs") if running == 1 else ("them", f"{running} still run")

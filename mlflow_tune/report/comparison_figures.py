@@ -145,9 +145,9 @@ def _value_limits(comparison: Comparison, against: Literal["trials", "hours"]) -
     even = [end * (at + 1) / EVEN for at in range(EVEN)]
     means = [mean for curve in curves for x in even if (mean := _mean_at(curve, x)) is not None]
     low, high = limits([*means, *known], comparison.goal)
-    near = [value for _, value, _ in _beginnings(comparison, against) if _is_near(value, low, high)]
-    margin = 0.04 * (max([*known, *near]) - min([*known, *near]))
-    return min(low, min([*known, *near]) - margin), max(high, max([*known, *near]) + margin)
+    seen = known + [value for _, value, _ in _beginnings(comparison, against) if _is_near(value, low, high)]
+    margin = 0.04 * (max(seen) - min(seen))
+    return min(low, min(seen) - margin), max(high, max(seen) + margin)
 
 
 def _is_near(value: float, low: float, high: float) -> bool:

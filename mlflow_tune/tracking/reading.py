@@ -41,7 +41,7 @@ def is_waiting(tags: Mapping[str, str]) -> bool:
 
 def is_queued(tags: Mapping[str, str]) -> bool:
     """Whether a run with these tags waits in the queue, or was withdrawn from it."""
-    return is_waiting(tags) or (tags.get(QUEUED) == "withdrawn" and "tune.trial" not in tags)
+    return tags.get(QUEUED) in ("waiting", "withdrawn") and "tune.trial" not in tags
 
 
 def read_params(tags: Mapping[str, str]) -> dict[str, Scalar] | None:

@@ -232,10 +232,12 @@ class Trials:
         seen: set[tuple[int, int]] = set()
         left_out: list[str] = []
         for info, trial, unsound in read:
-            again = trial is not None and (trial.number, trial.attempt) in seen
-            why = f"trial {trial.number} has another run" if trial and again else unsound
+            why = unsound
+            if trial is not None:
+                attempt = (trial.number, trial.attempt)
+                why = f"trial {trial.number} has another run" if attempt in seen else ""
+                seen.add(attempt)
             left_out += [f"{info.run_id} ({why})"] if why else []
-            seen |= {(trial.number, trial.attempt)} if trial else set()
         if left_out:
             listed = ", ".join(left_out[:MOST_LISTED]) + (", ..." if len(left_out) > MOST_LISTED else "")
             logger.warning("left out %d run%s: %s", len(left_out), "s" * (len(left_out) > 1), listed)

@@ -196,16 +196,15 @@ def test_a_trial_that_starts_between_two_pages_neither_hides_nor_doubles_one(tra
 
 
 @pytest.mark.slow
-def test_more_trials_than_one_page(tracker, monkeypatch):
-    monkeypatch.setattr(records, "PAGE", 50)
+def test_more_trials_than_one_page_of_mlflows(tracker):
     trials, mlflow = tracker.trials(), tracker.mlflow
-    for number in range(1, 106):
+    for number in range(1, 1006):
         tags = {
             "tune.kind": "trial", "mlflow.parentRunId": trials.study.run_id, "tune.trial": str(number),
             "tune.params": f'{{"lr":{number / 2000}}}', "tune.outcome": "failed",
         }  # fmt: skip
         mlflow.create_run(tracker.experiment_id, tags=tags)
-    assert [trial.number for trial in trials.all()] == list(range(1, 106))
+    assert [trial.number for trial in trials.all()] == list(range(1, 1006))
 
 
 def test_text_that_no_store_takes_costs_no_trial(tracker):
