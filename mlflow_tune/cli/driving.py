@@ -139,7 +139,7 @@ def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None
     trials = study.trials
     if common.as_json:
         print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
-    print_summary(shown, study, trials, listener.ran)
+    print_summary(shown, study, trials, bool(listener.ran))
     raise SystemExit(_exit_code(study, trials))
 
 

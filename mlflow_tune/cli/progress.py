@@ -56,10 +56,10 @@ def most_trials(spec: StudySpec) -> int | None:
 
 
 class Screen:
-    """A listener that tells how to end a study once Ctrl-C was pressed; `ran` is whether it saw a trial start."""
+    """A listener that tells how to end a study once Ctrl-C was pressed; `ran` are the trials that it saw start."""
 
     def __init__(self, console: Console, at_start: Callable[[], None] = lambda: None) -> None:
-        self.ran = False
+        self.ran: set[int] = set()
         self._console, self._at_start = console, at_start
         self._told = False
 
@@ -72,7 +72,7 @@ class Screen:
 
     def started(self, trial: Trial) -> None:
         """Note that a trial runs: its line comes at the end."""
-        self.ran = True
+        self.ran.add(trial.number)
 
     def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
         """Print nothing."""
