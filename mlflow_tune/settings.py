@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from mlflow_tune.durations import as_duration
 from mlflow_tune.errors import InputError
+from mlflow_tune.text.durations import as_duration
 
 LEASE, PATIENCE, REPORT = "MLFLOW_TUNE_LEASE", "MLFLOW_TUNE_PATIENCE", "MLFLOW_TUNE_REPORT"
 _DEFAULTS = {LEASE: "20s", PATIENCE: "10m"}

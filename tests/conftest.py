@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy import Proxy
-from tests.server import copy_store, make_template, mlflow_server
+from tests.support.proxy import Proxy
+from tests.support.server import copy_store, make_template, mlflow_server
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_TUNE_REPORT"] = "false"  # drawing takes seconds: the tests of pictures turn it on

@@ -20,9 +20,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tests.studies.helpers import outcomes, points, runs_of, study_file, wait_for
+from tests.fixtures import TRAINING_CODE
+from tests.fixtures.small_studies.helpers import outcomes, points, runs_of, study_file, wait_for
 
-MANNER = Path(__file__).parent / "manner"
+MANNER = TRAINING_CODE
 MLPROJECT = """\
 name: parabola
 entry_points:

@@ -15,8 +15,8 @@ import mlflow
 from pictures import alpha, curve, windows
 
 from mlflow_tune import Study, Trial
-from mlflow_tune.spec import read_study_file
-from mlflow_tune.yaml12 import load_yaml
+from mlflow_tune.spec.study_file import read_study_file
+from mlflow_tune.text.yaml import load_yaml
 
 HERE = Path(__file__).resolve().parent
 SHORT = {"networks": 1, "epochs": 2, "crops": 4, "batch_size": 128, "lr": 0.015, "seed": 0}

@@ -18,11 +18,11 @@ from mlflow import MlflowClient
 
 from mlflow_tune import Study
 from mlflow_tune.cli.common import Common
-from mlflow_tune.cli.comparing import show_comparison
-from mlflow_tune.comparing import StudyComparison
-from mlflow_tune.report.canvas import render
-from mlflow_tune.spec import read_study_file
-from mlflow_tune.yaml12 import load_yaml
+from mlflow_tune.cli.compare import show_comparison
+from mlflow_tune.report.figures.style import render
+from mlflow_tune.spec.study_file import read_study_file
+from mlflow_tune.study.comparison import StudyComparison
+from mlflow_tune.text.yaml import load_yaml
 
 HERE = Path(__file__).resolve().parent
 STRATEGIES = ("grid", "random", "bayesian")

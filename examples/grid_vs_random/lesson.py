@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from surface import g, h
 
 from mlflow_tune import Random, Space, Study, Trial
-from mlflow_tune.spec import read_study_file
+from mlflow_tune.spec.study_file import read_study_file
 
 HERE = Path(__file__).parent
 LINE = [index / 400 for index in range(401)]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import click
 
 from mlflow_tune import __version__
-from mlflow_tune.cli.adopting import adopt
+from mlflow_tune.cli.adopt import adopt
 from mlflow_tune.cli.common import TuneGroup
-from mlflow_tune.cli.comparing import compare
-from mlflow_tune.cli.diffing import diff
-from mlflow_tune.cli.driving import resume, run, stop
-from mlflow_tune.cli.looking import best, list_studies, show
+from mlflow_tune.cli.compare import compare
+from mlflow_tune.cli.diff import diff
+from mlflow_tune.cli.init import init
 from mlflow_tune.cli.mlprojects import mlproject
-from mlflow_tune.cli.opening import open_study, ui
-from mlflow_tune.cli.reporting import report
-from mlflow_tune.cli.starting import init
-from mlflow_tune.cli.trying import enqueue, try_points
-from mlflow_tune.cli.watching import watch
+from mlflow_tune.cli.open import open_study, ui
+from mlflow_tune.cli.report import report
+from mlflow_tune.cli.run import resume, run, stop
+from mlflow_tune.cli.show import best, list_studies, show
+from mlflow_tune.cli.try_points import enqueue, try_points
+from mlflow_tune.cli.watch import watch
 
 
 @click.group(cls=TuneGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -110,7 +110,7 @@ def print_json(form: Mapping[str, Any]) -> None:
 
 def trial_json(trial: Trial) -> dict[str, Any]:
     """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
-    from mlflow_tune.judging import diagnosed
+    from mlflow_tune.diagnosis import diagnosed
 
     names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
     return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
-from mlflow_tune.cli.curves import curves_text
-from mlflow_tune.cli.views import number_text, scalar_text, seconds_text
+from mlflow_tune.cli.plots import curves_text
+from mlflow_tune.cli.tables import number_text, scalar_text, seconds_text
 from mlflow_tune.diagnosis import findings_from_json
-from mlflow_tune.report.difference import Artifact, Content, Difference, size_text, told, unified
+from mlflow_tune.report.difference.difference import Artifact, Content, Difference, size_text, told, unified
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.report.text import short
 

@@ -17,7 +17,7 @@ from mlflow_tune.cli.common import Common, common_options, console
 from mlflow_tune.errors import InputError
 
 if TYPE_CHECKING:
-    from mlflow_tune.spec import StudySpec
+    from mlflow_tune.spec.study_file import StudySpec
 
 STRATEGIES = ("grid", "random", "bayesian")  # those that any space takes and that need no person
 _PLACES = {
@@ -43,7 +43,7 @@ def mlproject(strategy: str, settings: tuple[str, ...], common: Common) -> None:
 
 def _given(settings: Sequence[str]) -> dict[str, Any]:
     """Return the settings that are given, by name; those that are no texts are read as YAML."""
-    from mlflow_tune.yaml12 import load_yaml
+    from mlflow_tune.text.yaml import load_yaml
 
     pairs = (setting.partition("=") for setting in settings)
     texts = {name: value for name, _, value in pairs if value not in ("", os.devnull)}
@@ -52,7 +52,7 @@ def _given(settings: Sequence[str]) -> dict[str, Any]:
 
 def _spec(strategy: str, given: Mapping[str, Any], common: Common) -> StudySpec:
     """Return the study: what its file says, with what is given over it."""
-    from mlflow_tune.spec import read_study, read_study_file
+    from mlflow_tune.spec.study_file import read_study, read_study_file
 
     if not {"project", "git", "study"} & set(given):
         raise InputError("give project (a folder with an MLproject), git (a git URI) or study (a study file)")
@@ -77,7 +77,7 @@ def _strategy(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _strategy_of(path: Path) -> object:
-    from mlflow_tune.yaml12 import load_yaml
+    from mlflow_tune.text.yaml import load_yaml
 
     with suppress(OSError, ValueError, TypeError, AttributeError):  # what is wrong with the file is told later
         strategy = load_yaml(path.read_text(encoding="utf-8")).get("strategy")
@@ -98,8 +98,8 @@ def _folder(given: Mapping[str, Any]) -> Path:
 
 
 def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> None:
-    from mlflow_tune.cli.driving import drive
-    from mlflow_tune.study import Study
+    from mlflow_tune.cli.run import drive
+    from mlflow_tune.study.study import Study
 
     study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
     drive(study, common, study.run)
@@ -107,10 +107,10 @@ def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> None:
 
 def _compare(given: Mapping[str, Any], common: Common) -> None:
     """Run one study a strategy, all with the same budget, and compare them."""
-    from mlflow_tune.cli.comparing import show_comparison
+    from mlflow_tune.cli.compare import show_comparison
     from mlflow_tune.cli.progress import listener_for, print_summary
-    from mlflow_tune.comparing import StudyComparison
-    from mlflow_tune.study import Study
+    from mlflow_tune.study.comparison import StudyComparison
+    from mlflow_tune.study.study import Study
 
     shown, studies = console(common), []
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)  # MLflow's run becomes the comparison, not one of the studies
@@ -128,7 +128,7 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
 
 
 def _contestants(given: Mapping[str, Any], common: Common) -> list[StudySpec]:
-    from mlflow_tune.spec import read_study_file
+    from mlflow_tune.spec.study_file import read_study_file
 
     wanted = given.get("strategies", list(STRATEGIES))
     if not isinstance(wanted, list) or len(wanted) < 2:

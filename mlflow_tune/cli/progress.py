@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import print_whole
-from mlflow_tune.cli.views import TrialsView, number_text, point_text, seconds_text
+from mlflow_tune.cli.tables import TrialsView, number_text, point_text, seconds_text
 from mlflow_tune.strategies.base import eligible
 from mlflow_tune.trial import Trial, ranked
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlflow_tune.spec import StudySpec
-    from mlflow_tune.study import Study
+    from mlflow_tune.spec.study_file import StudySpec
+    from mlflow_tune.study.study import Study
 
 
 @contextlib.contextmanager

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
-from mlflow_tune.cli.views import number_text, point_text, seconds_text
+from mlflow_tune.cli.tables import number_text, point_text, seconds_text
 from mlflow_tune.diagnosis import findings_from_json, suggestions
-from mlflow_tune.report.against import against
+from mlflow_tune.report.difference.changes import against
 from mlflow_tune.space import Space
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlflow_tune.spec import StudySpec
+    from mlflow_tune.spec.study_file import StudySpec
 
 
 def diagnosis_lines(trial: Trial) -> list[str]:

@@ -12,15 +12,15 @@ import click
 from mlflow_tune.errors import InputError
 
 if TYPE_CHECKING:
-    from mlflow_tune.spec import StudySpec
-    from mlflow_tune.study import Study
+    from mlflow_tune.spec.study_file import StudySpec
+    from mlflow_tune.study.study import Study
 
 yes_option = click.option("--yes", is_flag=True, help="Run another user's study without asking.")
 
 
 def other_writers(study: Study) -> list[str]:
     """Return the users other than this one who made the study or drove it last, as MLflow and its claim name them."""
-    from mlflow_tune.origin import user_tags
+    from mlflow_tune.provenance import user_tags
     from mlflow_tune.tracking import last_driver, user_here
 
     ours = {user_tags().get("mlflow.user", ""), user_here()}
@@ -30,7 +30,7 @@ def other_writers(study: Study) -> list[str]:
 
 def foreign_code(study: Study) -> str:
     """Return in one line who else wrote the study and what of theirs it would run here, "" for one of one's own."""
-    from mlflow_tune.yaml12 import one_line
+    from mlflow_tune.text.yaml import one_line
 
     if not (others := other_writers(study)):
         return ""
@@ -44,7 +44,7 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
     `folder` is where its code lies when that is not where it was. Nothing is asked about a study of one's own, nor
     with `yes`. Raises InputError where nobody can be asked; ends with exit code 1 when the answer is no.
     """
-    from mlflow_tune.yaml12 import one_line
+    from mlflow_tune.text.yaml import one_line
 
     if yes or not (what := foreign_code(study)):
         return
@@ -58,7 +58,7 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
 
 def code_of(spec: StudySpec) -> str:
     """Return in one line what a trial runs, with nothing in it that a terminal would act on."""
-    from mlflow_tune.yaml12 import one_line
+    from mlflow_tune.text.yaml import one_line
 
     run = spec.run
     words = {"command": run.command and shlex.join(run.command), "project": run.project, "function": run.function}

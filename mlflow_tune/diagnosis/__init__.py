@@ -23,19 +23,21 @@ read from the names, see `names`; guessing is known from an accuracy curve, see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mlflow_tune.diagnosis import names, rules
 from mlflow_tune.diagnosis.evidence import Evidence, gather
 from mlflow_tune.diagnosis.finding import Finding, FindingName, findings_from_json, findings_to_json
 from mlflow_tune.diagnosis.suggestions import suggestions
-from mlflow_tune.trial import Goal
+from mlflow_tune.trial import Goal, Trial
 
 __all__ = [
     "TAG",
     "Finding",
     "FindingName",
+    "curves_of_interest",
     "diagnose",
+    "diagnosed",
     "findings_from_json",
     "findings_to_json",
     "names",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 TAG = "tune.diagnosis"
+MOST_CURVES = 6  # of one trial: each costs a request
 
 
 def diagnose(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal) -> list[Finding]:
@@ -74,3 +77,15 @@ def _course(evidence: Evidence) -> list[Finding | None]:
     over = rules.overfitting(evidence)
     going = None if over else rules.still_improving(evidence)
     return [over, going, None if going else rules.plateaued(evidence)]
+
+
+def diagnosed(trial: Trial) -> list[str]:
+    """Return the names of what the trial's learning curves show."""
+    return [finding.name for finding in findings_from_json(trial.diagnosis)]
+
+
+def curves_of_interest(stepped: Collection[str], metric: str) -> list[str]:
+    """Return the metrics with steps that a diagnosis reads: the study's, its pair, and others whose names tell."""
+    pair = names.stem(metric)
+    telling = [name for name in sorted(stepped) if name == metric or names.falls(name) is not None]
+    return sorted(telling, key=lambda name: (name != metric, names.stem(name) != pair))[:MOST_CURVES]

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mlflow_tune.sizes import size_text, size_words
+from mlflow_tune.text.sizes import size_text, size_words
 
 if TYPE_CHECKING:
     from psutil import Process

@@ -1,7 +1,7 @@
 """MLflow projects, read through MLflow's own code: the only file that uses these internals of mlflow.projects.
 
-`tests/test_launchers.py` pins what is used: `load_project`, `EntryPoint.compute_command`, `Project.get_entry_point`,
-`_parse_subdirectory`, `_fetch_git_repo`, `_create_virtualenv` and what goes with it.
+`tests/launchers/test_launchers.py` pins what is used: `load_project`, `EntryPoint.compute_command`,
+`Project.get_entry_point`, `_parse_subdirectory`, `_fetch_git_repo`, `_create_virtualenv` and what goes with it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.output import last_lines, shortened
-from mlflow_tune.redaction import without_credentials
 from mlflow_tune.space import unknown
+from mlflow_tune.text.redaction import without_credentials
 
 _SCRIPTS = (".py", ".sh", ".R")
 
@@ -67,7 +67,7 @@ def fetch(uri: str, version: str | None, folder: Path, into: Path) -> Path:
     """
     from mlflow.projects import utils
 
-    from mlflow_tune.fields import as_project  # it brings pydantic, which no worker process needs
+    from mlflow_tune.spec.fields import as_project  # it brings pydantic, which no worker process needs
 
     try:
         as_project(uri)

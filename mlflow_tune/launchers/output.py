@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+from concurrent.futures import Future
 from dataclasses import replace
 
-from mlflow_tune.durations import duration_text
-from mlflow_tune.redaction import masked
+from mlflow_tune.text.durations import duration_text
+from mlflow_tune.text.redaction import masked
 from mlflow_tune.trial import Outcome
 
 TAIL_BYTES = 2**20
@@ -116,3 +117,13 @@ def without_secrets(outcome: Outcome) -> Outcome:
 def too_long(seconds: float) -> str:
     """Return the reason of a timeout: `took longer than 10m`."""
     return f"took longer than {duration_text(seconds)}"
+
+
+def result_of(future: Future[Outcome]) -> Outcome:
+    """Return how a trial ended, as its launcher saw it, without the secrets that it printed."""
+    error = future.exception()
+    if error is None:
+        return without_secrets(future.result())
+    if isinstance(error, KeyboardInterrupt):
+        return Outcome("interrupted", reason="interrupted by a person")
+    return without_secrets(Outcome("failed", reason=f"{type(error).__name__}: {error}"))

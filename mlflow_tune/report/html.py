@@ -46,7 +46,7 @@ def is_link(link: str) -> bool:
 
 def picture(figure: Figure) -> dict[str, Any]:
     """Return what a template needs of a figure: the image itself, its alternative in words, its size in pixels."""
-    from mlflow_tune.report.canvas import render, words_of
+    from mlflow_tune.report.figures.style import render, words_of
 
     width, height = figure.get_size_inches()
     return {

@@ -1,18 +1,18 @@
 """The only room that talks to MLflow's tracking API: the connection, studies and trials."""
 
+from mlflow_tune.tracking.adopted import Run, Runs
 from mlflow_tune.tracking.artifacts import Artifacts
-from mlflow_tune.tracking.claim import claimed, is_driven, last_driver
 from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
+from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
-from mlflow_tune.tracking.naming import take_name, unfinished, withdraw
+from mlflow_tune.tracking.name_claim import take_name, unfinished, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
-from mlflow_tune.tracking.runs import Run, Runs
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.view import save_view
+from mlflow_tune.tracking.ui import save_view
 
 __all__ = [
     "Artifacts",

@@ -19,10 +19,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
-from mlflow_tune.redaction import without_credentials
 from mlflow_tune.settings import patience_seconds
-from mlflow_tune.tracking.answers import asked_wait, is_refusal, is_transient
+from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.tracking.outages import Outages
+from mlflow_tune.tracking.retries import asked_wait, is_refusal, is_transient
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from mlflow_tune.tracking.links import TRAINING
 from mlflow_tune.tracking.records import KIND, compact, cut, make_run, now, split_tag
 from mlflow_tune.tracking.started import take_started_run
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.view import comparison, write_state
+from mlflow_tune.tracking.ui import comparison, write_state
 
 COMPARED = "tune.compared"
 DRAWN = ("LINE", "BAR")

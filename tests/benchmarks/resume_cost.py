@@ -35,8 +35,8 @@ from mlflow_tune import Study
 from mlflow_tune.tracking import Trials
 from tests.benchmarks.filled_store import SPACE, fill, loss
 from tests.benchmarks.peers import add_option, peers_python, run_script
-from tests.proxy import Proxy
-from tests.server import make_template, mlflow_server
+from tests.support.proxy import Proxy
+from tests.support.server import make_template, mlflow_server
 
 RATIO, EXPONENT = 1.3, 1.05
 WARM = 2  # trials of a study that is read before those that are measured

@@ -27,9 +27,9 @@ import requests
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs as a file as well
 
 from mlflow_tune import Study
-from mlflow_tune.listening import Silence
+from mlflow_tune.driver.callbacks import Silence
 from mlflow_tune.trial import Trial
-from tests.server import make_template, mlflow_server
+from tests.support.server import make_template, mlflow_server
 
 GROWTH, SLOWER = 1.3, 2.0
 SAMPLES = 10

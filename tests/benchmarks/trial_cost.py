@@ -31,8 +31,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs as a file as well
 
 from tests.benchmarks.peers import add_option, peers_python, run_script
-from tests.proxy import Proxy, Request
-from tests.server import make_template, mlflow_server
+from tests.support.proxy import Proxy, Request
+from tests.support.server import make_template, mlflow_server
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mlflow_tune import Study
 from mlflow_tune.trial import Trial
-from tests.server import make_template, mlflow_server
+from tests.support.server import make_template, mlflow_server
 
 SPACE = {name: {"type": "float", "low": 0, "high": 1} for name in "xyz"}
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser.chromium import Missing, Watched, chromium, new_page, screenshots
 from tests.conftest import FOREIGN
-from tests.required import without
+from tests.support.required import without
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.browser.chromium import chromium, eventually, marks, new_page
-from tests.server import make_template, mlflow_server
+from tests.support.server import make_template, mlflow_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "examples" / "images" / "digits.png"

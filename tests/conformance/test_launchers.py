@@ -11,8 +11,8 @@ import pytest
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, ObjectiveLauncher, ProjectLauncher
 from mlflow_tune.space import Categorical, Float, Space
-from tests.launched import behave
-from tests.launched.helpers import HERE, gone, job, tree_of, wait_for
+from tests.fixtures.launcher_project import behave
+from tests.fixtures.launcher_project.helpers import HERE, gone, job, tree_of, wait_for
 
 MIB = 2**20
 COMMAND = ["python", "behave.py", "--do", "{do}", "--lr", "{lr}"]

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.errors import StudyConflict
-from mlflow_tune.tracking import claim as claims
 from mlflow_tune.tracking import claimed, is_driven
-from mlflow_tune.tracking.claim import Claim
+from mlflow_tune.tracking import lease as claims
 from mlflow_tune.tracking.holder import UNKNOWN, Holder
+from mlflow_tune.tracking.lease import Claim
 from tests.conformance.tracker import Tracker
 
 LEASE = 20.0

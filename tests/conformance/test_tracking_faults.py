@@ -19,8 +19,8 @@ from mlflow_tune import Study
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 from mlflow_tune.tracking import Artifacts, Client, Studies, client
 from tests.conformance.tracker import OK, definition, start
-from tests.proxy import BUSY, CUT, LOSE, Fault, refusal
-from tests.server import free_port
+from tests.support.proxy import BUSY, CUT, LOSE, Fault, refusal
+from tests.support.server import free_port
 
 
 @pytest.mark.parametrize("fault", [LOSE, CUT, BUSY], ids=["lost", "cut", "busy"])

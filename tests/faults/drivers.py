@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mlflow_tune.spec import read_study_file
-from mlflow_tune.study import Study
-from tests.studies.helpers import Tune, start, study_file
+from mlflow_tune.spec.study_file import read_study_file
+from mlflow_tune.study.study import Study
+from tests.fixtures.small_studies.helpers import Tune, start, study_file
 
 HERE = Path(__file__).parent
 FULL = os.environ.get("MLFLOW_TUNE_FAULTS") == "full"

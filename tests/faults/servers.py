@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.server import SERVER_ENVIRONMENT, START_SECONDS, copy_store, end_tree, free_port
+from tests.support.server import SERVER_ENVIRONMENT, START_SECONDS, copy_store, end_tree, free_port
 
 
 @dataclass

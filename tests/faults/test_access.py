@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from mlflow_tune.cli import main
 from tests.faults.servers import RealServer
-from tests.studies.helpers import runs_of, study_file
+from tests.fixtures.small_studies.helpers import runs_of, study_file
 
 pytest.importorskip("flask_wtf", reason="`mlflow server --app-name basic-auth` needs Flask-WTF")
 

@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune import Study
-from tests.proxy import LOSE, TORN
-from tests.studies.helpers import tune
+from tests.fixtures.small_studies.helpers import tune
+from tests.support.proxy import LOSE, TORN
 
 SPACE = {"x": {"type": "int", "low": 1, "high": 8}}
 

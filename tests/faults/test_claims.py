@@ -16,10 +16,10 @@ import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune.tracking import Client, claimed, is_driven
-from mlflow_tune.tracking.claim import PARTING
+from mlflow_tune.tracking.lease import PARTING
 from tests.faults.drivers import FULL, lines, make_study, resume
-from tests.proxy import Fault, Proxy
-from tests.studies.helpers import Tune, nothing_left, outcomes, points, runs_of, wait_for
+from tests.fixtures.small_studies.helpers import Tune, nothing_left, outcomes, points, runs_of, wait_for
+from tests.support.proxy import Fault, Proxy
 
 DRIVERS = 4
 ROUNDS = 20 if FULL else 3

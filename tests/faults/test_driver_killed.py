@@ -20,7 +20,17 @@ from typing import Any
 import pytest
 
 from tests.faults.drivers import FULL, lines
-from tests.studies.helpers import Tune, nothing_left, outcomes, points, runs_of, start, study_file, tune, wait_for
+from tests.fixtures.small_studies.helpers import (
+    Tune,
+    nothing_left,
+    outcomes,
+    points,
+    runs_of,
+    start,
+    study_file,
+    tune,
+    wait_for,
+)
 
 LR, ALPHA = (1e-4, 1e-3, 1e-2), (0.01, 0.1, 1.0, 10.0)
 GRID = [{"lr": lr, "alpha": alpha} for lr, alpha in product(LR, ALPHA)]

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow_tune import Study
 from mlflow_tune.cli import main
 from mlflow_tune.tracking import Client, Studies
-from tests.studies.helpers import runs_of, study_folder
-from tests.terminal import at_terminal, plain
+from tests.fixtures.small_studies.helpers import runs_of, study_folder
+from tests.support.terminal import at_terminal, plain
 
 SPACE = {"x": {"type": "int", "low": 1, "high": 4, "grid": [1, 2, 3, 4]}}
 FUNCTION = {"function": "objectives:total"}

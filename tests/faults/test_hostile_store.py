@@ -24,12 +24,12 @@ from mlflow.entities import Metric, Run, RunData, RunInfo, RunStatus
 
 from mlflow_tune import Study
 from mlflow_tune.cli import main
-from mlflow_tune.definition import recorded_spec
 from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.space import Float, Int, Space
-from mlflow_tune.spec import parse_study
+from mlflow_tune.spec.definition import recorded_spec
+from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.strategies.base import next_number
-from mlflow_tune.tracking.claim import PARAM
+from mlflow_tune.tracking.lease import PARAM
 from mlflow_tune.tracking.reading import is_queued, read_trial
 from mlflow_tune.tracking.studies import study_record
 from mlflow_tune.trial import is_finite

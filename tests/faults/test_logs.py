@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 
 from mlflow_tune import Study
-from tests.studies.helpers import runs_of, start, study_file
+from tests.fixtures.small_studies.helpers import runs_of, start, study_file
 
 STARTED = re.compile(r"trial (\d+) attempt (\d+) started: (\{.*?\}) \((.*)\)")
 ENDED = re.compile(r"trial (\d+) attempt (\d+) ended: (\S+) (\S+) ?(.*)")

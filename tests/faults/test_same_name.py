@@ -18,7 +18,7 @@ from mlflow.entities import ViewType
 
 from tests.faults.drivers import FULL, HERE, STARTED
 from tests.faults.test_suspended import Slow
-from tests.studies.helpers import Tune, outcomes, runs_of, start, study_file, wait_for
+from tests.fixtures.small_studies.helpers import Tune, outcomes, runs_of, start, study_file, wait_for
 
 DRIVERS = 4
 ROUNDS = 20 if FULL else 3
@@ -95,10 +95,10 @@ def test_one_whose_request_lands_late_withdraws_though_its_start_time_is_earlier
 
 @pytest.mark.slow
 def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_store, tmp_path):
-    from mlflow_tune.creation import create_study
+    from mlflow_tune.driver.publisher import Keeper
     from mlflow_tune.errors import StudyConflict, StudyNotFound
-    from mlflow_tune.publisher import Keeper
-    from mlflow_tune.spec import read_study_file
+    from mlflow_tune.spec.study_file import read_study_file
+    from mlflow_tune.study.creation import create_study
     from mlflow_tune.tracking import Client, Studies
 
     spec, client = read_study_file(study_file(tmp_path, name="twin"), {}), Client(sqlite_store)

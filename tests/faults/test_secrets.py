@@ -16,10 +16,10 @@ import pytest
 
 from mlflow_tune import Float, Study
 from mlflow_tune.errors import InputError
-from mlflow_tune.redaction import holds_credentials, masked, without_credentials
+from mlflow_tune.text.redaction import holds_credentials, masked, without_credentials
 from mlflow_tune.tracking import public_uri
-from tests.proxy import BUSY, refusal
-from tests.studies.helpers import Tune, start, study_file, tune
+from tests.fixtures.small_studies.helpers import Tune, start, study_file, tune
+from tests.support.proxy import BUSY, refusal
 
 USER, PASSWORD = "planted-user", "planted-pw-in-uri"
 VARIABLES = {

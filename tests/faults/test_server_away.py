@@ -23,10 +23,19 @@ import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune import Study
-from mlflow_tune.tracking import answers, client
+from mlflow_tune.tracking import client, retries
 from tests.faults.servers import RealServer
-from tests.proxy import BUSY, TORN, Fault
-from tests.studies.helpers import Tune, nothing_left, outcomes, runs_of, start, study_file, tune, wait_for
+from tests.fixtures.small_studies.helpers import (
+    Tune,
+    nothing_left,
+    outcomes,
+    runs_of,
+    start,
+    study_file,
+    tune,
+    wait_for,
+)
+from tests.support.proxy import BUSY, TORN, Fault
 
 FULL = os.environ.get("MLFLOW_TUNE_FAULTS") == "full"
 SOON = 10.0  # seconds after the server's return within which the driver goes on
@@ -202,7 +211,7 @@ def asked(proxy, text: str) -> float:
     proxy.spoil("experiments/get", status(503, **{"Retry-After": text}))
     with pytest.raises(Exception, match="no answer") as caught:
         connection.once("get_experiment_by_name", "Default")
-    return answers.asked_wait(caught.value)
+    return retries.asked_wait(caught.value)
 
 
 def test_a_gateway_that_forbids_in_json_of_its_own_is_not_waited_for(proxy):

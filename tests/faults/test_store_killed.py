@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.drivers import FULL
-from tests.studies.helpers import nothing_left, outcomes, runs_of, start, study_file, tune, wait_for
+from tests.fixtures.small_studies.helpers import nothing_left, outcomes, runs_of, start, study_file, tune, wait_for
 
 SHARES = [index / 10 for index in range(10)] if FULL else [0.0, 0.4, 0.8]
 

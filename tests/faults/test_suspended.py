@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.faults.drivers import lines, make_study, resume, stored
-from tests.proxy import Fault, Proxy
-from tests.studies.helpers import Tune, nothing_left, outcomes, runs_of, wait_for
+from tests.fixtures.small_studies.helpers import Tune, nothing_left, outcomes, runs_of, wait_for
+from tests.support.proxy import Fault, Proxy
 
 STOPPED = "has taken this study over, so this driver has stopped"
 

@@ -15,7 +15,7 @@ import pytest
 
 from mlflow_tune import Int, Study
 from mlflow_tune.errors import InputError
-from tests.studies.helpers import Tune, nothing_left, runs_of, start, study_file, wait_for
+from tests.fixtures.small_studies.helpers import Tune, nothing_left, runs_of, start, study_file, wait_for
 
 MIB = 2**20
 FUNCTION = {"function": "misbehaving:objective"}
@@ -279,7 +279,7 @@ def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store,
 
 @pytest.mark.parametrize("status", [503, FULL])
 def test_an_artifact_store_that_is_full_or_away_costs_files_only(proxy, tmp_path, status):
-    from tests.proxy import Fault
+    from tests.support.proxy import Fault
 
     name = f"kept-{status}-{tmp_path.name}"
     proxy.spoil("mlflow-artifacts", Fault(False, status, "no space left on device", "text/plain"), times=10**9)

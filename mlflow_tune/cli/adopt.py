@@ -1,0 +1,87 @@
+"""The command by which runs that people made become trials of a study: adopt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.study_argument import find_study
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mlflow_tune.study.adoption import Candidate
+    from mlflow_tune.study.study import Study
+
+
+@click.command()
+@click.argument("study")
+@click.option("--filter", "query", required=True, metavar="FILTER", help="Which runs, in MLflow's search language.")
+@click.option("--from-experiment", metavar="NAME", help="Where they are, when not in the study's experiment.")
+@click.option("--copy", is_flag=True, help="Copy the runs and leave the originals as they are.")
+@click.option("--dry-run", is_flag=True, help="Show what would become of each run, and change nothing.")
+@common_options
+def adopt(study: str, common: Common, query: str, from_experiment: str | None, copy: bool, dry_run: bool) -> None:
+    """Make trials of STUDY from runs that people made by hand or by autolog.
+
+    A run is adopted when it is finished, its params are a point of the search space, and it has the metric; any other
+    is told with the reason. Nothing of the run is altered but its tags and the metrics `trial` and `objective`. Runs of
+    another experiment are copied.
+    """
+    from mlflow_tune.study.adoption import adopt as adopt_runs
+    from mlflow_tune.study.adoption import candidates
+
+    loaded = find_study(study, common)
+    found = candidates(loaded, query, from_experiment, copy)
+    adopted = [] if dry_run else adopt_runs(loaded, found)
+    if common.as_json:
+        form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
+        print_json({**form, "runs": [_json(candidate) for candidate in found]})
+    else:
+        _print(console(common), loaded, found, f"{len(adopted)} adopted" if not dry_run else "")
+    if not dry_run and not adopted:
+        raise SystemExit(1)
+
+
+def _json(candidate: Candidate) -> dict[str, Any]:
+    trial = candidate.trial
+    return {
+        "run_id": candidate.run.run_id,
+        "name": candidate.run.name,
+        "trial": trial and trial.number,
+        "params": trial and trial.params,
+        "value": trial and trial.value,
+        "copied": candidate.copied,
+        "refusal": candidate.refusal,
+    }
+
+
+def _print(shown: Console, study: Study, found: Sequence[Candidate], adopted: str) -> None:
+    """Print the runs that are welcome as a table, then why each other one is not; `adopted` says what was done."""
+    welcome = [candidate for candidate in found if candidate.trial is not None]
+    own = [each for each in found if each.run.kind == "trial" and each.run.parent == study.run_id]
+    refused = [candidate for candidate in found if candidate.trial is None and candidate not in own]
+    if welcome:
+        shown.print(_table(welcome))
+    for each in refused:
+        shown.print(f"refused: {each.run.name} (run {each.run.run_id}): {each.refusal}")
+    if own:
+        shown.print(f"{len(own)} runs are trials already" if len(own) > 1 else "1 run is a trial already")
+    told = adopted or f"{len(welcome)} would be adopted"
+    shown.print(f"{told}, {len(refused)} refused." if found else "No run matches the filter.")
+
+
+def _table(welcome: Sequence[Candidate]) -> Table:
+    from mlflow_tune.cli.tables import number_text, point_text, table_of
+
+    headings, rows = ("run", "run id", "becomes", "point", "value"), []
+    for candidate in welcome:
+        if (trial := candidate.trial) is not None:
+            becomes = f"#{trial.number:03d}{' (copy)' if candidate.copied else ''}"
+            point, value = point_text(trial.params), number_text(trial.value)
+            rows.append((candidate.run.name, candidate.run.run_id, becomes, point, value))
+    return table_of(headings, rows, headings, ("run", "point"))

@@ -1,0 +1,89 @@
+"""The command that compares studies: compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mlflow_tune.report.comparison.comparison import Comparison
+    from mlflow_tune.study.comparison import Logged, StudyComparison
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True)
+@click.option("--target", type=float, help="The value to reach [default: the worst of the studies' best values].")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the comparison as a page, too.")
+@click.option("--no-log", is_flag=True, help="Log nothing to MLflow.")
+@common_options
+def compare(studies: tuple[str, ...], common: Common, target: float | None, html: Path | None, no_log: bool) -> None:
+    """Compare STUDIES, names or run ids of two or more with one metric.
+
+    Those that differ in seed alone are a group, whose means have an interval. The comparison becomes a run of its own
+    in the experiment of the first, with a page, figures, a table, and a link to the studies' curves side by side.
+    """
+    from mlflow_tune.study.comparison import StudyComparison
+
+    found = StudyComparison.load(studies, target, common.experiment, common.tracking_uri)
+    show_comparison(found, common, html, no_log)
+
+
+def show_comparison(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> None:
+    """Log the comparison, write its page, and print it. Raises InputError for a page that cannot be written."""
+    # Written before anything is logged, so that a path that cannot be written leaves nothing behind.
+    page = None if html is None else write_page(html, found.html())
+    logged = None if no_log else found.log()
+    if page and logged and logged.links:
+        write_page(page, found.html(logged))
+    if common.as_json:
+        print_json(_json(found.numbers, logged, page))
+    else:
+        _show(common, found.numbers, logged, page)
+
+
+def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:
+    from mlflow_tune.report.comparison.table import comparison_json
+
+    return {
+        **comparison_json(numbers),
+        "html": page and str(page),
+        "run_id": logged and logged.run_id,
+        "experiment_id": logged and logged.experiment_id,
+        "links": dict(logged.links) if logged else {},
+    }
+
+
+def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path | None) -> None:
+    from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
+
+    shown = console(common)
+    shown.print(_table(numbers))
+    for line in (*sentences(numbers), "", target_reason(numbers), *findings(numbers), DEFINITIONS):
+        shown.print(line)
+    if page:
+        print_whole(shown, f"\nThe page: {page}")
+    if logged:
+        shown.print(f"\nLogged to the run {logged.run_id}. Compare the studies in MLflow:")
+        print_whole(shown, logged.seen)
+
+
+def _table(numbers: Comparison) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mlflow_tune.report.comparison.table import HEADINGS, cells, rows
+
+    table = Table(box=box.SIMPLE)
+    for column in HEADINGS:
+        table.add_column(column)
+    for member, group in rows(numbers):
+        first, *others = cells(numbers, group)
+        table.add_row(*map(Text, [f"  {first}" if member else first, *others]))
+    return table

@@ -1,0 +1,231 @@
+"""The command that holds two trials of a study against each other: diff."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.errors import InputError
+
+if TYPE_CHECKING:
+    from mlflow_tune.report.difference.difference import Artifact, Content, Difference, Direction, Files, Two
+    from mlflow_tune.spec.study_file import StudySpec
+    from mlflow_tune.study.study import Study
+    from mlflow_tune.tracking import Artifacts, Trials
+    from mlflow_tune.tracking.artifacts import Entry
+    from mlflow_tune.trial import Curve, Trial
+
+MOST_FILES = 200
+MOST_BYTES = 500_000_000  # a larger artifact is not downloaded
+MOST_NAMES = 10
+
+
+@click.command()
+@click.argument("study")
+@click.argument("trials", type=click.IntRange(1), nargs=2, metavar="TRIAL TRIAL")
+@click.option(
+    "--artifact", "paths", multiple=True, metavar="PATH", help="Compare this file of both trials; may come many times."
+)
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page, too.")
+@common_options
+def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, ...], html: Path | None) -> None:
+    """Hold two trials of STUDY against each other, by their numbers.
+
+    What was changed from the first to the second, their metrics and curves, how each ended, and the files that they
+    logged. With --artifact, images stand side by side on the page that --html writes, and texts are compared line by
+    line. Nothing is written to MLflow.
+    """
+    from mlflow_tune.cli.diff_view import difference_json, print_difference
+    from mlflow_tune.study.study import Study
+
+    names = [_checked(path) for path in dict.fromkeys(paths)]
+    loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri)
+    found = gather(loaded, _chosen(loaded.trials, trials), names)
+    if html:
+        _write_page(html, found)
+    if common.as_json:
+        print_json({**difference_json(found), "html": html and str(html)})
+    else:
+        print_difference(console(common), found, html)
+
+
+def gather(study: Study, trials: Two[Trial], names: Sequence[str] = ()) -> Difference:
+    """Return the difference of two trials, with these artifacts, or when none is named with the list of all.
+
+    Raises InputError for an artifact that neither has, and TrackingError.
+    """
+    from mlflow_tune.cli.trial_page import diagnosis_lines
+    from mlflow_tune.report.difference.difference import Difference
+    from mlflow_tune.tracking import Artifacts, Trials
+
+    reader = Trials(study.client, study.record)
+    first, second = (reader.logged(trial) for trial in trials)
+    stores = Artifacts(study.client, trials[0].run_id), Artifacts(study.client, trials[1].run_id)
+    return Difference(
+        study=study.record.name,
+        run_id=study.run_id,
+        direction=_direction(study.spec),
+        trials=trials,
+        metrics=(_own(first[0]), _own(second[0])),
+        findings=(diagnosis_lines(trials[0]), diagnosis_lines(trials[1])),
+        curves=_curves(reader, trials, study.spec.metric, (first[1], second[1])),
+        files=None if names else _listed(stores),
+        artifacts=[_artifact(stores, name) for name in names],
+    )
+
+
+def _checked(path: str) -> str:
+    from mlflow_tune.tracking.artifacts import is_artifact_path
+
+    name = path.removeprefix("./").rstrip("/")
+    if not is_artifact_path(name):
+        raise InputError(
+            f"an artifact is named by its path in the run, without '..' and no '/' first, got {path!r}", "--artifact"
+        )
+    return name
+
+
+def _chosen(trials: Sequence[Trial], numbers: tuple[int, int]) -> Two[Trial]:
+    if numbers[0] == numbers[1]:
+        raise InputError(f"two different trials are held against each other, but got {numbers[0]} twice", "TRIAL")
+    known = {trial.number: trial for trial in trials}
+    for number in numbers:
+        if number not in known:
+            raise InputError(f"the study has no trial {number}; it has {_ranges(sorted(known))}", "TRIAL")
+    return known[numbers[0]], known[numbers[1]]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in words: `trials 1 to 5, 7`."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    words = [" to ".join(map(str, span)) for span in spans]
+    return f"{'trial' if len(numbers) == 1 else 'trials'} {', '.join(words)}" if words else "none yet"
+
+
+def _direction(spec: StudySpec) -> Direction:
+    from mlflow_tune.diagnosis import names
+    from mlflow_tune.report.difference.difference import Direction
+
+    given = {name: goal == "minimize" for name, goal in spec.directions.items()}
+    return Direction(spec.metric, spec.goal, lambda name: given[name] if name in given else names.falls(name))
+
+
+def _own(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics that are the training code's, without those that the study wrote."""
+    from mlflow_tune.space import RESERVED_NAMES
+
+    return {
+        name: _as_logged(value)
+        for name, value in metrics.items()
+        if name not in RESERVED_NAMES and not name.startswith("log10_")
+    }
+
+
+def _curves(reader: Trials, trials: Two[Trial], metric: str, stepped: Two[Sequence[str]]) -> dict[str, Two[Curve]]:
+    from mlflow_tune.diagnosis import curves_of_interest
+
+    wanted = curves_of_interest({*stepped[0], *stepped[1]}, metric)
+    return {name: (_curve(reader, trials[0], name), _curve(reader, trials[1], name)) for name in wanted}
+
+
+def _curve(reader: Trials, trial: Trial, metric: str) -> Curve:
+    return [(step, _as_logged(value)) for step, value in reader.history(trial, metric)]
+
+
+def _as_logged(value: float) -> float:
+    """Return infinity for what MLflow's SQL stores make of it."""
+    from mlflow_tune.trial import INFINITE
+
+    return math.copysign(math.inf, value) if abs(value) >= INFINITE else value
+
+
+def _listed(stores: Two[Artifacts]) -> Files:
+    from mlflow_tune.report.difference.difference import Files
+    from mlflow_tune.tracking.artifacts import shown_name
+
+    (first, whole), (second, also_whole) = (store.files(MOST_FILES) for store in stores)
+    sizes = ({shown_name(entry.path): entry.size for entry in entries} for entries in (first, second))
+    return Files((next(sizes), next(sizes)), whole and also_whole)
+
+
+def _artifact(stores: Two[Artifacts], name: str) -> Artifact:
+    from mlflow_tune.report.difference.difference import Artifact
+    from mlflow_tune.report.text import short
+    from mlflow_tune.tracking.artifacts import shown_name
+
+    entries = [store.find(name) for store in stores]
+    for store, entry in zip(stores, entries, strict=True):
+        if entry is not None and entry.is_folder:
+            raise InputError(f"{short(name)} is a folder: name a file; {_held(store, name)}", "--artifact")
+    if entries == [None, None]:
+        raise InputError(f"neither trial has the artifact {short(name)}; {_nearest(stores, name)}", "--artifact")
+    files = [None if entry is None else _content(store, entry) for store, entry in zip(stores, entries, strict=True)]
+    return Artifact(shown_name(name), (files[0], files[1]))
+
+
+def _held(store: Artifacts, folder: str) -> str:
+    names = [entry.path + "/" * entry.is_folder for entry in store.entries(folder)]
+    return f"it holds {_some(names)}" if names else "it is empty"
+
+
+def _nearest(stores: Two[Artifacts], name: str) -> str:
+    files = _listed(stores)
+    known = [row[0] for row in files.rows()]
+    if not known:
+        return "they have none"
+    near = difflib.get_close_matches(name, known, MOST_NAMES, 0.6)
+    return f"did you mean {_some(near)}?" if near else f"they have {_some(known)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    from mlflow_tune.report.text import short
+
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(short(name, 120) for name in names[:MOST_NAMES]) + more
+
+
+def _content(store: Artifacts, entry: Entry) -> Content:
+    """Download an artifact into a folder of its own, and return what is known and shown of it."""
+    from mlflow_tune.report.difference.difference import LARGEST, Content, image_size, kind_of
+
+    if entry.size is not None and entry.size > MOST_BYTES:
+        return Content(entry.size)
+    with tempfile.TemporaryDirectory() as folder:
+        path = store.download(entry.path, Path(folder))
+        size, kind = path.stat().st_size, kind_of(entry.path)
+        digest = _sha256(path)
+        content = path.read_bytes() if kind != "other" and size <= LARGEST[kind] else None
+    if kind != "image" or content is None:
+        return Content(size, digest, None, content)
+    pixels = image_size(entry.path, content)
+    # An SVG may well tell no size; any other image without one is no image.
+    return Content(size, digest, pixels, content if pixels or entry.path.lower().endswith(".svg") else None)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_page(path: Path, found: Difference) -> None:
+    from mlflow_tune.report.difference.figures import curve_figures
+    from mlflow_tune.report.difference.page import diff_html
+
+    write_page(path, diff_html(found, curve_figures(found), time.time_ns() // 1_000_000))

@@ -1,0 +1,76 @@
+"""Following trials from the tracking server: their learning curves live on a terminal, until they have ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlflow_tune.cli.plots import curves_text
+from mlflow_tune.cli.pulse import Pulse, print_gone
+from mlflow_tune.cli.tables import point_text
+from mlflow_tune.diagnosis import curves_of_interest
+from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
+from mlflow_tune.trial import Trial
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+INTERVAL = 1.0
+MOST_DRAWN = 2
+
+
+class Follower:
+    """Follows trials, one after the other; with `elsewhere`, only as long as the study is running."""
+
+    def __init__(
+        self, console: Console, client: Client, study: StudyRecord, metric: str, elsewhere: bool = False
+    ) -> None:
+        self._console, self._metric, self._elsewhere = console, metric, elsewhere
+        self._trials, self._studies = Trials(client, study), Studies(client)
+        self.over = threading.Event()
+
+    def follow(self, run_ids: Sequence[str]) -> None:
+        """Return when the trials of these runs have ended, or when `over` is set."""
+        from rich.live import Live
+
+        for run_id in run_ids:
+            if self._console.is_terminal:
+                with Live(console=self._console, auto_refresh=False) as live:
+                    self._until_ended(run_id, live)
+            else:
+                self._until_ended(run_id, None)
+
+    def _until_ended(self, run_id: str, live: Live | None) -> None:
+        pulse = Pulse()
+        while not self.over.is_set():
+            trial = self._trials.of_run(run_id)
+            if live is not None:
+                live.update(self._picture(trial), refresh=True)
+            if (trial is not None and not trial.running) or self._abandoned(trial, pulse):
+                return
+            self.over.wait(INTERVAL)
+
+    def _abandoned(self, trial: Trial | None, pulse: Pulse) -> bool:
+        if not self._elsewhere:
+            return False
+        record = self._studies.get(self._trials.study.run_id)
+        if pulse.is_gone(record):
+            print_gone(self._console, record)
+            return True
+        return trial is None and not record.running
+
+    def _picture(self, trial: Trial | None) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        if trial is None:
+            return Text("queued; it runs next")
+        seconds = ((trial.end_time or time.time() * 1000) - trial.start_time) / 1000
+        head = Text(f"#{trial.number:03d} {trial.outcome or 'running'}  {point_text(trial.params)}  ({seconds:.0f} s)")
+        _, stepped = self._trials.logged(trial)
+        names = curves_of_interest(stepped, self._metric)[:MOST_DRAWN]
+        curves = {name: self._trials.history(trial, name) for name in names}
+        return Group(head, curves_text(curves, min(self._console.width, 100)) if curves else Text("no curve yet"))

@@ -1,0 +1,133 @@
+"""How studies and trials are shown: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mlflow_tune.cli.common import trial_json
+from mlflow_tune.diagnosis import diagnosed
+from mlflow_tune.report.table import seconds_of
+from mlflow_tune.report.text import short
+from mlflow_tune.space import Scalar
+from mlflow_tune.trial import Params, Trial
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+    from rich.table import Table
+
+    from mlflow_tune.spec.study_file import StudySpec
+    from mlflow_tune.tracking import Queued, StudyRecord
+
+_REASON = 120  # characters of a reason in a table
+_LEAST = {"diagnosis": 21, "reason": 32}  # the width of a column with its margins, below which words cannot be read
+
+
+def study_json(
+    record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], waiting: Sequence[Queued] = ()
+) -> dict[str, Any]:
+    """Return the JSON of `show`, `run`, `resume` and `watch`."""
+    best = spec.best(trials)
+    return {
+        "study": record.name,
+        "run_id": record.run_id,
+        "experiment_id": record.experiment_id,
+        "state": record.state,
+        "why_stopped": record.why_stopped,
+        "metric": spec.metric,
+        "goal": spec.goal,
+        "best": trial_json(best) if best else None,
+        "trials": [trial_json(trial) for trial in trials],
+        "queued": [
+            {"params": each.suggestion.params, "run_id": each.run_id, "why": each.suggestion.why} for each in waiting
+        ],
+    }
+
+
+def table_of(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str], words: Sequence[str], title: str = ""
+) -> Table:
+    """Return a table; the columns `left` begin at the left, and those of `words` alone are wrapped."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, title=Text(title) if title else None, title_justify="left")
+    for heading in headings:
+        justify: JustifyMethod = "left" if heading in left else "right"
+        table.add_column(Text(heading), justify=justify, no_wrap=heading not in words)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+class TrialsView:
+    """A table of trials: number, outcome, metric, each parameter, time.
+
+    What their curves show and why they failed stands in columns of it, or below where those have no room.
+    """
+
+    def __init__(self, metric: str, trials: Sequence[Trial], title: str = "") -> None:
+        self._trials, self._title = trials, title
+        self._names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+        self._headings = ["trial", "outcome", metric, *self._names, "time"]
+        words = {"diagnosis": [*map(diagnosis_text, trials)], "reason": [*map(_reason_text, trials)]}
+        self._words = {name: texts for name, texts in words.items() if any(texts)}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        bare = self._table({})
+        room = options.max_width - console.measure(bare, options=options).maximum
+        if room >= sum(_LEAST[name] for name in self._words):
+            yield self._table(self._words)
+            return
+        yield bare
+        for index, trial in enumerate(self._trials):
+            for texts in self._words.values():
+                if texts[index]:
+                    yield Text(f"#{trial.number:03d} {trial.outcome or 'running'}: {texts[index]}")
+
+    def _table(self, words: Mapping[str, Sequence[str]]) -> Table:
+        rows = [[*self._cells(trial), *more] for trial, *more in zip(self._trials, *words.values(), strict=True)]
+        return table_of([*self._headings, *words], rows, [*words], [*words], self._title)
+
+    def _cells(self, trial: Trial) -> list[str]:
+        cells = [f"#{trial.number:03d}", trial.outcome or "running", number_text(trial.value)]
+        return [*cells, *(scalar_text(trial.params.get(name, "")) for name in self._names), seconds_text(trial)]
+
+
+def _reason_text(trial: Trial) -> str:
+    return short(trial.reason, _REASON)
+
+
+def point_text(params: Params) -> str:
+    """Return a point as `lr=0.0031 units=64`."""
+    return " ".join(f"{name}={scalar_text(value)}" for name, value in params.items())
+
+
+def scalar_text(value: Scalar) -> str:
+    """Return a parameter's value in at most five significant digits."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def number_text(value: float | None) -> str:
+    """Return a metric's value, empty when there is none."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def diagnosis_text(trial: Trial) -> str:
+    """Return the names of what the trial's learning curves show."""
+    return ", ".join(diagnosed(trial))
+
+
+def seconds_text(trial: Trial) -> str:
+    """Return how long the trial took."""
+    seconds = seconds_of(trial)
+    return "" if seconds is None else f"{seconds:.1f} s"
+
+
+def time_text(milliseconds: int) -> str:
+    """Return a time as people read it."""
+    return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,116 @@
+"""The command that shows a study that runs elsewhere: watch."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.pulse import Pulse, print_gone
+from mlflow_tune.cli.study_argument import find_study
+from mlflow_tune.settings import lease_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group, RenderableType
+
+    from mlflow_tune.spec.study_file import StudySpec
+    from mlflow_tune.study.study import Study
+    from mlflow_tune.tracking import StudyRecord
+    from mlflow_tune.trial import Trial
+
+ROWS = 5
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--interval", type=click.FloatRange(0.5, 3600), default=2.0, show_default=True, help="Seconds between two looks."
+)
+@common_options
+def watch(study: str, common: Common, interval: float) -> None:
+    """Watch STUDY, which somebody drives elsewhere, until it ends.
+
+    Only what is new is read from the tracking server.
+    """
+    from mlflow_tune.cli.progress import print_links
+    from mlflow_tune.cli.tables import study_json
+    from mlflow_tune.tracking import Queue
+
+    loaded = find_study(study, common)
+    shown = console(common)
+    record, trials = _watched(loaded, shown, interval)
+    if common.as_json:
+        print_json(study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()))
+    else:
+        shown.print(f"{record.name} is {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
+        print_links(shown, loaded)
+    if record.running:
+        print_gone(shown, record)
+        raise SystemExit(1)
+
+
+def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord, list[Trial]]:
+    """Show the study until it ends; return it and its trials as they were then."""
+    from rich.live import Live
+
+    from mlflow_tune.tracking import Refresh, Studies
+
+    studies, refresh, pulse = Studies(study.client), Refresh(study.client, study.record), Pulse()
+    with Live(console=shown, auto_refresh=False) as live:
+        told: set[int] = set()
+        while True:
+            record, trials = studies.get(study.run_id), refresh.trials()
+            if shown.is_terminal:
+                live.update(_page(record, study.spec, trials, _warning(pulse.silence(record))), refresh=True)
+            else:
+                _print_ended(shown, study.spec, trials, told)
+            if not record.running or pulse.is_gone(record):
+                return record, trials
+            time.sleep(interval)
+
+
+def _warning(silence: float) -> str:
+    return f"No sign of life for {silence:.0f} s" if silence > lease_seconds() else ""
+
+
+def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning: str) -> Group:
+    from rich.console import Group
+    from rich.text import Text
+
+    from mlflow_tune.cli.plots import curves_text
+    from mlflow_tune.cli.tables import TrialsView, number_text, point_text
+    from mlflow_tune.report.curve import best_curve
+    from mlflow_tune.strategies.base import eligible
+    from mlflow_tune.trial import ranked
+
+    counts = Counter(trial.outcome or "running" for trial in trials)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no trial yet"
+    parts: list[RenderableType] = [
+        Text(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})")
+    ]
+    met = eligible(spec.strategy, trials)
+    curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]
+    parts += [curves_text({f"best {spec.metric}": curve}, 80, 10)] if len(curve) > 1 else []
+    if board := ranked(met, spec.goal)[:ROWS]:
+        parts.append(TrialsView(spec.metric, board, title="The best"))
+    running = [trial for trial in trials if trial.running]
+    parts += [Text(f"running #{trial.number:03d} {point_text(trial.params)}") for trial in running]
+    ended = sorted((trial for trial in trials if not trial.running), key=lambda trial: trial.end_time or 0)[-ROWS:]
+    parts += [
+        Text(f"ended   #{trial.number:03d} {trial.outcome} {number_text(trial.value)} {trial.reason[:80]}")
+        for trial in ended
+    ]
+    return Group(*parts, *([Text(warning, style="bold")] if warning else []))
+
+
+def _print_ended(shown: Console, spec: StudySpec, trials: Sequence[Trial], told: set[int]) -> None:
+    from mlflow_tune.cli.progress import trial_line
+
+    for trial in trials:
+        if not trial.running and trial.number not in told:
+            told.add(trial.number)
+            shown.print(trial_line(spec, trial, trials))

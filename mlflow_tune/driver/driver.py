@@ -1,0 +1,299 @@
+"""The loop that drives a study: suggest, start, wait, judge, finish, until a rule ends it or a person stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from bisect import bisect_left
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+from mlflow_tune.driver.callbacks import Listener
+from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.evaluation import Judge
+from mlflow_tune.driver.outbox import Outbox
+from mlflow_tune.driver.publisher import Publisher
+from mlflow_tune.driver.signals import Interruptions
+from mlflow_tune.driver.suggester import Suggester
+from mlflow_tune.errors import TrackingError
+from mlflow_tune.executors.pool import Crew
+from mlflow_tune.space import EVIDENCE_NAMES
+from mlflow_tune.spec.stopping import why_aborted, why_done
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies.base import conclusion, eligible, next_number
+from mlflow_tune.text.yaml import one_line
+from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
+from mlflow_tune.tracking.deletion import DELETED
+from mlflow_tune.tracking.records import now
+from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
+
+logger = logging.getLogger(__name__)
+PULSE, LOOK, GIVE_UP = 2.0, 1.0, 20.0  # seconds
+
+
+class Driver:
+    """Drives one study from this process. It alone writes the life cycle of the parent's children.
+
+    With `by_hand` it runs what a person has queued and nothing else, whatever the stop rules say, and ends so.
+    """
+
+    def __init__(
+        self, spec: StudySpec, publisher: Publisher, trials: Trials, crew: Crew, listener: Listener,
+        by_hand: Ending | None = None,
+    ) -> None:  # fmt: skip
+        self._spec, self._publisher, self._trials = spec, publisher, trials
+        self._crew, self._listener = crew, listener
+        self._by_hand, self._judge = by_hand, Judge(spec, trials)
+        self._queue = Queue(trials.client, trials.study)
+        self._waiting: list[Queued] = []
+        self._next_look = 0.0
+        self._next_pulse = time.monotonic() + PULSE
+        self.history: list[Trial] = []  # every trial once, by number
+        self._again: list[Trial] = []
+        self._running: dict[Future[Outcome], Trial] = {}
+        self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
+        self.ending: Ending | None = None
+        self._cut = ""
+        self._failures: Counter[int] = Counter()
+        self._outbox = Outbox(trials, publisher, self._told)
+        self._suggester = Suggester(spec)
+        self._began = now()
+
+    @property
+    def running(self) -> bool:
+        """Whether a trial runs."""
+        return bool(self._running)
+
+    def drive(self, signals: Interruptions, retry_failed: bool = False) -> None:
+        """Run trials until the study ends; `ending` says how, and no trial runs any more."""
+        try:
+            self.read(retry_failed)
+            while True:
+                self._heed(signals)
+                if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
+                    self._refill(self._spec.workers)
+                if not (self._running or self._outbox):
+                    break
+                if self.ending is None and not self._by_hand:
+                    self._suggester.prepare(self.history)
+                if self._outbox.late:
+                    self._outbox.flush()
+                elif self._outbox and not any(future.done() for future in self._running):
+                    self._outbox.send_next()
+                self._collect()
+        except BaseException as error:
+            self.give_up(error)
+            raise
+        finally:
+            self._crew.stop()
+            self._suggester.close()
+
+    def ask(self) -> Trial | None:
+        """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
+        before = {trial.number for trial in self._running.values()}
+        self._refill(len(self._running) + 1)
+        self._outbox.flush()
+        return next((trial for trial in self._running.values() if trial.number not in before), None)
+
+    def tell(self) -> None:
+        """Write the trials that have ended; with the last of them the study may end."""
+        self._collect()
+        self._outbox.flush()
+        if self.ending is None and not self._running and (why := self._why_stop()):
+            self._end(*why)
+
+    def give_up(self, error: BaseException) -> None:
+        """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
+        self._crew.stop()
+        wait(self._running, timeout=GIVE_UP)
+        if isinstance(error, TrackingError):
+            self._trials.client.abandoned.set()  # it has been waited for long enough
+        with contextlib.suppress(Exception):
+            self._collect()
+        self._outbox.rescue()
+        outcome = Outcome("interrupted", reason=f"its study ended by an error: {type(error).__name__}")
+        for trial in [*self.history]:
+            if trial.running:
+                with contextlib.suppress(Exception):
+                    self._put(self._trials.finish(trial, outcome))
+
+    def read(self, retry_failed: bool = False) -> None:
+        """Read the study's trials, ending those that a dead driver left open, before all else."""
+        self.history = self._trials.take_over()
+        unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
+        if self._by_hand is None:
+            self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        known, again = len(self.history), len(self._again)
+        study = self._trials.study
+        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
+
+    def _heed(self, signals: Interruptions) -> None:
+        self._listener.stands(self.history, signals.level)
+        # A study whose last trials are killed is not finished, though a stop rule had struck.
+        cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
+        if signals.level and (self.ending is None or cut_short):
+            self._end("interrupted", f"interrupted by {signals.name}", signals.signal)
+        elif self._cut and self.ending is None:  # by code in this process that raised KeyboardInterrupt itself
+            self._end("interrupted", self._cut, signal.SIGINT)
+        if signals.level > 1:
+            self._crew.stop()
+
+    def _refill(self, most: int) -> None:
+        """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
+        while self.ending is None:
+            number = self._again[0].number if self._again else next_number(self.history)
+            if (free := self._suggester.free(number, self._running.values(), most)) <= 0:
+                return
+            self._look()
+            if why := self._why_stop():
+                self._end(*why)
+            elif self._again and self._outbox:
+                self._outbox.flush()  # of the attempts before, whose runs may be deleted
+            elif self._again:
+                self._start_again(self._again.pop(0))
+            elif self._waiting:
+                self._start_queued(self._waiting.pop(0))
+            elif not self._start_new(free):
+                return
+
+    def _look(self, at_once: bool = False) -> bool:
+        """Look into the queue, not more often than needed; return whether anything waits there."""
+        if at_once or time.monotonic() >= self._next_look:
+            self._waiting, self._next_look = self._queue.waiting(), time.monotonic() + LOOK
+        return bool(self._waiting)
+
+    def _why_stop(self) -> tuple[StudyState, str] | None:
+        rules, history = self._spec.stop, self.history
+        waiting = {trial.number for trial in self._again}  # their retries may yet succeed
+        if why := why_aborted(rules, [trial for trial in history if trial.number not in waiting], self._began):
+            return "aborted", why
+        if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
+            return None
+        # A point that must run again was started within the budget: only the other rules may keep it back.
+        if self._again:
+            rules = rules.model_copy(update={"trials": None})
+        why = why_done(rules, self._spec.goal, eligible(self._spec.strategy, history), now())
+        return ("finished", why) if why and not self._look(at_once=True) else None
+
+    def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
+        self.ending = Ending(state, why, number)
+        logger.info("%s: %s", "no new trials" if state == "interrupted" else "stopped", why)
+
+    def _start_new(self, free: int) -> bool:
+        suggestions = [] if self._by_hand else self._suggester.suggest(self.history, free)
+        for suggestion in suggestions:
+            number, strategy = next_number(self.history), self._spec.strategy.name
+            logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
+            self._start(number, suggestion, strategy)
+        if suggestions or self._running:
+            return bool(suggestions)
+        if self._look(at_once=True):
+            return True
+        if self._by_hand:
+            self.ending = self._by_hand
+        else:
+            chosen = self._spec.strategy
+            self._end("finished", f"{chosen.name}: {conclusion(chosen, self._spec.space, self.history)}")
+        return False
+
+    def _start_again(self, trial: Trial) -> None:
+        evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
+        logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
+        self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, before=trial)
+
+    def _start_queued(self, queued: Queued) -> None:
+        number = next_number(self.history)
+        try:
+            logger.info("trial %d taken from the queue: run %s", number, queued.run_id)
+            self._start(number, queued.suggestion, "manual", queued.run_id)
+        except TrackingError:
+            if not is_deleted(self._trials.client, queued.run_id):
+                raise
+            logger.info("trial %d is not run: the run %s was deleted", number, queued.run_id)
+
+    def _start(self, number: int, point: Suggestion, by: str, queued: str = "", before: Trial | None = None) -> None:
+        attempt, earlier = (before.attempt + 1, before.attempts) if before else (1, ())
+        logs = self._spec.space.log10_metrics(point.params)
+        # What starts as a process takes long enough by itself.
+        later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
+        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later)
+        self._put(trial := replace(trial, earlier=earlier))
+        if later:
+            self._outbox.point(trial)
+        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
+        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
+        self._listener.started(trial)
+        try:
+            future = self._crew.submit(job)
+        except (BrokenExecutor, RuntimeError) as error:
+            self._lose_executor(trial, error)
+            return
+        future.add_done_callback(self._note_end)  # this thread may wait for the server just then
+        self._running[future] = trial
+
+    def _lose_executor(self, trial: Trial, error: Exception) -> None:
+        why = f"the executor takes no more trials: {type(error).__name__}: {error}"
+        self._outbox.flush()
+        self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
+        self._listener.ended(ended, self.history)
+        self._end("interrupted", why)
+
+    def _collect(self) -> None:
+        """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
+        timeout = 0.0 if self._outbox else 0.2
+        wait(self._running, timeout, FIRST_COMPLETED)
+        done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
+        for future in sorted(done, key=lambda future: self._running[future].number):
+            self._take_in(self._running[future], self._crew.result(future), self._ended.pop(future, time.monotonic()))
+            del self._running[future]
+        if time.monotonic() >= self._next_pulse:
+            self._pulse()
+
+    def _put(self, trial: Trial) -> None:
+        """Keep the trial in place of an earlier state of it."""
+        index = bisect_left(self.history, trial.number, key=lambda each: each.number)
+        known = index < len(self.history) and self.history[index].number == trial.number
+        self.history[index : index + known] = [trial]
+
+    def _note_end(self, future: Future[Outcome]) -> None:
+        self._ended[future] = time.monotonic()
+
+    def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
+        """Judge how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
+        try:
+            trial, outcome, value = self._judge.judge(trial, result, at)
+        except TrackingError:
+            if not is_deleted(self._trials.client, trial.run_id):
+                raise
+            outcome, value = result, None
+        self._put(ended := ended_trial(trial, outcome, value, now()))
+        self._outbox.end(ended, outcome)
+        if outcome.kind in ("failed", "timeout"):
+            self._failures[trial.number] += 1
+            if self._failures[trial.number] <= self._spec.run.retries:
+                self._again.append(ended)
+        if result.kind == "interrupted" and not result.lost:
+            self._cut = result.reason
+        elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
+            self._again.append(ended)
+
+    def _told(self, ended: Trial) -> None:
+        """Note that the tracking server knows how a trial ended, or has lost its run."""
+        self._put(ended)
+        if ended.reason == DELETED:
+            self._again = [trial for trial in self._again if trial.number != ended.number]
+        how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
+        logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
+        self._listener.ended(ended, self.history)
+
+    def _pulse(self) -> None:
+        if (guard := self._trials.client.guard) is not None:
+            guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
+        self._publisher.pulse(self.history)
+        if self.ending is None and self._publisher.stop_requested():
+            self._end("interrupted", "`mlflow-tune stop` asked for it")
+        self._next_pulse = time.monotonic() + PULSE

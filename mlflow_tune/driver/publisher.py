@@ -1,0 +1,147 @@
+"""What the parent run shows while its study is driven: the curve, the note, the state; paced in time."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from mlflow_tune.diagnosis import diagnosed
+from mlflow_tune.driver.reporter import Reporter
+from mlflow_tune.report.curve import best_curve, count_curves
+from mlflow_tune.report.note import Standing, study_note
+from mlflow_tune.settings import reports_wanted
+from mlflow_tune.space import Space
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies import Bisection
+from mlflow_tune.strategies.base import eligible
+from mlflow_tune.tracking import Studies, StudyState, first_line, study_links
+from mlflow_tune.trial import Trial
+
+logger = logging.getLogger(__name__)
+NOTE_INTERVAL = 15.0
+CURVE_INTERVAL = 5.0
+
+
+class Publisher:
+    """Brings one parent run up to date; files go through `keep`, those of the trials too."""
+
+    def __init__(
+        self, studies: Studies, spec: StudySpec, reporter: Reporter, resume_command: str, keep: Keeper
+    ) -> None:
+        self.keep = keep
+        self._studies, self._spec, self._reporter, self._resume = studies, spec, reporter, resume_command
+        self._run_id, self._links = reporter.record.run_id, study_links("", reporter.record)
+        self._pictured: set[int] = set()
+        self._drawn: dict[str, int] | None = None  # the last step of each curve
+        self._told: set[str] = set()
+        self._next_note = self._next_curve = 0.0
+
+    def pulse(self, history: Sequence[Trial]) -> None:
+        """Write what has changed, not more often than a person would look."""
+        if time.monotonic() >= self._next_curve:
+            self._draw(history)
+            self._tell(self._findings(history))
+            if reports_wanted():
+                self.keep("the pictures", lambda: self._reporter.images(history, self._pictured))
+            self._next_curve = time.monotonic() + CURVE_INTERVAL
+        if time.monotonic() >= self._next_note:
+            self._studies.update(self._run_id, {"mlflow.note.content": self._note(history, self._standing(history))})
+            self._next_note = time.monotonic() + NOTE_INTERVAL
+
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the study to stop since it was started or resumed."""
+        return bool(self._studies.get(self._run_id).stop_request)
+
+    def report(self, history: Sequence[Trial], state: str, why: str) -> None:
+        """Log every picture, the table and the HTML report, whether or not studies are to end with them."""
+        self._reporter.write(history, self._standing(history, state, why))
+
+    def refresh(self, history: Sequence[Trial], state: str, why: str) -> None:
+        """Write the curve and the note of a study that nobody drives."""
+        self._draw(history)
+        note = self._note(history, self._standing(history, state, why))
+        self._studies.update(self._run_id, {"mlflow.note.content": note})
+
+    def close(self, history: Sequence[Trial], state: StudyState, why: str) -> None:
+        """Write the study's state and the run's status, after all that people look at."""
+        self._draw(history)
+        standing = self._standing(history, state, why)
+        self._tell(standing.findings)
+        if reports_wanted() and history:
+            self.keep("the report", lambda: self._reporter.write(history, standing))
+            self.keep("the comparison", lambda: self._reporter.save_view(history))
+        tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why}
+        self._studies.update(self._run_id, tags, state)
+
+    def _draw(self, history: Sequence[Trial]) -> None:
+        curves = {f"best_{self._spec.metric}": best_curve(eligible(self._spec.strategy, history), self._spec.goal)}
+        if isinstance(self._spec.strategy, Bisection):
+            curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
+        curves |= count_curves(history)
+        if self._drawn is None:
+            # What an earlier session drew stays: a trial that failed then and ran again would bend the curve back.
+            self._drawn = dict(self._studies.get(self._run_id).curves)
+        new = {key: [each for each in points if each[0] > self._drawn.get(key, 0)] for key, points in curves.items()}
+        self._studies.log_curves(self._run_id, new)
+        self._drawn |= {key: points[-1][0] for key, points in new.items() if points}
+
+    def _tell(self, findings: Sequence[str]) -> None:
+        for finding in findings:
+            if finding not in self._told:
+                logger.warning("%s", finding)
+                self._told.add(finding)
+
+    def _findings(self, history: Sequence[Trial]) -> list[str]:
+        strategy = self._spec.strategy
+        return strategy.findings(self._spec.space, history) if isinstance(strategy, Bisection) else []
+
+    def _standing(self, history: Sequence[Trial], state: str = "running", why: str = "") -> Standing:
+        spec, findings = self._spec, tuple(self._findings(history))
+        diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
+        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses)
+
+    def _note(self, history: Sequence[Trial], standing: Standing) -> str:
+        return study_note(standing, eligible(self._spec.strategy, history))
+
+
+class Keeper:
+    """Writes the files of one study, and warns once when that fails: an artifact store that is full stays full."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def __call__(self, what: str, write: Callable[[], None]) -> None:
+        """Write what people look at, or say why it could not be: the study's results are worth more."""
+        level = logging.INFO if self._failed else logging.WARNING
+        note = "" if self._failed else "; the study goes on and its results are safe (-v tells what else fails)"
+        self._failed |= not kept(what, write, level, note)
+
+
+def kept(what: str, write: Callable[[], None], level: int = logging.WARNING, note: str = "") -> bool:
+    """Write what people look at and return True; when it cannot be written say why, with a note, and return False."""
+    try:
+        write()
+    except Exception as error:  # whatever drawing or an artifact store raises
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        logger.log(level, "%s could not be written: %s%s", what, cause, note)
+        return False
+    return True
+
+
+def bracket_curves(
+    strategy: Bisection, space: Space, history: Sequence[Trial]
+) -> dict[str, list[tuple[int, float, int]]]:
+    """Return the bracket after each trial as metric points of the parent: (trial number, bound, time in ms).
+
+    They stop before the first unfinished trial, so that no point ever changes.
+    """
+    curves: dict[str, list[tuple[int, float, int]]] = {"bracket_low": [], "bracket_high": []}
+    ordered = sorted(history, key=lambda trial: trial.number)
+    done = list(itertools.takewhile(lambda trial: trial.done, ordered))
+    for index, trial in enumerate(done, start=1):
+        bracket = strategy.bracket(space, done[:index])
+        for key, bound in zip(curves, bracket or (), strict=False):
+            curves[key].append((trial.number, bound, trial.end_time or 0))
+    return curves

@@ -1,0 +1,74 @@
+"""What a strategy asks for next, for as many workers as are free."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies.base import Strategy, next_number, takes_long
+from mlflow_tune.trial import Suggestion, Trial
+
+WORTH = 0.01  # of a trial's time: a suggestion that takes less is made anew, with all results
+LATEST = 20
+
+
+class Suggester:
+    """Asks a study's strategy, within its budget of trials."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._spec = spec
+        self._strategy: Strategy = spec.strategy
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow-tune-suggester")
+        self._number, self._prepared = 0, Future[list[Suggestion]]()
+        self._prepared.cancel()
+        self._took = math.inf
+
+    def free(self, number: int, running: Collection[Trial], most: int) -> int:
+        """Return how many trials may start, the next one with this number, where at most so many may run.
+
+        A round of a batch goes by numbers, so that a resume goes on in the middle of one.
+        """
+        if not self._spec.batch:
+            return most - len(running)
+        size = self._spec.workers
+        other = any((trial.number - 1) // size != (number - 1) // size for trial in running)
+        return min(most - len(running), 0 if other else size - (number - 1) % size)
+
+    def suggest(self, history: Sequence[Trial], free: int) -> list[Suggestion]:
+        """Return up to `free` suggestions; one that was prepared comes alone, and first."""
+        found = [] if self._prepared.cancel() else self._prepared.result()
+        if found and self._number == next_number(history) and self._took > WORTH * _seconds(history):
+            return found
+        left = self._spec.stop.trials - len(history) if self._spec.stop.trials else free
+        return self._strategy.suggest(self._spec.space, history, min(free, left))
+
+    def prepare(self, history: Sequence[Trial]) -> None:
+        """Begin on the next suggestion in another thread, where workers would wait long for it.
+
+        It may miss the results that come meanwhile: one worker alone waits for the suggestion, which then knows all,
+        and so do the workers of a batch, and those whose trials take far longer.
+        """
+        number, alone = next_number(history), self._spec.workers == 1 or self._spec.batch
+        left = not self._spec.stop.trials or len(history) < self._spec.stop.trials
+        if takes_long(self._strategy) and left and not alone and self._number != number and self._prepared.done():
+            self._number, self._prepared = number, self._thread.submit(self._timed, [*history])
+
+    def _timed(self, history: Sequence[Trial]) -> list[Suggestion]:
+        began = time.monotonic()
+        found = self._strategy.suggest(self._spec.space, history, 1)
+        self._took = time.monotonic() - began
+        return found
+
+    def close(self) -> None:
+        """Leave the thread to itself."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _seconds(history: Sequence[Trial]) -> float:
+    """Return how long the latest trials took, in the middle."""
+    latest = [(trial.end_time - trial.start_time) / 1000 for trial in history[-LATEST:] if trial.end_time]
+    return statistics.median(latest) if latest else 0.0

@@ -1,0 +1,1 @@
+"""Where trials run: this process, worker processes, Dask, or any concurrent.futures.Executor."""

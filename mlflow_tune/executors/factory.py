@@ -1,0 +1,141 @@
+"""From what a study runs to the launcher that runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
+from mlflow_tune.provenance import tell_difference
+from mlflow_tune.spec.definition import ASKED
+from mlflow_tune.spec.study_file import RunSpec, StudySpec
+from mlflow_tune.trial import Job, Params
+
+REFERENCE_POINTS = 101
+
+
+@contextlib.contextmanager
+def checked_launcher(
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool = False
+) -> Iterator[tuple[Launcher, Params]]:
+    """Give the launcher of a study and the defaults that its code declares; close it at the end.
+
+    `elsewhere` says that an executor is given, so that nothing runs in this process. Raises InputError, with the key in
+    the study file, when the code cannot take the study's parameters.
+    """
+    with _keys_of_the_file():
+        launcher = _launcher(spec, objective, folder, elsewhere)
+    with contextlib.closing(launcher):
+        with _keys_of_the_file():
+            defaults = launcher.check(spec.space)
+        yield launcher, defaults
+
+
+@contextlib.contextmanager
+def found_launcher(
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, commit: str, elsewhere: bool
+) -> Iterator[tuple[Launcher, Params]]:
+    """Give what `checked_launcher` gives, for a study that exists, where its code lies now.
+
+    It is told when that is another `commit` than the study began with. Raises InputError when the folder is not there.
+    """
+    if not folder.is_dir():
+        raise InputError(f"the study's code was in {folder}, which is not here: name its folder", "folder")
+    tell_difference(commit, folder)
+    with checked_launcher(spec, objective, folder, elsewhere) as found:
+        yield found
+
+
+def declared_defaults(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path) -> Params:
+    """Return the defaults that the study's code declares, none where the caller runs the trials.
+
+    Raises as `checked_launcher` does.
+    """
+    if objective is None and spec.run.objective == ASKED:
+        return {}
+    with checked_launcher(spec, objective, folder) as (_, defaults):
+        return defaults
+
+
+def reference_values(spec: StudySpec, folder: Path) -> list[float]:
+    """Return the study's true function at `REFERENCE_POINTS` places, evenly over the range of its only parameter.
+
+    It is called in a worker process. Empty where the study names none. Raises InputError with the key `reference`.
+    """
+    if spec.reference is None:
+        return []
+    (name, dimension), values = next(iter(spec.space.items())), []
+    with contextlib.closing(FunctionLauncher(spec.reference, "reference", {}, None, folder)) as launcher:
+        try:
+            launcher.check(spec.space)
+        except InputError as error:
+            raise InputError(error.message, "reference") from None
+        for index in range(REFERENCE_POINTS):
+            at = dimension.from_unit(index / (REFERENCE_POINTS - 1))
+            outcome = launcher(Job(index, {name: at}, "", "", ""))
+            values.append(outcome.metrics.get("reference", math.nan))
+            if not math.isfinite(values[-1]):
+                said = outcome.reason or f"it gave {values[-1]}"
+                raise InputError(f"must give a finite number at {name}={at}, but: {said}", "reference")
+    return values
+
+
+def prepare(launcher: Launcher) -> None:
+    """Do what takes long before the first trial. Raises InputError, with the key in the study file."""
+    with _keys_of_the_file():
+        launcher.prepare()
+
+
+@contextlib.contextmanager
+def _keys_of_the_file() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise error.under("run") if error.key and not error.key.startswith("space.") else error from None
+
+
+def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> bool:
+    """Whether trials are calls in this very process: those of a Python object, with one worker and no executor."""
+    return objective is not None and spec.workers == 1 and not elsewhere and spec.executor is None
+
+
+def refuse_limits(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> None:
+    """Raise InputError when trials that are calls in this very process have a limit, which nothing could enforce."""
+    for key in ("timeout", "memory"):
+        if getattr(spec.run, key) is not None and runs_in_process(spec, objective, elsewhere):
+            raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", key)
+
+
+def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool) -> Launcher:
+    if objective is None and spec.run.objective == ASKED:
+        message = "nothing says what a trial runs: give objective or run, or ask() for trials and tell() their values"
+        raise InputError(message, "objective")
+    if objective is None and spec.run.objective is not None:
+        message = f"this study runs the Python object {spec.run.objective}: resume it by Study.load(..., objective=...)"
+        raise InputError(message, "objective")
+    refuse_limits(spec, objective, elsewhere)
+    if objective is not None and runs_in_process(spec, objective, elsewhere):
+        return ObjectiveLauncher(objective, spec.metric, spec.run.parameters)
+    workers = 0 if elsewhere or spec.executor else min(spec.workers, spec.stop.trials or spec.workers)
+    return launcher_of(spec.run, spec.metric, objective, folder, workers)
+
+
+def launcher_of(
+    run: RunSpec, metric: str, objective: Callable[..., Any] | bytes | None, folder: Path, workers: int = 0
+) -> Launcher:
+    """Return the launcher of what a study runs, in processes of their own; `objective` may be pickled.
+
+    Where trials are calls, so many `workers` are ready for the first ones.
+    """
+    if run.project is not None:
+        return ProjectLauncher(
+            run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version, run.memory
+        )
+    if run.command is not None:
+        return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
+    function = str(run.function) if objective is None else objective  # which may be an object that is false
+    return FunctionLauncher(function, metric, run.parameters, run.timeout, folder, run.memory, workers)

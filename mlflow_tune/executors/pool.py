@@ -1,0 +1,139 @@
+"""Who runs the trials of a study: processes of this machine, or an executor elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
+from pathlib import Path
+from pickle import PickleError
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from mlflow_tune.errors import InputError, TuneError
+from mlflow_tune.executors.dask import LOCAL, DaskExecutor, local_executor
+from mlflow_tune.executors.factory import runs_in_process
+from mlflow_tune.executors.remote import Shipment, shipment_of
+from mlflow_tune.launchers import Launcher
+from mlflow_tune.launchers.output import result_of, without_secrets
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.tracking import public_uri
+from mlflow_tune.trial import Job, Outcome
+
+_NOT_RUNNABLE = (ImportError, AttributeError, PickleError, TuneError)  # as where mlflow_tune is not installed
+
+
+class Crew(Protocol):
+    """Runs trials for a driver, several at once."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether training code runs in the very thread of the driver."""
+        ...
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Run a trial; the future ends with it."""
+        ...
+
+    def result(self, future: Future[Outcome]) -> Outcome:
+        """Return how a trial ended whose future is done."""
+        ...
+
+    def stop(self) -> None:
+        """End all trials that run, as far as that can be done: they are interrupted, and so are later ones."""
+        ...
+
+
+class LocalCrew:
+    """Runs trials on this machine, by the study's launcher."""
+
+    def __init__(self, launcher: Launcher, executor: Executor) -> None:
+        self._launcher, self._executor = launcher, executor
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trial runs in the driver's thread."""
+        return bool(getattr(self._executor, "busy", False))
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Run a trial by the launcher."""
+        return self._executor.submit(self._launcher, job)
+
+    def result(self, future: Future[Outcome]) -> Outcome:
+        """Return what the launcher saw."""
+        return result_of(future)
+
+    def stop(self) -> None:
+        """Kill the trials that run."""
+        self._launcher.stop()
+
+
+class RemoteCrew:
+    """Runs trials by an executor that may be on other machines.
+
+    A shipment has an answer to whatever training code does: so what its future raises, but for what says that the
+    code cannot be unpacked there, is the loss of a worker.
+    """
+
+    busy = False
+
+    def __init__(self, shipment: Shipment, executor: Executor) -> None:
+        self._shipment, self._executor = shipment, executor
+        self._futures: set[Future[Outcome]] = set()
+        self._stopped = False
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Send a trial to a worker."""
+        future = self._executor.submit(self._shipment, job)
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def result(self, future: Future[Outcome]) -> Outcome:
+        """Return what a launcher saw elsewhere, or that the attempt was lost, or was cancelled by `stop`."""
+        if future.cancelled() or isinstance(error := future.exception(), CancelledError):
+            reason = "the study was stopped" if self._stopped else "its executor cancelled it"
+            return Outcome("interrupted", reason=reason, lost=not self._stopped)
+        if error is None or isinstance(error, _NOT_RUNNABLE):
+            return result_of(future)
+        reason = f"its worker was lost: {type(error).__name__}: {error}"
+        return without_secrets(Outcome("interrupted", reason=reason, lost=True))
+
+    def stop(self) -> None:
+        """Cancel all trials; what an executor other than Dask's has begun goes on to its end."""
+        self._stopped = True
+        for future in list(self._futures):
+            future.cancel()
+
+
+@contextlib.contextmanager
+def crew_of(
+    spec: StudySpec, launcher: Launcher, objective: Callable[..., Any] | None, folder: Path, uri: str,
+    executor: Executor | None,
+) -> Iterator[Crew]:  # fmt: skip
+    """Give the crew of a study: that of the executor where one is given or the study names one, else this machine's.
+
+    Raises InputError when the code cannot be sent to workers, or they could not reach the tracking store at `uri`.
+    """
+    if executor is None and spec.executor is None:
+        with local_executor(spec.workers, runs_in_process(spec, objective)) as threads:
+            yield LocalCrew(launcher, threads)
+        return
+    if executor is not None:
+        yield RemoteCrew(shipment_of(spec, objective, folder, launcher), executor)
+        return
+    assert spec.executor is not None
+    refuse_local_store(spec.executor.dask, uri)
+    shipment = shipment_of(spec, objective, folder, launcher)
+    with DaskExecutor(spec.executor.dask, spec.workers) as cluster:
+        yield RemoteCrew(shipment, cluster)
+
+
+def refuse_local_store(address: str, uri: str) -> None:
+    """Raise InputError when workers of a cluster would have to write into a file of this machine."""
+    if address != LOCAL and urlsplit(uri).scheme in ("sqlite", "file", ""):
+        raise InputError(
+            f"the cluster's workers log to the tracking server by themselves, but {public_uri(uri)} is a file of this "
+            "machine: start `mlflow server` and name it by --tracking-uri, or use the cluster `local`",
+            "executor.dask",
+        )

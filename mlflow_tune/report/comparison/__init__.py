@@ -1,0 +1,1 @@
+"""Several studies compared: numbers, words, pictures, page."""

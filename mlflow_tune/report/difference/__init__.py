@@ -1,0 +1,1 @@
+"""Two trials held against each other: numbers, pictures, page."""

@@ -1,0 +1,176 @@
+"""What a model believed of one parameter before it chose a trial: the picture of Bayesian optimisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
+
+from mlflow_tune.report.figures.scales import Array, legend_below, log_ticks, plain_ticks
+from mlflow_tune.report.figures.style import BLUE, clean, finish, headline, in_house_style, sheet
+from mlflow_tune.space import Categorical, Dimension
+
+BAND = 1.96  # standard deviations: 95 % of a normal distribution
+RED = "#D00000"
+MOST = 24
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the model that chose trial `number` believed of `parameter`, at the places `xs`, in ascending order.
+
+    `mean`, `std` and `acquisition` have a number for each of `xs`; `reference`, if there is one, the true function's.
+    `observed_x` and `observed_y` are the trials that the model saw. `metric` names the vertical axis.
+    """
+
+    number: int
+    parameter: str
+    log: bool
+    xs: Sequence[float]
+    mean: Sequence[float]
+    std: Sequence[float]
+    acquisition: Sequence[float]
+    acquisition_name: str
+    observed_x: Sequence[float]
+    observed_y: Sequence[float]
+    next_x: float
+    reference: Sequence[float] | None = None
+    metric: str = "objective"
+
+
+def posterior_xs(dimension: Dimension, observed: Sequence[float], next_x: float, count: int = 200) -> list[float]:
+    """Return where to ask the model: `count` places evenly on the parameter's scale, the trials' and the next one.
+
+    With the trials' own places among them the uncertainty is seen to vanish there. Empty for a categorical, which has
+    no axis to draw along.
+    """
+    if isinstance(dimension, Categorical):
+        return []
+    even = [float(dimension.from_unit(index / (count - 1))) for index in range(count)]
+    return sorted({*even, *map(float, observed), float(next_x)})
+
+
+@in_house_style
+def posterior_figure(posterior: Posterior) -> Figure | None:
+    """Draw the posterior, and below it the acquisition with the chosen next point. None without places or a trial.
+
+    Trials are black points, the predicted mean a black line, the band of 95 % grey, the true function red dots, the
+    acquisition (or the uncertainty) blue.
+    """
+    if not posterior.xs or not posterior.observed_x:
+        return None
+    figure = sheet(4.6)
+    above, below = _two_panels(figure)
+    _belief(above, posterior, _range([posterior]))
+    _choice(below, posterior)
+    name = clean(posterior.parameter, 24)
+    headline(figure, f"What the model believed before trial {posterior.number}")
+    above.set_ylabel(clean(posterior.metric, 20))
+    below.set_xlabel(f"{name} (log scale)" if posterior.log else name)
+    below.set_ylabel(clean(posterior.acquisition_name, 12), color=BLUE)
+    legend_below(figure, above, below)
+    return finish(figure, _words(posterior))
+
+
+@in_house_style
+def posterior_grid(posteriors: Sequence[Posterior]) -> Figure | None:
+    """Draw all posteriors in one picture, in rows of four, on one vertical scale. None when none can be drawn.
+
+    Of more than 24 the first 12 and the last 12 are drawn.
+    """
+    known = [each for each in posteriors if each.xs and each.observed_x]
+    drawn = known if len(known) <= MOST else [*known[: MOST // 2], *known[-MOST // 2 :]]
+    if not drawn:
+        return None
+    columns = min(COLUMNS, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure = sheet(0.9 + 2.6 * rows, max(3.0 * columns, 5.0))
+    parts = np.atleast_1d(figure.subfigures(rows, columns, squeeze=False)).ravel()
+    ends = _range(drawn)
+    for part, each in zip(parts, drawn, strict=False):
+        above, below = _two_panels(part)
+        _belief(above, each, ends)
+        _choice(below, each)
+        above.set_title(f"before trial {each.number}", fontsize=10)
+    legend_below(figure, above, below)
+    first = drawn[0]
+    title = (
+        f"{clean(first.metric, 24)} against {clean(first.parameter)}; below in blue: {clean(first.acquisition_name)}"
+    )
+    left_out = len(known) - len(drawn)
+    headline(figure, f"{title} ({left_out} in the middle left out)" if left_out else title)
+    return finish(figure, f"{len(drawn)} pictures of the model, a trial each. " + " ".join(map(_words, drawn)))
+
+
+def _two_panels(figure: Figure | SubFigure) -> tuple[Axes, Axes]:
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
+    return above, below
+
+
+def _belief(axes: Axes, posterior: Posterior, ends: tuple[float, float]) -> None:
+    xs, mean, std = (np.asarray(each, dtype=float) for each in (posterior.xs, posterior.mean, posterior.std))
+    axes.fill_between(xs, mean - BAND * std, mean + BAND * std, color="#BDBDBD", alpha=0.6, lw=0, label="95 % band")
+    axes.plot(xs, mean, color="black", linewidth=1.5, label="predicted mean")
+    if posterior.reference is not None:
+        axes.plot(xs, posterior.reference, color=RED, linestyle=":", linewidth=1.8, label="true function")
+    axes.plot(posterior.observed_x, posterior.observed_y, "o", color="black", markersize=5, label="trial", zorder=4)
+    axes.axvline(posterior.next_x, color=BLUE, linestyle="--", linewidth=0.9)
+    axes.set_ylim(*ends)
+    plain_ticks(axes.yaxis)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _choice(axes: Axes, posterior: Posterior) -> None:
+    xs, height = np.asarray(posterior.xs, dtype=float), np.asarray(posterior.acquisition, dtype=float)
+    axes.plot(xs, height, color=BLUE, linewidth=1.4)
+    chosen = float(height[int(np.abs(_scaled(xs, posterior.log) - _scaled(posterior.next_x, posterior.log)).argmin())])
+    axes.axvline(posterior.next_x, color=BLUE, linestyle="--", linewidth=0.9)
+    axes.plot([posterior.next_x], [chosen], "v", color=BLUE, markersize=8, label="next point", zorder=4, clip_on=False)
+    low, high = float(np.nanmin(height)), float(np.nanmax(height))
+    margin = 0.15 * (high - low) or 0.1 * abs(high) or 0.5
+    axes.set_ylim(low - margin, high + 1.6 * margin)
+    axes.yaxis.set_major_locator(MaxNLocator(2))
+    plain_ticks(axes.yaxis)
+    if posterior.log:
+        axes.set_xscale("log")
+        log_ticks(axes.xaxis, math.log(float(xs[-1]) / float(xs[0])))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        plain_ticks(axes.xaxis)
+
+
+def _scaled(xs: Any, log: bool) -> Array:
+    return np.asarray(np.log(xs) if log else xs, dtype=float)
+
+
+def _range(posteriors: Sequence[Posterior]) -> tuple[float, float]:
+    """Return the ends of the vertical axis: all means, trials and the true function, and a part of the bands."""
+    seen = [
+        value for each in posteriors for part in (each.mean, each.observed_y, each.reference or ()) for value in part
+    ]
+    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+    reach = 0.35 * (high - low) or 0.1 * abs(low) or 0.5
+    bands = [
+        (np.asarray(each.mean) - BAND * np.asarray(each.std), np.asarray(each.mean) + BAND * np.asarray(each.std))
+        for each in posteriors
+    ]
+    lowest = min(float(np.nanmin(under)) for under, _ in bands)
+    highest = max(float(np.nanmax(over)) for _, over in bands)
+    margin = 0.06 * reach
+    return max(low - reach, min(lowest, low)) - margin, min(high + reach, max(highest, high)) + margin
+
+
+def _words(posterior: Posterior) -> str:
+    best = max(range(len(posterior.xs)), key=lambda index: posterior.std[index])
+    return (
+        f"Before trial {posterior.number} the model saw {len(posterior.observed_x)} trials of {posterior.parameter}, "
+        f"was least sure at {posterior.xs[best]:.4g} (standard deviation {posterior.std[best]:.3g}) and by "
+        f"{posterior.acquisition_name} chose {posterior.next_x:.6g}."
+    )

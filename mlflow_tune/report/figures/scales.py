@@ -1,0 +1,229 @@
+"""Where values stand on an axis: parameters on their own scales, and the metric with its far-out values at the edge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean
+from mlflow_tune.report.subject import Subject, scored, value_of, without_value
+from mlflow_tune.space import Categorical, Dimension, Float, Int
+from mlflow_tune.trial import Goal, Trial
+
+Array = NDArray[np.float64]
+HUGE = 1e100  # matplotlib subtracts and squares what it draws: beyond this, that would overflow
+REACH = 4.0  # an axis goes so many times as far beyond the median as the best value lies on this side of it
+MOST_LOG = 705.0  # of what a float holds
+MOST_LABELS = 14
+_GOLDEN = 0.6180339887498949
+
+
+def places(dimension: Dimension, name: str, trials: Sequence[Trial]) -> Array:
+    """Return where the trials stand on the parameter's axis (n,): the number, or the category's index.
+
+    NaN where a trial has no value of the dimension, as after a change of the space.
+    """
+    return np.array([_place(dimension, trial.params.get(name)) for trial in trials], dtype=float)
+
+
+def _place(dimension: Dimension, value: object) -> float:
+    try:
+        if isinstance(dimension, Categorical):
+            return float(dimension.values.index(dimension.decode(value)))
+        number = float(dimension.decode(value))
+    except (InputError, OverflowError):
+        return math.nan
+    if dimension.log:
+        return number if number > 0 else math.nan
+    return within_reach(number)
+
+
+def unit_places(dimension: Dimension, name: str, trials: Sequence[Trial]) -> Array:
+    """Return where the trials stand from 0 to 1, on the dimension's scale (n,); NaN as in `places`."""
+    found = places(dimension, name, trials)
+    units = [
+        math.nan if math.isnan(at) else dimension.to_unit(trial.params[name])
+        for at, trial in zip(found, trials, strict=True)
+    ]
+    return np.array(units, dtype=float)
+
+
+def jitter(trials: Sequence[Trial], width: float) -> Array:
+    """Return a shift (n,) within +-width/2 for marks that would lie on one another; a trial's is always the same."""
+    return np.array([(trial.number * _GOLDEN % 1 - 0.5) * width for trial in trials], dtype=float)
+
+
+def within_reach(number: float) -> float:
+    """Return the number, or the largest that can be drawn."""
+    return min(max(number, -HUGE), HUGE)
+
+
+def limits(values: Sequence[float] | Array, goal: Goal | None = None) -> tuple[float, float]:
+    """Return the ends of an axis for these values, with a margin.
+
+    With a `goal`, values far on the worse side do not squash the others: the axis ends before them.
+    """
+    drawn = np.clip([value for value in values if math.isfinite(value)], -HUGE, HUGE)
+    if not drawn.size:
+        return 0.0, 1.0
+    low, middle, high = float(drawn.min()), float(np.median(drawn)), float(drawn.max())
+    if goal == "minimize" and middle > low:
+        high = min(high, middle + REACH * (middle - low))
+    if goal == "maximize" and high > middle:
+        low = max(low, middle - REACH * (high - middle))
+    margin = 0.06 * (high - low) or 0.06 * abs(low) or 0.5
+    return low - margin, high + margin
+
+
+def parameter_axis(axes: Axes, which: Literal["x", "y"], name: str, dimension: Dimension, most: int = 6) -> None:
+    """Name the x or y axis after the parameter, and give it the parameter's scale, range and about `most` ticks."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    label = clean(name, 20) + (" (log scale)" if dimension.log else "")
+    axes.set(**{f"{which}label": label})
+    if isinstance(dimension, Categorical):
+        shown = _thinned(len(dimension.values))
+        axes.set(**{f"{which}lim": (-0.6, len(dimension.values) - 0.4)})
+        axis.set_ticks(shown, labels=[clean(dimension.values[index], 12) for index in shown])
+    elif dimension.log:
+        low, high = math.log(dimension.low), math.log(dimension.high)
+        margin = 0.04 * (high - low)
+        ends = math.exp(max(low - margin, -MOST_LOG)), math.exp(min(high + margin, MOST_LOG))
+        axes.set(**{f"{which}scale": "log", f"{which}lim": ends})
+        log_ticks(axis, high - low, most)
+    else:
+        low, high = within_reach(dimension.low), within_reach(dimension.high)
+        axes.set(**{f"{which}lim": (low - 0.04 * (high - low), high + 0.04 * (high - low))})
+        axis.set_major_locator(MaxNLocator(most - 1, integer=isinstance(dimension, Int)))
+        plain_ticks(axis)
+
+
+def log_ticks(axis: Axis, spread: float, most: int = 6) -> None:
+    """Give a log axis few ticks, in plain numbers; `spread` is the natural logarithm of its high over its low."""
+    few = spread < math.log(100)
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=most))
+    axis.set_minor_locator(NullLocator())
+    plain_ticks(axis)
+
+
+def plain(value: float) -> str:
+    """Return a number in at most four digits, its exponent without zeros."""
+    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Write the ticks as plain short numbers."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+
+
+def _thinned(count: int) -> list[int]:
+    step = -(-count // MOST_LABELS)
+    return list(range(0, count, step))
+
+
+def unit_ticks(dimension: Dimension, most: int = 6) -> list[tuple[float, str]]:
+    """Return about `most` ticks of an axis from 0 to 1 on the dimension's scale: where they stand, and their labels."""
+    if isinstance(dimension, Categorical):
+        step = -(-len(dimension.values) // (most + 4))
+        return [(dimension.to_unit(value), clean(value, 10)) for value in dimension.values[::step]]
+    locator = LogLocator(10, subs=(1.0,), numticks=most) if dimension.log else MaxNLocator(most - 2)
+    ends = (dimension.low, dimension.high) if dimension.log else map(within_reach, (dimension.low, dimension.high))
+    inner = [float(tick) for tick in locator.tick_values(*ends)]
+    inner = [tick for tick in inner if math.isfinite(tick)]
+    kept = inner if isinstance(dimension, Float) else [round(tick) for tick in inner]
+    ticks = [tick for tick in kept if dimension.low <= tick <= dimension.high]
+    spread = [(dimension.to_unit(tick), plain(tick)) for tick in dict.fromkeys(ticks)]
+    if len(spread) > 1:
+        return spread
+    return [(dimension.to_unit(end), plain(end)) for end in (dimension.low, dimension.high)]
+
+
+def metric_label(subject: Subject) -> str:
+    """Return the metric's name for an axis, with what is better."""
+    return f"{clean(subject.metric, 16)} ({subject.sense})"
+
+
+def metric_axis(axes: Axes, subject: Subject, trials: Sequence[Trial], label: bool = True) -> tuple[float, float]:
+    """Give the vertical axis the metric's range, and its name if `label`; return the range."""
+    low, high = limits([value_of(trial) for trial in scored(trials)], subject.goal)
+    if (best := subject.best(trials)) is not None:
+        # Where a constraint holds, the best may lie far from the values that break it.
+        margin, value = 0.05 * (high - low), within_reach(value_of(best))
+        low, high = min(low, value - margin), max(high, value + margin)
+    axes.set_ylim(low, high)
+    plain_ticks(axes.yaxis)
+    if label:
+        axes.set_ylabel(metric_label(subject))
+    return low, high
+
+
+def trial_marks(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: Array, ends: tuple[float, float]) -> None:
+    """Draw a mark a trial at `xs` (n,): its value, or at the worse edge those that failed or lie beyond it.
+
+    The vertical axis ends at `ends`. Trials that break the constraint are hollow; the best one has a star.
+    """
+    at = {trial.number: float(x) for trial, x in zip(trials, xs, strict=True)}
+    worse = ends[1] if subject.goal == "minimize" else ends[0]
+    size = 24 if len(at) <= MANY else 8
+    looks: dict[str, dict[str, Any]] = {
+        "trial": {"s": size, "color": BLUE, "alpha": 0.75, "linewidths": 0},
+        "breaks the constraint": {"s": size, "facecolors": "white", "edgecolors": BLUE},
+        "beyond the edge": {"s": size, "color": BLUE, "marker": "^" if worse == ends[1] else "v", "clip_on": False},
+        "without a value": {"s": size, "color": INK, "marker": "x", "linewidths": 1.2, "clip_on": False},
+    }
+    for label, marks in _by_look(subject, trials, ends).items():
+        ys = [min(max(value_of(trial), ends[0]), ends[1]) if trial.value is not None else worse for trial in marks]
+        xs = np.array([at[trial.number] for trial in marks])
+        axes.scatter(xs, ys, label=label, zorder=3, rasterized=len(marks) > MANY, **looks[label])
+    if (best := subject.best(trials)) is not None:
+        look: dict[str, Any] = {"s": 170, "marker": "*", "color": VERMILLION, "edgecolors": "white", "zorder": 5}
+        axes.scatter([at[best.number]], [value_of(best)], label="best", **look)
+
+
+def _by_look(subject: Subject, trials: Sequence[Trial], ends: tuple[float, float]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {}
+    for trial in [*scored(trials), *without_value(trials)]:
+        if trial.value is None:
+            look = "without a value"
+        elif not ends[0] <= trial.value <= ends[1]:
+            look = "beyond the edge"
+        else:
+            look = "breaks the constraint" if trial.number in subject.unmet else "trial"
+        found.setdefault(look, []).append(trial)
+    return found
+
+
+def legend_below(figure: Figure, *panels: Axes, columns: int | None = None) -> None:
+    """Put the legend of the panels under the figure, where it hides nothing; what has one name is told once."""
+    found: dict[str, Artist] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        found |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in found}
+    if found:
+        columns = columns or (len(found) if len(found) <= 4 else 3)
+        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
+
+
+def shades(subject: Subject) -> ListedColormap:
+    """Return the colours of the metric: the better the darker, without the yellow that is faint on white."""
+    base = colormaps["viridis"](np.linspace(0.0, 0.92, 256))
+    return ListedColormap(base if subject.goal == "minimize" else base[::-1])
+
+
+def shading(subject: Subject, values: Sequence[float] | Array) -> Normalize:
+    """Return the scale from values to `shades`; values far on the worse side have the last colour."""
+    low, high = limits(values, subject.goal)
+    finite = [value for value in values if math.isfinite(value)]
+    margin = 0.06 / 1.12 * (high - low) if len(set(finite)) > 1 else 0.0
+    return Normalize(low + margin, high - margin, clip=True)

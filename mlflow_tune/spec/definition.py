@@ -1,0 +1,97 @@
+"""A study's definition: from Python arguments, from the tracking server, and with what a resume changes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.spec.stopping import with_trials
+from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
+from mlflow_tune.strategies import Strategy
+from mlflow_tune.tracking import StudyRecord
+
+logger = logging.getLogger(__name__)
+ASKED = "ask() and tell()"  # what stands for the objective of a study whose trials the caller runs
+
+
+def recorded_spec(record: StudyRecord) -> StudySpec:
+    """Return the definition that the tracking server holds. Raises InputError when it cannot be read."""
+    if record.newer:
+        raise InputError(
+            f"the study {record.run_id} was written by a newer mlflow-tune (tune.format {record.format[:20]!r}): "
+            "update mlflow-tune to go on with it"
+        )
+    try:
+        return parse_study(record.definition)
+    except InputError as error:
+        raise InputError(f"the study {record.run_id} cannot be read back: {error}") from None
+
+
+def run_options(
+    objective: Callable[..., Any] | None, run: RunSpec | Mapping[str, Any] | None, **more: Any
+) -> dict[str, Any]:
+    """Return the key `run` of a study file from Python arguments; `more` that are None are left out."""
+    options = dict(run.model_dump(mode="json", exclude_unset=True) if isinstance(run, RunSpec) else run or {})
+    options.update({key: value for key, value in more.items() if value is not None})
+    if objective is None and run is None:
+        options["objective"] = ASKED
+    if objective is not None:
+        options["objective"] = _name_of(objective)
+    return options
+
+
+def _name_of(objective: Callable[..., Any]) -> str:
+    """Return what a Python object is called; never its repr, which may hold data and passwords."""
+    while isinstance(objective, functools.partial):
+        objective = objective.func
+    named = objective if hasattr(objective, "__qualname__") else type(objective)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def changed_spec(
+    spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None = None,
+    workers: int | None = None, executor: Mapping[str, str] | None = None,
+) -> StudySpec:  # fmt: skip
+    """Return the definition with another budget of trials (`held` are there), strategy, workers or executor.
+
+    Raises InputError when they do not fit the study.
+    """
+    stop = None if trials is None else with_trials(spec.stop, trials, held)
+    given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers, "executor": executor}
+    changed = {name: value for name, value in given.items() if value is not None}
+    fields = {name: getattr(spec, name) for name in StudySpec.model_fields}
+    if not changed:
+        return spec
+    merged = {**fields, **changed}
+    if spec.stop.expected_improvement is not None and strategy is not None and _strategy_name(strategy) != "bayesian":
+        logger.warning("stop.expected_improvement is dropped: only the strategy bayesian has a model")
+        merged["stop"] = merged["stop"].model_copy(update={"expected_improvement": None})
+    after = parse_study(merged)
+    _refuse_other_constraint(spec, after)
+    return after
+
+
+def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
+    """Raise InputError for a constraint on a metric of which the trials hold the last step, not the best one."""
+    held, asked = (getattr(spec.strategy, "requirement", None) for spec in (before, after))
+    if before.value == "best" and held and asked and (held.metric, held.sense) != (asked.metric, asked.sense):
+        message = (
+            f"with `value: best` the trials hold the best step for '{held}' alone, but got '{asked}': start another"
+        )
+        raise InputError(message, "strategy.constraint")
+
+
+def _strategy_name(strategy: Strategy | Mapping[str, Any] | str) -> object:
+    if isinstance(strategy, str):
+        return strategy
+    return strategy.get("name") if isinstance(strategy, Mapping) else strategy.name
+
+
+def tell_length(spec: StudySpec) -> None:
+    """Warn when the strategy asks for more trials than the budget has."""
+    length, budget = spec.strategy.length(spec.space), spec.stop.trials
+    if length and budget and length > budget:
+        logger.warning("%s asks for up to %d trials, but the budget is %d", spec.strategy.name, length, budget)

@@ -1,0 +1,144 @@
+"""What a parameter's name, type and default tell of the range in which to search it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Float, Int, as_integer, as_number
+from mlflow_tune.spec.draft.words import word_set, words_of
+
+_FIXED = {
+    "it sets how long or how often, not how well": "epoch epochs step steps iteration iterations iter iters rounds "
+    "round interval every frequency patience warmup timeout",
+    "it is chance, not quality": "seed seeds random",
+    "it is about the machine": "worker workers job jobs thread threads gpu gpus cpu cpus device devices port host",
+    "it is about what is printed or kept": "verbose verbosity debug log logging save checkpoint version run id",
+    "it is about the data": "path dir directory file filename folder data dataset uri url output input split fold "
+    "folds class classes sample samples image images row rows limit subset target column",
+}
+_WHY_FIXED = {word: why for why, words in _FIXED.items() for word in words.split()}
+_SWITCHES = word_set("use is with no enable disable do has")
+_HELD_OUT = word_set("val valid validation test eval")
+_SHARES = word_set("dropout momentum prob probability fraction subsample colsample ratio smoothing quantile threshold")
+_PENALTIES = word_set("l1 l2 alpha lambda reg regularization penalty wd")
+_SIZES = word_set(
+    "units hidden layers layer depth width filters channels neurons estimators leaves heads embedding embed dim nodes "
+    "trees components"
+)
+_OF_A_SCHEDULE = word_set("decay scheduler schedule factor gamma step steps warmup patience milestones min max")
+_IMPORTANT = ("learning_rate", "regularization", "capacity", "batch_size")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that an entry point declares; `default` is None when it has none."""
+
+    name: str
+    type: str
+    default: Any
+
+
+@dataclass(frozen=True)
+class Guess:
+    """How a parameter may be searched: `range` as a study file has it, {} when there is none to be guessed.
+
+    `why` says how the range came about; `fixed` why the parameter is better left at its default, "" when it is not.
+    """
+
+    range: Mapping[str, object] = field(default_factory=dict)
+    why: str = ""
+    fixed: str = ""
+
+    @property
+    def importance(self) -> int:
+        """The place in which to search it, 0 first."""
+        role = str(self.range.get("role"))
+        return _IMPORTANT.index(role) if role in _IMPORTANT else len(_IMPORTANT)
+
+
+def guess(parameter: Parameter) -> Guess:
+    """Return in which range the parameter may be searched, and whether it is worth it."""
+    number = number_of(parameter)
+    if number is None:
+        return Guess(fixed="only numbers have a range to be guessed")
+    words = words_of(parameter.name)
+    role = role_of(parameter.name)
+    found, why = _int_range(number) if isinstance(number, int) else _float_range(number, words, role)
+    try:
+        (Int if isinstance(number, int) else Float)(**found)
+    except (InputError, OverflowError, TypeError):
+        return Guess(fixed="no range can be guessed from its default")
+    form = {"type": "int" if isinstance(number, int) else "float", **found, **({"role": role} if role else {})}
+    taken = "its name is that of a metric in MLflow" if parameter.name.startswith("log10_") else ""
+    return Guess(form, why, taken or _why_fixed(words, role, number))
+
+
+def number_of(parameter: Parameter) -> int | float | None:
+    """Return the default as a number of the declared type; None when it is none.
+
+    MLproject files that give no type mean "string": there the default's own type counts.
+    """
+    default = parameter.default
+    with contextlib.suppress(InputError):
+        if parameter.type == "int":
+            return as_integer(default)
+        if parameter.type == "float":
+            return as_number(default)
+        if parameter.type not in ("path", "uri") and isinstance(default, int | float) and not isinstance(default, bool):
+            return default if isinstance(default, int) else as_number(default)
+    return None
+
+
+def role_of(name: str) -> str | None:
+    """Return what a parameter of a well-known name does, as the key `role` of a study file says it."""
+    words = words_of(name)
+    known, joined = set(words), "_".join(words)
+    if known & {"epoch", "epochs"}:
+        return "epochs"
+    if joined.endswith("batch_size") or joined in ("batch", "bs"):
+        return "batch_size"
+    if "weight_decay" in joined or ("dropout" in known) or (known & _PENALTIES and "ratio" not in known):
+        return "regularization"
+    named = "lr" in known or "learning_rate" in joined
+    if joined in ("eta", "step_size") or (named and not known & _OF_A_SCHEDULE):
+        return "learning_rate"
+    return "capacity" if known & _SIZES else None
+
+
+def _why_fixed(words: list[str], role: str | None, number: float) -> str:
+    if set(words) & _HELD_OUT:
+        return "it is about how the model is judged"
+    if words and words[0] in _SWITCHES:
+        return "it is a switch"
+    below = "whole numbers below 1 often mean none or automatic" if isinstance(number, int) and number < 1 else ""
+    known = [_WHY_FIXED[word] for word in words if word in _WHY_FIXED and role not in _IMPORTANT]
+    return next(iter(known), below)
+
+
+def _float_range(value: float, words: list[str], role: str | None) -> tuple[dict[str, Any], str]:
+    if set(words) & _SHARES and 0 <= value <= 1:
+        low, high = max(0.0, value - 0.25), min(max(0.99, value), value + 0.25)
+        return {"low": _short(low), "high": _short(high)}, "within 0 and 1"
+    if value == 0 and role == "regularization":
+        return {"low": 1e-6, "high": 1e-2, "log": True}, "small values on a log scale; 0 itself is not among them"
+    if value == 0:
+        return {"low": 0.0, "high": 1.0}, "from 0 to 1"
+    if value < 0:
+        return {"low": _short(2 * value), "high": 0.0}, "from twice the default to 0"
+    if value < 1:
+        return {"low": _short(value / 10), "high": _short(value * 10), "log": True}, "a decade either side, log scale"
+    return {"low": _short(value / 4), "high": _short(value * 4), "log": True}, "a quarter to four times, log scale"
+
+
+def _int_range(value: int) -> tuple[dict[str, Any], str]:
+    if value >= 8:
+        return {"low": value // 4, "high": value * 4, "log": True}, "a quarter to four times, log scale"
+    return {"low": min(1, value), "high": max(4, 2 * value)}, "from small to twice the default"
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")

@@ -1,0 +1,149 @@
+"""Field types of the study file: text, names, numbers, durations, sizes, commands.
+
+pydantic alone would take True for 1 and its messages speak of types: these accept a number however it is written, and
+nothing else, and say in plain words what is expected and what is there.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical, Scalar, Space, as_integer, as_number, check_name, shown
+from mlflow_tune.text.durations import as_duration, duration_text
+from mlflow_tune.text.redaction import holds_credentials, without_credentials
+from mlflow_tune.text.sizes import as_size, size_text
+
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_MAX_NAME = 200
+_MAX_EXPERIMENT = 500  # MLflow's own limit
+
+
+def as_text(value: object) -> str:
+    """Return the value when it is text and not blank; raise InputError otherwise."""
+    if not isinstance(value, str):
+        hint = "; write it in quotes" if isinstance(value, bool | int | float) else ""
+        raise InputError(f"must be text, but got {shown(value)}{hint}")
+    if not value.strip():
+        raise InputError(f"must not be blank, but got {value!r}")
+    return value
+
+
+def as_line(value: object, longest: int = _MAX_NAME) -> str:
+    """Return the value when it is one line of text without blanks at its ends; raise InputError otherwise."""
+    text = as_text(value)
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text) or text != text.strip():
+        raise InputError(f"must be one line of text without blanks at its ends, but got {shown(text)}")
+    if len(text) > longest:
+        raise InputError(f"must have at most {longest} characters, but this has {len(text)}")
+    return text
+
+
+def as_metric(value: object) -> str:
+    """Return the value when MLflow takes it as a metric's name that is not one of ours; raise InputError otherwise."""
+    name = as_text(value)
+    try:
+        check_name(name)
+    except InputError as error:
+        raise InputError(error.message) from None
+    if name.startswith("log10_"):
+        raise InputError(f"names that begin with log10_ are reserved, but got {name!r}")
+    return name
+
+
+def as_project(value: object) -> str:
+    """Return the project's folder or URI; raise InputError for one with credentials in it."""
+    text = as_text(value)
+    if holds_credentials(text):
+        public = without_credentials(text)
+        raise InputError(
+            f"must hold no user name and no password, because MLflow stores it: write {public!r}, and let git's "
+            "credential helper or ssh log in"
+        )
+    return text
+
+
+def _refuse_password(text: str, key: str = "") -> None:
+    """Raise InputError when a URI in the text holds a password."""
+    if holds_credentials(text):
+        raise InputError(
+            "must hold no URI with a password, because MLflow stores it: let the training code read the password from "
+            "an environment variable",
+            key,
+        )
+
+
+def refuse_passwords(space: Space) -> None:
+    """Raise InputError when a value of a category holds a URI with a password."""
+    for name, dimension in space.items():
+        for index, value in enumerate(dimension.values if isinstance(dimension, Categorical) else ()):
+            _refuse_password(str(value), f"space.{name}.values.{index}")
+
+
+def as_address(value: object) -> str:
+    """Return the address of a cluster; raise InputError for one with a password in it."""
+    text = as_text(value)
+    _refuse_password(text)
+    return text
+
+
+def as_command(value: object) -> list[str]:
+    """Return the command's words as texts; raise InputError unless it is a list of texts and numbers."""
+    if not isinstance(value, list) or not value:
+        raise InputError(f"must be a list such as [python, train.py, --lr, '{{lr}}'], but got {shown(value)}")
+    return [_word(word, str(index)) for index, word in enumerate(value)]
+
+
+def _word(word: object, key: str) -> str:
+    if isinstance(word, Mapping):
+        raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}", key)
+    if isinstance(word, bool) or not isinstance(word, str | int | float):
+        raise InputError(f"a word of the command must be text or a number, but got {shown(word)}", key)
+    _refuse_password(str(word), key)
+    return str(word)
+
+
+def as_function(value: object) -> str:
+    """Return the value when it has the form `package.module:function`; raise InputError otherwise."""
+    text = as_text(value)
+    if not _FUNCTION.fullmatch(text):
+        raise InputError(f"must be of the form module:function, such as train:objective, but got {text!r}")
+    if ".py:" in text:
+        raise InputError(f"must name the module without .py: {text.replace('.py:', ':')}, but got {text!r}")
+    return text
+
+
+def as_parameters(value: object) -> dict[str, Scalar]:
+    """Return the fixed parameters; raise InputError unless they are names with texts, numbers or truth values."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"must be a mapping of names to fixed values, such as {{epochs: 12}}, but got {shown(value)}")
+    for name, fixed in value.items():
+        check_name(name)
+        if not isinstance(fixed, bool | int | float | str):
+            raise InputError(f"must be text, a number, true or false, but got {shown(fixed)}", name)
+        _refuse_password(str(fixed), name)
+        if isinstance(fixed, float) and not math.isfinite(fixed):
+            raise InputError(f"must be finite, but got {fixed}; write it in quotes if the text is meant", name)
+    return dict(value)
+
+
+Text = Annotated[str, BeforeValidator(as_text)]
+Name = Annotated[str, BeforeValidator(as_line)]
+Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT))]
+Metric = Annotated[str, BeforeValidator(as_metric)]
+Project = Annotated[str, BeforeValidator(as_project)]
+Address = Annotated[str, BeforeValidator(as_address)]
+Command = Annotated[list[str], BeforeValidator(as_command)]
+Function = Annotated[str, BeforeValidator(as_function)]
+Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]
+Number = Annotated[float, BeforeValidator(as_number)]
+Count = Annotated[int, BeforeValidator(as_integer), Field(ge=1)]
+CountFromZero = Annotated[int, BeforeValidator(as_integer), Field(ge=0)]
+Duration = Annotated[float, BeforeValidator(as_duration), PlainSerializer(duration_text)]
+Size = Annotated[int, BeforeValidator(as_size), PlainSerializer(size_text)]

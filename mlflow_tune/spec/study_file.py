@@ -1,0 +1,294 @@
+"""The study file: what it may say, YAML in, JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical, Dimension, Space, nearest, shown
+from mlflow_tune.spec.fields import (
+    Address,
+    Command,
+    Count,
+    CountFromZero,
+    Duration,
+    Experiment,
+    Function,
+    Metric,
+    Name,
+    Parameters,
+    Project,
+    Size,
+    Text,
+    refuse_passwords,
+)
+from mlflow_tune.spec.stopping import StopRules
+from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
+from mlflow_tune.strategies.base import eligible
+from mlflow_tune.text.redaction import without_credentials
+from mlflow_tune.text.yaml import load_yaml, one_line
+from mlflow_tune.trial import Goal, Trial, best_trial
+
+POINT_LIMIT = 6000
+NUMBER_LENGTH = 24
+KINDS = ("project", "command", "function")
+
+
+def _space(value: object) -> Space:
+    return value if isinstance(value, Space) else Space.from_json(value)
+
+
+def _strategy(value: Any, info: ValidationInfo) -> Any:
+    goal = info.data.get("goal", "minimize")
+    if type(value) in STRATEGIES.values():
+        return make_strategy(strategy_to_json(value), goal)
+    options = {"name": value} if isinstance(value, str) else value
+    if not isinstance(options, Mapping):
+        raise InputError(f"must be a mapping such as {{name: random, seed: 0}}, but got {shown(value)}")
+    return make_strategy(options, goal)
+
+
+class RunSpec(BaseModel):
+    """What one trial runs: exactly one of `project`, `command`, `function`.
+
+    `version` is the branch, tag or commit of a project that lies in a git repository.
+    `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not use it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    project: Project | None = None
+    command: Command | None = None
+    function: Function | None = None
+    objective: str | None = None
+    entry_point: Text = "main"
+    version: Text | None = None
+    parameters: Parameters = {}
+    env_manager: Literal["local", "uv"] = "local"
+    timeout: Duration | None = None
+    memory: Size | None = None
+    retries: CountFromZero = 0
+
+    @property
+    def kind(self) -> str:
+        """Which of project, command, function and objective is given."""
+        return next(kind for kind in (*KINDS, "objective") if getattr(self, kind) is not None)
+
+    @property
+    def source(self) -> str:
+        """The project, command or function in one line, as MLflow shows a run's source."""
+        return " ".join(self.command) if self.command else str(getattr(self, self.kind))
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> RunSpec:
+        given = [kind for kind in (*KINDS, "objective") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            found = f"but got {' and '.join(given)}" if given else "but none is there"
+            raise InputError(f"exactly one of project, command, function is needed, {found}")
+        for key, default in (("entry_point", "main"), ("version", None), ("env_manager", "local")):
+            if getattr(self, key) != default and given != ["project"]:
+                raise InputError(f"only a project has one, but this study runs a {given[0]}; take it out", key)
+        return self
+
+
+class ExecutorSpec(BaseModel):
+    """Where trials run instead of on this machine: `dask` is a scheduler's address, or "local" for a cluster here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dask: Address
+
+
+class StudySpec(BaseModel):
+    """All that a study file may say; the README's section "The study file" tells what each key means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    name: Name
+    experiment: Experiment | None = None
+    run: RunSpec
+    metric: Metric
+    goal: Goal = "minimize"
+    value: Literal["last", "best"] = "last"
+    space: Annotated[Any, BeforeValidator(_space), PlainSerializer(lambda space: space.to_json())]
+    strategy: Annotated[Any, BeforeValidator(_strategy), PlainSerializer(strategy_to_json)]
+    reference: Function | None = None
+    stop: StopRules = StopRules()
+    workers: Count = 1
+    batch: bool = False
+    executor: ExecutorSpec | None = None
+
+    @property
+    def one_number(self) -> bool:
+        """Whether one parameter is searched, and it is numeric: then the metric is a curve over it."""
+        return [isinstance(dimension, Categorical) for dimension in self.space.values()] == [False]
+
+    @property
+    def constrained(self) -> str | None:
+        """The metric that the strategy's constraint is about, if it has one."""
+        requirement = getattr(self.strategy, "requirement", None)
+        return requirement and requirement.metric
+
+    @property
+    def directions(self) -> dict[str, Goal]:
+        """Which way is better, for the metric and for that of the constraint."""
+        requirement = getattr(self.strategy, "requirement", None)
+        wanted: dict[str, Goal] = {self.metric: self.goal}
+        if requirement is not None:
+            wanted = {requirement.metric: "maximize" if requirement.sense == ">=" else "minimize", **wanted}
+        return wanted
+
+    def best(self, history: Sequence[Trial]) -> Trial | None:
+        """Return the best trial of those that meet the constraint, None when there is none."""
+        return best_trial(eligible(self.strategy, history), self.goal)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StudySpec:
+        for name in self.run.parameters:
+            if name in self.space:
+                raise InputError("is fixed here and searched in space; take it out of one", f"run.parameters.{name}")
+        _check_size(self.space)
+        refuse_passwords(self.space)
+        try:
+            self.strategy.check(self.space)
+        except InputError as error:
+            of_space = any(f"{error.key}.".startswith(f"{name}.") for name in self.space)
+            raise error.under("space" if of_space else "strategy") from None
+        if not self.stop.bounded and self.strategy.length(self.space) is None:
+            raise InputError(f"{self.strategy.name} never ends by itself: give trials, time or patience", "stop")
+        if self.reference is not None and not self.one_number:
+            raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+        if self.stop.expected_improvement is not None and self.strategy.name != "bayesian":
+            raise InputError("needs a model, which only the strategy bayesian has", "stop.expected_improvement")
+        return self
+
+
+def _check_size(space: Space) -> None:
+    longest = sum(len(name) + 6 + _longest(dimension) for name, dimension in space.items())
+    if longest > POINT_LIMIT:
+        raise InputError(f"a point may need {longest} characters, but MLflow keeps {POINT_LIMIT} in one tag", "space")
+
+
+def _longest(dimension: Dimension) -> int:
+    return max(len(str(value)) for value in dimension.values) if isinstance(dimension, Categorical) else NUMBER_LENGTH
+
+
+def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -> StudySpec:
+    """Return what the study file says, with `overrides` (`{"stop.trials": 5}`) over it.
+
+    Raises InputError with one line a fault: the file, the key's path, the rule and the values.
+    """
+    try:
+        raw = load_yaml(path.read_text(encoding="utf-8"))
+        if isinstance(raw, dict) and isinstance(raw.get("run"), dict) and "objective" in raw["run"]:
+            message = "an objective is given from Python alone; a file names a project, a command or a function"
+            raise InputError(message, "run.objective")
+        return read_study(raw, overrides or {})
+    except OSError as error:
+        raise InputError(f"{path}: the study file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: the study file cannot be read: it is not UTF-8 text") from error
+    except InputError as error:
+        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+
+def read_study(raw: object, overrides: Mapping[str, object]) -> StudySpec:
+    """Return the study of a mapping, with `overrides` (`{"stop.trials": 5}`) over it. Raises InputError."""
+    return parse_study(_overridden(raw, overrides))
+
+
+def parse_study(raw: object) -> StudySpec:
+    """Return the checked study of a mapping; raise InputError with one line a fault."""
+    if not isinstance(raw, Mapping):
+        raise InputError(f"a study is a mapping of keys such as name, run, metric and space, but got {shown(raw)}")
+    try:
+        return StudySpec.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors()
+        faults = [_fault(detail) for detail in details if not _misspelt(detail, details)]
+        raise InputError(
+            "\n".join(dict.fromkeys(one_line(without_credentials(str(fault))) for fault in faults))
+        ) from None
+
+
+def _overridden(raw: object, overrides: Mapping[str, object]) -> object:
+    for path, value in overrides.items():
+        raw = _with(raw, path.split("."), value)
+    return raw
+
+
+def _with(raw: object, keys: Sequence[str], value: object) -> object:
+    """Return a copy with the value at the path of keys; what is no mapping stays, for its error to be told."""
+    if not keys:
+        return value
+    if isinstance(raw, str) and keys == ["seed"]:
+        raw = {"name": raw}
+    if raw is not None and not isinstance(raw, Mapping):
+        return raw
+    inner = dict(raw or {})
+    inner[keys[0]] = _with(inner.get(keys[0]), keys[1:], value)
+    return inner
+
+
+def _fault(detail: ErrorDetails) -> InputError:
+    key = ".".join(str(part) for part in detail["loc"])
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause.under(key) if key else cause
+    if detail["type"] == "extra_forbidden":
+        return InputError(_unknown(detail["loc"]), key)
+    return InputError(_words(detail), key)
+
+
+def _words(detail: ErrorDetails) -> str:
+    got, context = shown(detail["input"]), detail.get("ctx", {})
+    if detail["type"] == "missing":
+        return "the key is missing"
+    if detail["type"] == "invalid_key":
+        return "a key must be text"
+    if detail["type"] == "literal_error":
+        return f"must be {context['expected']}, but got {got}"
+    if detail["type"] == "greater_than_equal":
+        return f"must be at least {context['ge']}, but got {got}"
+    if detail["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"must be a mapping with keys such as {', '.join(_keys(detail['loc'])[:4])}, but got {got}"
+    return f"{detail['msg']}, but got {got}"
+
+
+_PARTS: dict[str, type[BaseModel]] = {"run": RunSpec, "stop": StopRules, "executor": ExecutorSpec}
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    model = _PARTS.get(str(location[0]), StudySpec)
+    return [name for name in model.model_fields if name != "objective"]
+
+
+def _unknown(location: tuple[int | str, ...]) -> str:
+    key, known = str(location[-1]), _keys(location)
+    places: dict[str, type[BaseModel]] = {"": StudySpec, **_PARTS}
+    elsewhere = (f"{place}.{key}".strip(".") for place, model in places.items() if key in model.model_fields)
+    if close := next(elsewhere, None) or nearest(key, known):
+        return f"unknown key; did you mean {close!r}?"
+    return f"unknown key; known are {', '.join(known)}"
+
+
+def _misspelt(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether a key is missing only because it is misspelt, which the error for the unknown key tells."""
+    *above, name = detail["loc"] or ("",)
+    unknown = [other["loc"] for other in details if other["type"] == "extra_forbidden"]
+    return detail["type"] == "missing" and any(
+        [*above] == [*loc[:-1]] and nearest(str(loc[-1]), _keys(loc)) == name for loc in unknown
+    )

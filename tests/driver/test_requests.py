@@ -1,0 +1,121 @@
+"""What a trial's life cycle costs in requests, counted at a real MLflow server: four for a function, five else.
+
+Counted apart, and named here: what the training code sends itself, an artifact (its PUT, and the GET by which MLflow's
+client looks up where a run's artifacts lie), the learning curves that a diagnosis and `value: best` need, and what is
+paced in time: the driver's requests about the parent, and its looks into the queue.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+
+from mlflow_tune import Study
+from tests.fixtures import TRAINING_CODE
+from tests.fixtures.training_code.light import AGENT, objective
+
+HERE = TRAINING_CODE
+FUNCTION = ["POST runs/create", "POST runs/log-batch", "POST runs/log-batch", "POST runs/update"]
+SUBPROCESS = ["POST runs/create", "POST runs/log-batch", "GET runs/get", "POST runs/log-batch", "POST runs/update"]
+CURVE = ["GET metrics/get-history"]
+WITH_CURVE = [*SUBPROCESS[:3], *CURVE, *SUBPROCESS[3:]]
+ARTIFACT = ["GET runs/get", "PUT mlflow-artifacts/artifacts"]
+COMMAND = ["python", "light.py", "{x}"]
+RUNS = {
+    "in this process": ({"objective": objective}, FUNCTION),
+    "worker processes": ({"run": {"function": "light:objective"}, "workers": 2}, FUNCTION),
+    "pickled": ({"objective": objective, "workers": 2}, FUNCTION),
+    "command": ({"run": {"command": COMMAND}, "workers": 2}, WITH_CURVE),
+    "project": ({"run": {"project": "."}, "workers": 2}, WITH_CURVE),
+    "without a curve": ({"run": {"command": [*COMMAND, "", "1"]}, "workers": 2}, SUBPROCESS),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def experiment(server):
+    """Make the experiment beforehand: the first study of an experiment would cost a request more."""
+    from mlflow_tune.tracking import Client, Studies
+
+    return Studies(Client(server)).experiment("requests", create=True)
+
+
+def study_of(proxy, trials, **options):
+    """Run a study through the proxy and return it, with the seconds that it took."""
+    study = Study(
+        name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss",
+        space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": trials}, strategy="random",
+        tracking_uri=proxy.uri, folder=HERE, **options,
+    )  # fmt: skip
+    proxy.requests.clear()
+    began = time.monotonic()
+    study.run()
+    assert [trial.outcome for trial in study.trials] == ["ok"] * trials
+    return study, time.monotonic() - began
+
+
+def calls_of(proxy, run_id):
+    """Return the driver's calls about one run, in order."""
+    return [request.call for request in proxy.requests if request.run_id == run_id and request.agent != AGENT]
+
+
+def others(proxy, study):
+    """Return the driver's calls about neither the study's run nor its trials'."""
+    known = {study.run_id, *(trial.run_id for trial in study.trials)}
+    return sorted(request.call for request in proxy.requests if request.run_id not in known)
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        ("in this process", 12),
+        ("worker processes", 50),
+        ("pickled", 8),
+        ("command", 8),
+        ("project", 8),
+        ("without a curve", 8),
+        pytest.param("in this process", 50, marks=pytest.mark.slow),
+        pytest.param("command", 50, marks=pytest.mark.slow),
+        pytest.param("project", 50, marks=pytest.mark.slow),
+    ],
+)
+def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
+    options, life_cycle = RUNS[kind]
+    counts = {}
+    for trials in (5, most):
+        study, seconds = study_of(proxy, trials, **options)
+        requests = list(proxy.requests)
+        counts[trials] = [call for call in others(proxy, study) if call != "POST runs/search"]
+        searches = len(others(proxy, study)) - len(counts[trials])
+        # A look into the queue a second, the history, others of this name, and what this test reads itself.
+        assert searches <= 9 + seconds
+        assert [calls_of(proxy, trial.run_id) for trial in study.trials] == [life_cycle] * trials
+        paced = sum(request.run_id == study.run_id for request in requests)
+        assert paced <= 15 + 2 * seconds  # the claim, a pulse in two seconds of at most three requests, the heartbeat
+    few, many = counts.values()
+    assert few == many
+
+
+def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
+    study, _ = study_of(proxy, 3, run={"command": [*COMMAND, "hello"]})
+    for trial in study.trials:
+        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], *CURVE, *ARTIFACT, *SUBPROCESS[3:]]
+
+
+def test_the_best_of_a_curve_costs_no_second_read_of_it(proxy):
+    study, _ = study_of(proxy, 3, run={"command": COMMAND}, value="best")
+    for trial in study.trials:
+        assert trial.value == objective(trial.params["x"])
+        assert calls_of(proxy, trial.run_id) == WITH_CURVE
+
+
+def test_a_failed_trial_costs_what_others_do(proxy):
+    study = Study(
+        name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss", tracking_uri=proxy.uri,
+        space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": 2}, folder=HERE,
+        run={"command": ["python", "-c", "raise SystemExit(3) # {x}"]},
+    ).run()  # fmt: skip
+    assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
+    for trial in study.trials:
+        assert calls_of(proxy, trial.run_id) == SUBPROCESS
