@@ -1,4 +1,4 @@
-"""Which room imports which, what stays unloaded, and what the package says of itself."""
+"""The house: its rooms, which of them imports which, what stays unloaded, and what the package says of itself."""
 
 from __future__ import annotations
 
@@ -6,61 +6,27 @@ import ast
 import importlib
 import inspect
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 import mlflow_tune
+from tests.fixtures import ROOT
+from tests.support.house_map import files_section, written_section
 
 PACKAGE = Path(mlflow_tune.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# From the bottom to the top, as DESIGN.md draws it: a room imports from the layers below its own.
-LAYERS: tuple[set[str], ...] = (
-    {"errors"},
-    {"space"},
-    {"trial", "durations", "redaction", "sizes", "yaml12"},
-    {"settings"},
-    {"fields"},
-    {"stopping", "strategies"},
-    {"spec", "diagnosis", "report", "tracking", "launchers", "executors", "template"},
-    {
-        "adoption",
-        "comparing",
-        "creation",
-        "crew",
-        "definition",
-        "driver",
-        "ending",
-        "interruptions",
-        "judging",
-        "launching",
-        "listening",
-        "origin",
-        "outbox",
-        "packing",
-        "points",
-        "publisher",
-        "reporting",
-        "session",
-        "shipping",
-        "study",
-        "suggesting",
-        "verdict",
-    },
-    {"cli"},
-    {"backend"},  # under `mlflow run` a study shows its progress and its end as under `mlflow-tune run`: one code
-)
-STUDY = next(rooms for rooms in LAYERS if "study" in rooms)  # the loop in several files, which may import one another
-ENTRANCES = {"__init__", "__main__"}  # they name what the rooms hold
 HEAVY = {"mlflow", "skopt", "matplotlib", "numpy", "pydantic", "sklearn", "scipy", "pandas", "sqlalchemy"}
-
-
-def room(module: str) -> str:
-    """Return the room of `mlflow_tune.room.module`, "" for the package itself."""
-    return module.split(".")[1] if "." in module else ""
+MOST_ROOMS, MOST_LOOSE_FILES = 12, 8
+CONTRACT = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
+LAYERS = [re.findall(r"\w+", line) for line in re.findall(r'^    "(.+)",$', CONTRACT, re.MULTILINE)]
 
 
 def module_name(path: Path) -> str:
@@ -68,62 +34,101 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the modules of this package that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            if node.module == "mlflow_tune":
-                yield from (f"mlflow_tune.{name.name}" for name in node.names)
-            else:
-                yield node.module or ""
-        elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+def rooms() -> set[str]:
+    return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
-def layer(name: str) -> int:
-    found = [index for index, rooms in enumerate(LAYERS) if name in rooms]
-    assert found, f"the room {name!r} has no place in LAYERS"
-    return found[0]
+def loose_files() -> set[str]:
+    return {path.stem for path in PACKAGE.glob("*.py")}
 
 
-def may_import(importer: str, wanted: str) -> bool:
-    """Whether one room may import another."""
-    return importer == wanted or layer(wanted) < layer(importer) or {importer, wanted} <= STUDY
+# --- rooms and directions ----------------------------------------------------------------------------------------
 
 
-def violations(path: Path) -> list[str]:
-    importer = room(module_name(path))
-    wanted = {room(name) for name in imported(path) if name.startswith("mlflow_tune.")} - {"__version__"}
-    return [f"{importer} imports {name}" for name in sorted(wanted) if not may_import(importer, name)]
+def check_contract(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hold the package in the folder to the contract of pyproject.toml."""
+    code = "import sys; sys.path.insert(0, ''); from importlinter.cli import lint_imports_command as main; main()"
+    command = [sys.executable, "-c", code, "--no-cache", "--config", str(ROOT / "pyproject.toml")]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-ROOMS = [path for path in MODULES if path.parent != PACKAGE or path.stem not in ENTRANCES]
-
-
-@pytest.mark.parametrize("path", ROOMS, ids=module_name)
-def test_imports_run_one_way(path):
-    assert not violations(path)
-
-
-def test_rooms_in_braces_do_not_import_one_another():
-    braces = {"spec", "strategies", "stopping", "diagnosis", "report", "tracking", "launchers", "executors", "template"}
-    found = {
-        (room(module_name(path)), room(name))
-        for path in ROOMS
-        for name in imported(path)
-        if name.startswith("mlflow_tune.") and {room(module_name(path)), room(name)} <= braces
-    }
-    others = {pair for pair in found if pair[0] != pair[1]}
-    assert others <= {("spec", "strategies"), ("spec", "stopping")}
+def test_imports_run_one_way():
+    done = check_contract(ROOT)
+    assert done.returncode == 0, done.stdout
+    assert "2 kept, 0 broken" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("importer", "wanted"),
-    [("space", "trial"), ("tracking", "study"), ("report", "tracking"), ("study", "cli"), ("launchers", "driver")],
+    ("importer", "wanted", "said"),
+    [
+        ("space/dimensions.py", "mlflow_tune.trial", "mlflow_tune.space is not allowed to import mlflow_tune.trial"),
+        ("study/study.py", "mlflow_tune.cli.common", "mlflow_tune.study is not allowed to import mlflow_tune.cli"),
+        (
+            "report/html.py",
+            "mlflow_tune.launchers.base",
+            "mlflow_tune.report is not allowed to import",
+        ),
+        ("tracking/client.py", "mlflow_tune.tracking.trials", "No cycles are allowed in mlflow_tune.tracking"),
+    ],
 )
-def test_the_rule_refuses_what_it_should(importer, wanted):
-    assert not may_import(importer, wanted)
+def test_the_contract_refuses_what_it_should(tmp_path, importer, wanted, said):
+    shutil.copytree(PACKAGE, tmp_path / "mlflow_tune", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "mlflow_tune" / importer).open("a") as file:
+        file.write(f"import {wanted}\n")
+    done = check_contract(tmp_path)
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    """The files with what a folder's `__init__` imports, which the contract leaves out."""
+    graph = grimp.build_graph("mlflow_tune", cache_dir=None)
+    wanted = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules - {"mlflow_tune"}}
+    try:
+        TopologicalSorter(wanted).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != PACKAGE / "__init__.py"], ids=module_name)
+def test_no_import_of_our_own_is_hidden_from_the_interpreter(path):
+    hidden = [
+        ast.unparse(inner)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom) and "mlflow_tune" in ast.unparse(inner)
+    ]
+    assert not hidden
+
+
+def test_the_house_stays_small():
+    assert len(rooms()) <= MOST_ROOMS
+    assert len(loose_files()) <= MOST_LOOSE_FILES
+
+
+def test_the_map_shows_each_room_and_the_directions_of_the_contract():
+    drawn = (PACKAGE / "README.md").read_text()
+    listed = set(re.findall(r"^\| \[`(\w+)/`\]\(\1\)", drawn, re.MULTILINE))
+    assert listed == rooms()
+    loose = set(re.findall(r"^\| \[`(\w+)\.py`\]\(\1\.py\)", drawn, re.MULTILINE))
+    assert loose == loose_files()
+    picture = drawn.partition("```text\n")[2].partition("```")[0]
+    assert [re.findall(r"\w+", line) for line in picture.splitlines() if re.search(r"\w", line)] == LAYERS
+
+
+def test_the_map_lists_every_file_with_what_it_holds():
+    assert written_section() == files_section(), "python -m tests.support.house_map writes it anew"
+
+
+def test_every_room_says_first_what_it_holds():
+    for room in sorted(rooms()):
+        said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text()))
+        assert said, room
+        assert said.splitlines()[0].endswith((".", ":")), room
+
+
+# --- what is loaded, and what is said ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
