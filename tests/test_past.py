@@ -21,7 +21,7 @@ from mlflow_tune import Study
 from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float, Int, Space
-from mlflow_tune.spec import parse_study
+from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
 from mlflow_tune.trial import Trial
 from tests.fixtures.past.store import EXPECTED, unpack
