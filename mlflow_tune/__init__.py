@@ -46,15 +46,34 @@ __all__ = [
     "TuneError",
 ]
 
-_ROOMS = ("errors", "space", "strategies", "study", "trial")
+# Where each name lives: to look for it in one module after the other would load them all.
+_MODULES = {
+    "AccessRefused": "errors",
+    "Bayesian": "strategies",
+    "Bisection": "strategies",
+    "Categorical": "space",
+    "Float": "space",
+    "Grid": "strategies",
+    "InputError": "errors",
+    "Int": "space",
+    "InternalError": "errors",
+    "Manual": "strategies",
+    "Random": "strategies",
+    "Space": "space",
+    "Study": "study",
+    "StudyConflict": "errors",
+    "StudyNotFound": "errors",
+    "Suggestion": "trial",
+    "TrackingError": "errors",
+    "Trial": "trial",
+    "TuneError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for room in _ROOMS:
-            if hasattr(module := import_module(f"{__name__}.{room}"), name):
-                return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

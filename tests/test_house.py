@@ -23,7 +23,20 @@ from tests.support.house_map import files_section, written_section
 
 PACKAGE = Path(mlflow_tune.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"mlflow", "skopt", "matplotlib", "numpy", "pydantic", "sklearn", "scipy", "pandas", "sqlalchemy"}
+HEAVY = {
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "rich",
+    "scipy",
+    "skopt",
+    "sklearn",
+    "sqlalchemy",
+    "torch",
+} | {"yaml"}
+SPACE = {"errors", "space", "space.dimensions", "space.values"}
 MOST_ROOMS, MOST_LOOSE_FILES = 12, 8
 CONTRACT = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
 LAYERS = [re.findall(r"\w+", line) for line in re.findall(r'^    "(.+)",$', CONTRACT, re.MULTILINE)]
@@ -161,14 +174,33 @@ def test_the_public_names_exist_and_are_documented():
 
 
 def test_the_names_of_type_checkers_are_those_of_the_interpreter():
-    """They are written down twice in __init__.py: in `if TYPE_CHECKING`, and in `__all__`."""
+    """They are written down three times in __init__.py: in `if TYPE_CHECKING`, in `__all__`, and with their modules."""
     checked = {
-        name.name
+        name.name: node.module.removeprefix("mlflow_tune.")
         for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlflow_tune.")
         for name in node.names
     }
-    assert checked == set(mlflow_tune.__all__)
+    assert sorted(checked) == mlflow_tune.__all__
+    assert checked == mlflow_tune._MODULES
+
+
+@pytest.mark.parametrize(
+    ("name", "modules"),
+    [
+        ("__version__", set()),
+        ("InputError", {"errors"}),
+        *((name, SPACE) for name in ("Space", "Float", "Int", "Categorical")),
+        *((name, SPACE | {"trial"}) for name in ("Trial", "Suggestion")),
+    ],
+)
+def test_a_plain_name_loads_its_own_module_and_what_that_needs(name, modules):
+    """Names came from probing once, and `mlflow_tune.Trial` loaded all that a study needs."""
+    code = f"import json, sys, mlflow_tune; mlflow_tune.{name}; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    ours = {each.removeprefix("mlflow_tune.") for each in loaded if each.startswith("mlflow_tune.")}
+    assert ours == modules
+    assert not {each.partition(".")[0] for each in loaded} & (HEAVY | {"click"})
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
-from mlflow_tune.cli.study_argument import find_study
+from mlflow_tune.cli.study_argument import find_study, study_argument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @click.option("--filter", "query", required=True, metavar="FILTER", help="Which runs, in MLflow's search language.")
 @click.option("--from-experiment", metavar="NAME", help="Where they are, when not in the study's experiment.")
 @click.option("--copy", is_flag=True, help="Copy the runs and leave the originals as they are.")

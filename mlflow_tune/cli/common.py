@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,16 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
     names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
     return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}
+
+
+def run_command(file: str | Path, tracking_uri: str | None, experiment: str | None = None) -> str:
+    """Return the command that starts the study of a file, on this server and in this experiment where one is given."""
+    from mlflow_tune.tracking import public_uri
+
+    words = ["mlflow-tune", "run", str(file)]
+    words += ["--tracking-uri", public_uri(tracking_uri)] if tracking_uri else []
+    words += ["--experiment", experiment] if experiment else []
+    return shlex.join(words)
 
 
 def write_page(path: Path, text: str) -> Path:

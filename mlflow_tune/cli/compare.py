@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
+from mlflow_tune.cli.study_argument import find_study, study_argument
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("studies", nargs=-1, required=True)
+@study_argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...")
 @click.option("--target", type=float, help="The value to reach [default: the worst of the studies' best values].")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the comparison as a page, too.")
 @click.option("--no-log", is_flag=True, help="Log nothing to MLflow.")
 @common_options
 def compare(studies: tuple[str, ...], common: Common, target: float | None, html: Path | None, no_log: bool) -> None:
-    """Compare STUDIES, names or run ids of two or more with one metric.
+    """Compare two or more studies of one metric.
 
     Those that differ in seed alone are a group, whose means have an interval. The comparison becomes a run of its own
     in the experiment of the first, with a page, figures, a table, and a link to the studies' curves side by side.
     """
     from mlflow_tune.study.comparison import StudyComparison
 
-    found = StudyComparison.load(studies, target, common.experiment, common.tracking_uri)
+    loaded = [find_study(each, common) for each in studies]
+    found = StudyComparison(loaded, loaded[0].client, target)
     show_comparison(found, common, html, no_log)
 
 
@@ -74,16 +76,11 @@ def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path
 
 
 def _table(numbers: Comparison) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+    from mlflow_tune.cli.tables import table_of
     from mlflow_tune.report.comparison.table import HEADINGS, cells, rows
 
-    table = Table(box=box.SIMPLE)
-    for column in HEADINGS:
-        table.add_column(column)
+    lines = []
     for member, group in rows(numbers):
         first, *others = cells(numbers, group)
-        table.add_row(*map(Text, [f"  {first}" if member else first, *others]))
-    return table
+        lines.append([f"  {first}" if member else first, *others])
+    return table_of(HEADINGS, lines, left=HEADINGS, words=HEADINGS)

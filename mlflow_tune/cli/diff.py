@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MOST_NAMES = 10
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @click.argument("trials", type=click.IntRange(1), nargs=2, metavar="TRIAL TRIAL")
 @click.option(
     "--artifact", "paths", multiple=True, metavar="PATH", help="Compare this file of both trials; may come many times."
@@ -45,10 +46,9 @@ def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, 
     line. Nothing is written to MLflow.
     """
     from mlflow_tune.cli.diff_view import difference_json, print_difference
-    from mlflow_tune.study.study import Study
 
     names = [_checked(path) for path in dict.fromkeys(paths)]
-    loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri)
+    loaded = find_study(study, common)
     found = gather(loaded, _chosen(loaded.trials, trials), names)
     if html:
         _write_page(html, found)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
 from mlflow_tune.cli.plots import curves_text
-from mlflow_tune.cli.tables import number_text, scalar_text, seconds_text
-from mlflow_tune.diagnosis import findings_from_json
+from mlflow_tune.cli.tables import found_text, number_text, scalar_text, seconds_text, table_of
 from mlflow_tune.report.difference.difference import Artifact, Content, Difference, size_text, told, unified
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.report.text import short
@@ -22,6 +21,7 @@ from mlflow_tune.report.text import short
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from mlflow_tune.space import Scalar
     from mlflow_tune.trial import Trial
@@ -68,8 +68,7 @@ def difference_json(difference: Difference) -> dict[str, Any]:
 
 
 def _trial_form(trial: Trial) -> dict[str, Any]:
-    diagnosis = [finding.name for finding in findings_from_json(trial.diagnosis)]
-    return {**trial_json(trial), "seconds": seconds_of(trial), "diagnosis": diagnosis}
+    return {**trial_json(trial), "seconds": seconds_of(trial)}
 
 
 def _number(value: float | None) -> float | str | None:
@@ -108,7 +107,7 @@ def print_difference(console: Console, difference: Difference, page: Path | None
 
 
 def _print_trial(console: Console, metric: str, trial: Trial, label: str, findings: Sequence[str]) -> None:
-    value = f"  {short(metric)}={number_text(trial.value)}" if trial.value is not None else ""
+    value = f"  {found_text(short(metric), trial)}" if trial.value is not None else ""
     seconds = f"  ({seconds_text(trial)})" if trial.end_time is not None else ""
     console.print(f"\n{label} {trial.outcome or 'running'}{value}{seconds}")
     told = [("why", trial.why), ("reason", trial.reason), *(("diagnosis", line) for line in findings)]
@@ -118,38 +117,28 @@ def _print_trial(console: Console, metric: str, trial: Trial, label: str, findin
 
 
 def _params(difference: Difference) -> Table:
-    table = _table("parameter", *difference.labels, "change")
+    from rich.text import Text
+
+    rows = []
     for row in difference.param_rows():
         change = "" if not row.changed else "changed" if row.factor is None else f"{row.factor:.3g} times"
         cells = [_scalar(value) for value in row.values]
-        _add(table, [short(row.name), *cells, change], bold=row.changed)
-    return table
+        style = "bold" if row.changed else ""
+        rows.append([Text(cell, style) for cell in (short(row.name), *cells, change)])
+    return _table(("parameter", *difference.labels, "change"), rows)
 
 
 def _metrics(difference: Difference) -> Table:
-    table = _table("metric, last value", *difference.labels, "difference", "better")
+    rows = []
     for row in difference.metric_rows():
         gain = "" if row.difference is None else f"{row.difference:+.4g}"
         better = "" if row.better is None else f"#{row.better:03d}"
-        _add(table, [short(row.name), *map(number_text, row.values), gain, better])
-    return table
+        rows.append([short(row.name), *map(number_text, row.values), gain, better])
+    return _table(("metric, last value", *difference.labels, "difference", "better"), rows)
 
 
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE)
-    for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if index else "left", overflow="fold")
-    return table
-
-
-def _add(table: Table, cells: Sequence[str], bold: bool = False) -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(cell, style="bold" if bold else "") for cell in cells))
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
+    return table_of(headings, rows, left=headings[:1], words=headings)
 
 
 def _scalar(value: Scalar | None) -> str:
@@ -171,11 +160,11 @@ def _print_files(console: Console, difference: Difference) -> None:
     if not rows:
         console.print("Neither trial has an artifact.")
         return
-    table = _table("artifact", *difference.labels)
-    for name, held, sizes in rows:
-        cells = [size_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)]
-        _add(table, [short(name), *cells])
-    console.print(table)
+    told = [
+        [short(name), *(size_text(size) if has else "none" for has, size in zip(held, sizes, strict=True))]
+        for name, held, sizes in rows
+    ]
+    console.print(_table(("artifact", *difference.labels), told))
     if not difference.files.complete:
         console.print("The list is cut: there are more.")
 

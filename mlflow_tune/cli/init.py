@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, run_command
 from mlflow_tune.errors import InputError, InternalError
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
     _check(found)
     if path is not None:
         _write(path, found.text)
-    following = _following(path, common)
+    following = run_command(path or "study.yaml", common.tracking_uri)
     if common.as_json:
         print_json(_json(found, path, following))
     elif path is None:
@@ -112,11 +111,6 @@ def _write(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}", "--output") from error
-
-
-def _following(path: Path | None, common: Common) -> str:
-    words = ["mlflow-tune", "run", str(path or "study.yaml")]
-    return shlex.join(words + (["--tracking-uri", common.tracking_uri] if common.tracking_uri else []))
 
 
 def _json(found: Draft, path: Path | None, following: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json
-from mlflow_tune.cli.study_argument import find_study
+from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
 
 START_SECONDS = 120.0
@@ -24,7 +24,7 @@ ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the r
 
 
 @click.command("open")
-@click.argument("study")
+@study_argument()
 @click.option(
     "--charts", "place", flag_value="charts", default="charts", help="The charts that compare its trials (default)."
 )
@@ -47,7 +47,7 @@ def open_study(study: str, common: Common, place: str, browser: bool) -> None:
 
 
 @click.command()
-@click.argument("study", required=False)
+@study_argument(required=False)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="The port to serve on, 0 for any."
 )

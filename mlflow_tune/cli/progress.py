@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import print_whole
-from mlflow_tune.cli.tables import TrialsView, number_text, point_text, seconds_text
-from mlflow_tune.strategies.base import eligible
-from mlflow_tune.trial import Trial, ranked
+from mlflow_tune.cli.tables import best_text, best_view, found_text, outcome_text, point_text, seconds_text, state_text
+from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,10 +37,9 @@ def start_line(spec: StudySpec) -> str:
 
 def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
-    best = spec.best(history)
-    found = f"{spec.metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
-    words = [f"#{trial.number:03d} {trial.outcome}", found, point_text(trial.params), f"({seconds_text(trial)})"]
-    words += [f"best {number_text(best.value)} (#{best.number:03d})"] if best else []
+    words = [outcome_text(trial), found_text(spec.metric, trial), point_text(trial.params), f"({seconds_text(trial)})"]
+    if best := best_text(spec, history):
+        words.append(best)
     return "  ".join(" ".join(word.split()) for word in words)
 
 
@@ -132,13 +130,13 @@ class Bar(Screen):
         super().stands(history, asked)
 
     def _counts(self, history: Sequence[Trial]) -> dict[str, Any]:
-        best, most = self._spec.best(history), most_trials(self._spec)
+        most = most_trials(self._spec)
         done = sum(each.done for each in history)
         return {
             "completed": done,
             "total": None if most is None else max(most, done),
             "failed": sum(each.done and each.value is None for each in history),
-            "best": f"best {number_text(best.value)} (#{best.number:03d})" if best else "",
+            "best": best_text(self._spec, history),
         }
 
 
@@ -148,12 +146,12 @@ def print_summary(console: Console, study: Study, trials: Sequence[Trial], ran: 
     `ran` is whether any trial was started.
     """
     assert study.ending is not None
-    console.print(f"\n{study.spec.name} is {study.ending.state} ({study.ending.why})")
+    console.print(f"\n{study.spec.name} is {state_text(study.ending.state, study.ending.why)}")
     finished = study.ending.state == "finished"
     for line in _remarks(study.spec, trials, ran, study.ending.why) if finished else ():
         console.print(line)
-    if board := ranked(eligible(study.spec.strategy, trials), study.spec.goal)[:5]:
-        console.print(TrialsView(study.spec.metric, board, title="The best"))
+    if (board := best_view(study.spec, trials)) is not None:
+        console.print(board)
     if finished or study.links:
         print_links(console, study)
     if not finished:

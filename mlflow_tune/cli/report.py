@@ -5,19 +5,18 @@ from __future__ import annotations
 import click
 
 from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.study_argument import find_study, study_argument
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @common_options
 def report(study: str, common: Common) -> None:
     """Draw STUDY's pictures, trials.csv and report.html again, and log them on its parent run.
 
     All of them come from what the tracking server holds, so any machine can draw them.
     """
-    from mlflow_tune.study.study import Study
-
-    loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri).report()
+    loaded = find_study(study, common).report()
     if common.as_json:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id})
     else:

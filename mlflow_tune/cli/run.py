@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
-from mlflow_tune.cli.trust import ask_before_running, yes_option
+from mlflow_tune.cli.study_argument import find_record, find_study, newest, study_argument
+from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def run(
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @click.option("--trials", metavar="N|+N", help="The new budget of trials, or so many more.")
 @click.option("--strategy", metavar="NAME|{...}", help="Let another strategy go on; it knows all earlier trials.")
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@folder_option
 @dask_option
 @yes_option
 @common_options
@@ -62,13 +63,11 @@ def resume(
     study: str, common: Common, trials: str | None, strategy: str | None, workers: int | None, retry_failed: bool,
     folder: Path | None, dask: str | None, yes: bool,
 ) -> None:  # fmt: skip
-    """Go on with STUDY, a name or a run id, wherever it was left.
+    """Go on with STUDY, wherever it was left.
 
     What another user's study would run is shown first, and you are asked.
     """
-    from mlflow_tune.study.study import Study
-
-    loaded = Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
+    loaded = find_study(study, common, folder)
     ask_before_running(loaded, yes, folder)
     chosen = None if strategy is None else _strategy(strategy)
     where = None if dask is None else {"dask": dask}
@@ -76,17 +75,17 @@ def resume(
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @common_options
 def stop(study: str, common: Common) -> None:
     """Ask a running STUDY to stop: it starts no new trial, lets those that run end, and can be resumed."""
     from mlflow_tune.tracking import Client, Studies
 
-    studies = Studies(Client(common.tracking_uri))
-    record = studies.find(study, common.experiment)
+    client = Client(common.tracking_uri)
+    record = find_record(study, common, client)
     asked = record.state == "running"
     if asked:
-        studies.request_stop(record.run_id)
+        Studies(client).request_stop(record.run_id)
     if common.as_json:
         print_json({"study": record.name, "run_id": record.run_id, "state": record.state, "asked": asked})
     elif asked:
@@ -104,7 +103,6 @@ def _strategy(text: str) -> Any:
 
 def _tell_earlier(study: Study, common: Common) -> None:
     """Say which finished study of this name exists: a person may have meant to go on with that one."""
-    from mlflow_tune.cli.study_argument import newest
     from mlflow_tune.study.creation import resume_command
 
     record, shown = newest(study.spec, study.client, but=study.run_id), console(common)

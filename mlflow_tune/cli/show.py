@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json, trial_json
+from mlflow_tune.cli.study_argument import find_study, study_argument
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlflow_tune.study.study import Study
     from mlflow_tune.tracking import StudyRecord
 
 _WORDS = 26  # the width of a column with its margins, below which a reason cannot be read
@@ -51,20 +51,20 @@ def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @common_options
 def show(study: str, common: Common) -> None:
-    """Show STUDY, a name or a run id: its state, every trial, and the points that wait in its queue."""
-    from mlflow_tune.cli.tables import TrialsView, point_text, study_json
+    """Show STUDY: its state, every trial, and the points that wait in its queue."""
+    from mlflow_tune.cli.tables import TrialsView, point_text, state_text, study_json
     from mlflow_tune.tracking import Queue
 
-    loaded = _load(study, common)
+    loaded = find_study(study, common)
     trials, waiting = loaded.trials, Queue(loaded.client, loaded.record).waiting()
     if common.as_json:
         print_json(study_json(loaded.record, loaded.spec, trials, waiting))
         return
     record, shown = loaded.record, console(common)
-    shown.print(f"{record.name}: {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
+    shown.print(f"{record.name}: {state_text(record.state, record.why_stopped)}")
     shown.print(f"{loaded.spec.goal} {loaded.spec.metric} by {loaded.spec.strategy.name}, run {record.run_id}")
     shown.print(TrialsView(loaded.spec.metric, trials) if trials else "No trial yet.")
     if waiting:
@@ -74,17 +74,17 @@ def show(study: str, common: Common) -> None:
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @common_options
 def best(study: str, common: Common) -> None:
     """Show the best trial of STUDY, with the parameters to use.
 
     Of a search for a boundary, the trial that it has come to stands beside the best one.
     """
-    from mlflow_tune.cli.tables import number_text, point_text
+    from mlflow_tune.cli.tables import found_text, point_text
     from mlflow_tune.strategies.base import answer
 
-    loaded = _load(study, common)
+    loaded = find_study(study, common)
     spec, trials = loaded.spec, loaded.trials
     trial, found = spec.best(trials), answer(spec.strategy, spec.space, trials)
     if common.as_json:
@@ -93,7 +93,7 @@ def best(study: str, common: Common) -> None:
     elif trial is None:
         click.echo(f"No trial of {loaded.record.name} has a value of {spec.metric}.")
     else:
-        click.echo(f"{spec.metric}={number_text(trial.value)} at trial {trial.number}, run {trial.run_id}")
+        click.echo(f"{found_text(spec.metric, trial)} at trial {trial.number}, run {trial.run_id}")
         for name, value in trial.params.items():
             click.echo(f"{name}={value}")
         if found and found.params != trial.params:
@@ -101,9 +101,3 @@ def best(study: str, common: Common) -> None:
             click.echo(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")
     if trial is None:
         raise SystemExit(1)
-
-
-def _load(study: str, common: Common) -> Study:
-    from mlflow_tune.study.study import Study
-
-    return Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri)

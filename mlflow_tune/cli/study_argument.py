@@ -1,14 +1,18 @@
-"""From what a person writes for STUDY to the study: a name, a run id, or a study file."""
+"""The argument STUDY: from what a person writes, a run id, a name or a study file, to the study."""
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.cli.common import Common
-from mlflow_tune.errors import StudyNotFound
+import click
+
+from mlflow_tune.cli.common import Command, Common, run_command
+from mlflow_tune.errors import InputError, StudyNotFound
 
 if TYPE_CHECKING:
     from mlflow_tune.spec.study_file import StudySpec
@@ -16,35 +20,86 @@ if TYPE_CHECKING:
     from mlflow_tune.tracking import Client, StudyRecord
 
 logger = logging.getLogger(__name__)
+FILES = (".yaml", ".yml")
+DESCRIPTION = """\
+STUDY is a run id, a name (the newest study of that name), or a study file: a word that ends in .yaml or .yml, which
+stands for the newest study of its `name` in its `experiment`."""
+
+
+def study_argument(name: str = "study", **options: Any) -> Callable[[Command], Command]:
+    """Return the decorator that gives a command the argument STUDY, and its help the paragraph on it."""
+
+    def decorated(command: Command) -> Command:
+        command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{DESCRIPTION}"
+        return click.argument(name, **options)(command)
+
+    return decorated
 
 
 def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
-    """Return the study of this name, run id or file, as the tracking server holds it. Raises StudyNotFound."""
+    """Return the study of this run id, name or file, as the tracking server holds it.
+
+    `folder` is where its code lies, when that is not where it was. A file that says otherwise than the study that it
+    began is told of in a warning. Raises StudyNotFound, InputError (a file that cannot be read, a name that several
+    experiments have), TrackingError.
+    """
     from mlflow_tune.study.study import Study
     from mlflow_tune.tracking import Client
 
-    if not is_file(study):
-        return Study.load(study, experiment=common.experiment, tracking_uri=common.tracking_uri, folder=folder)
-    spec = file_spec(study, common)
-    record = newest(spec, Client(common.tracking_uri))
-    if record is None:
-        raise StudyNotFound(f"the study {spec.name!r} of {study} has not been started in its experiment yet")
-    loaded = Study.load(record.run_id, tracking_uri=common.tracking_uri, folder=folder)
-    if _essence(spec.model_dump(mode="json")) != _essence(loaded.record.definition):
+    client = Client(common.tracking_uri)
+    record, spec = _found(study, common, client)
+    loaded = Study.recorded(record, client, tracking_uri=common.tracking_uri, folder=folder)
+    if spec is not None and _essence(spec) != _essence(loaded.spec):
         logger.warning("%s has been changed since its study began, which goes on as it began", study)
     return loaded
 
 
+def find_record(study: str, common: Common, client: Client) -> StudyRecord:
+    """Return the study as `find_study` finds it, without a look at what it is made of. Raises as that does."""
+    return _found(study, common, client)[0]
+
+
+def _found(study: str, common: Common, client: Client) -> tuple[StudyRecord, StudySpec | None]:
+    """Return the study, and what its file says where one was given."""
+    from mlflow_tune.tracking import Studies
+
+    if is_file(study):
+        spec = file_spec(study, common)
+        if (record := newest(spec, client)) is None:
+            raise _not_started(study, spec, common)
+        return record, spec
+    try:
+        return Studies(client).find(study, common.experiment), None
+    except StudyNotFound as error:
+        if os.path.isfile(study):  # noqa: PTH113  Path.is_file raises for a name that is too long for a file
+            raise StudyNotFound(f"{error}; the name of a study file ends in {' or '.join(FILES)}") from None
+        raise
+
+
+def _not_started(file: str, spec: StudySpec, common: Common) -> StudyNotFound:
+    from mlflow_tune.tracking import experiment_name
+
+    where = experiment_name(spec.experiment) or os.environ["MLFLOW_EXPERIMENT_ID"]
+    command = run_command(file, common.tracking_uri, common.experiment)
+    return StudyNotFound(f"no study is named {spec.name!r} in the experiment {where!r}; start it by `{command}`")
+
+
 def is_file(study: str) -> bool:
     """Whether STUDY is the path of a study file."""
-    return Path(study).suffix in (".yaml", ".yml")
+    return study.endswith(FILES)
 
 
 def file_spec(study: str, common: Common) -> StudySpec:
-    """Return what the study file says, in the experiment of the command line where one is given."""
+    """Return what the study file says, in the experiment of the command line where one is given. Raises InputError."""
     from mlflow_tune.spec.study_file import read_study_file
 
-    return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
+    try:
+        return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
+    except InputError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            hint = "a study whose name ends so is given by its run id, which `mlflow-tune list` shows"
+            raise InputError(f"{error}; {hint}") from None
+        raise
 
 
 def newest(spec: StudySpec, client: Client, but: str = "") -> StudyRecord | None:
@@ -57,8 +112,8 @@ def newest(spec: StudySpec, client: Client, but: str = "") -> StudyRecord | None
     return next((each for each in reversed(records) if each.name == spec.name and each.run_id != but), None)
 
 
-def _essence(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _essence(spec: StudySpec) -> dict[str, Any]:
     """Return what of a definition makes the study: not its budget, nor the defaults that its code declares."""
-    space = {name: {**form, "default": None} for name, form in definition.get("space", {}).items()}
-    run = {key: value for key, value in definition.get("run", {}).items() if value is not None}
-    return {"metric": definition.get("metric"), "goal": definition.get("goal"), "run": run, "space": space}
+    form = spec.model_dump(mode="json")
+    space = {name: {**dimension, "default": None} for name, dimension in form["space"].items()}
+    return {"metric": spec.metric, "goal": spec.goal, "run": form["run"], "space": space}

@@ -11,15 +11,18 @@ from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.report.text import short
 from mlflow_tune.space import Scalar
-from mlflow_tune.trial import Params, Trial
+from mlflow_tune.strategies.base import eligible
+from mlflow_tune.trial import Params, Trial, ranked
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, JustifyMethod, OverflowMethod, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from mlflow_tune.spec.study_file import StudySpec
     from mlflow_tune.tracking import Queued, StudyRecord
 
+BEST = 5
 _REASON = 120  # characters of a reason in a table
 _LEAST = {"diagnosis": 21, "reason": 32}  # the width of a column with its margins, below which words cannot be read
 
@@ -46,9 +49,13 @@ def study_json(
 
 
 def table_of(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str], words: Sequence[str], title: str = ""
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    left: Sequence[str],
+    words: Sequence[str],
+    title: str = "",
 ) -> Table:
-    """Return a table; the columns `left` begin at the left, and those of `words` alone are wrapped."""
+    """Return a table; the columns `left` begin at the left, and those of `words` alone are wrapped, nothing cut."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -56,9 +63,10 @@ def table_of(
     table = Table(box=box.SIMPLE, title=Text(title) if title else None, title_justify="left")
     for heading in headings:
         justify: JustifyMethod = "left" if heading in left else "right"
-        table.add_column(Text(heading), justify=justify, no_wrap=heading not in words)
+        overflow: OverflowMethod = "fold" if heading in words else "ellipsis"
+        table.add_column(Text(heading), justify=justify, no_wrap=heading not in words, overflow=overflow)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table
 
 
@@ -87,7 +95,7 @@ class TrialsView:
         for index, trial in enumerate(self._trials):
             for texts in self._words.values():
                 if texts[index]:
-                    yield Text(f"#{trial.number:03d} {trial.outcome or 'running'}: {texts[index]}")
+                    yield Text(f"{outcome_text(trial)}: {texts[index]}")
 
     def _table(self, words: Mapping[str, Sequence[str]]) -> Table:
         rows = [[*self._cells(trial), *more] for trial, *more in zip(self._trials, *words.values(), strict=True)]
@@ -96,6 +104,33 @@ class TrialsView:
     def _cells(self, trial: Trial) -> list[str]:
         cells = [f"#{trial.number:03d}", trial.outcome or "running", number_text(trial.value)]
         return [*cells, *(scalar_text(trial.params.get(name, "")) for name in self._names), seconds_text(trial)]
+
+
+def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:
+    """Return the table of the best trials of those that meet the study's constraint, None when none has a value."""
+    board = ranked(eligible(spec.strategy, trials), spec.goal)[:BEST]
+    return TrialsView(spec.metric, board, title="The best") if board else None
+
+
+def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
+    """Return the best value so far and its trial as `best 0.1 (#003)`, empty when there is none."""
+    best = spec.best(trials)
+    return f"best {number_text(best.value)} (#{best.number:03d})" if best else ""
+
+
+def outcome_text(trial: Trial) -> str:
+    """Return the trial's number and how it ended as `#003 ok`."""
+    return f"#{trial.number:03d} {trial.outcome or 'running'}"
+
+
+def found_text(metric: str, trial: Trial) -> str:
+    """Return what a trial found as `loss=0.1`, of one without a value the reason."""
+    return f"{metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
+
+
+def state_text(state: str, why_stopped: str) -> str:
+    """Return a study's state as `finished (all 4 points are tried)`."""
+    return f"{state} ({why_stopped})" if why_stopped else state
 
 
 def _reason_text(trial: Trial) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
-from mlflow_tune.cli.tables import number_text, point_text, seconds_text
+from mlflow_tune.cli.tables import found_text, outcome_text, point_text, seconds_text
 from mlflow_tune.diagnosis import findings_from_json, suggestions
 from mlflow_tune.report.difference.changes import against
 from mlflow_tune.space import Space
@@ -42,10 +42,8 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
 
 def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
     """Print the page for people."""
-    found = f"{spec.metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
-    console.print(
-        f"\n#{trial.number:03d} {trial.outcome}  {found}  {point_text(trial.params)}  ({seconds_text(trial)})"
-    )
+    found = found_text(spec.metric, trial)
+    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.params)}  ({seconds_text(trial)})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):

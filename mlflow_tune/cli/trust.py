@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mlflow_tune.spec.study_file import StudySpec
     from mlflow_tune.study.study import Study
 
+folder_option = click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved."
+)
 yes_option = click.option("--yes", is_flag=True, help="Run another user's study without asking.")
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
-from mlflow_tune.cli.study_argument import file_spec, find_study, is_file
-from mlflow_tune.cli.trust import ask_before_running, yes_option
+from mlflow_tune.cli.common import INTERRUPTED, Command, Common, common_options, console, print_json, print_whole
+from mlflow_tune.cli.study_argument import file_spec, find_study, is_file, study_argument
+from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound
 
 if TYPE_CHECKING:
@@ -22,32 +22,38 @@ if TYPE_CHECKING:
     from mlflow_tune.study.study import Study
     from mlflow_tune.trial import Trial
 
-_POINT = click.option(
-    "-P",
-    "--param",
-    "texts",
-    multiple=True,
-    metavar="NAME=VALUE[,VALUE]",
-    help="A parameter; several values are several trials.",
+_POINT_OPTIONS = (
+    click.option(
+        "-P",
+        "--param",
+        "texts",
+        multiple=True,
+        metavar="NAME=VALUE[,VALUE]",
+        help="A parameter; several values are several trials.",
+    ),
+    click.option("--note", default="", help="Why, in your words; it stands in the trial's description."),
+    click.option(
+        "--from",
+        "start",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Take what is left out from trial N [default: the best].",
+    ),
+    click.option("--outside", is_flag=True, help="Also run points outside the search space."),
 )
-_NOTE = click.option("--note", default="", help="Why, in your words; it stands in the trial's description.")
-_FROM = click.option(
-    "--from",
-    "start",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Take what is left out from trial N [default: the best].",
-)
-_OUTSIDE = click.option("--outside", is_flag=True, help="Also run points outside the search space.")
+
+
+def _point_options(command: Command) -> Command:
+    """Add the options by which a person chooses points."""
+    for option in reversed(_POINT_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command("try")
-@click.argument("study")
-@_POINT
-@_NOTE
-@_FROM
-@_OUTSIDE
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved.")
+@study_argument()
+@_point_options
+@folder_option
 @yes_option
 @common_options
 def try_points(
@@ -56,8 +62,8 @@ def try_points(
 ) -> None:  # fmt: skip
     """Run a trial of STUDY with parameters of your choice, and see what it did.
 
-    STUDY is a name, a run id, or a study file, whose study is made on first use. Parameters left out take the value of
-    the best trial so far. While somebody drives the study, that driver runs the trial next.
+    The study of a file is made on first use. Parameters left out take the value of the best trial so far. While
+    somebody drives the study, that driver runs the trial next.
     """
     from mlflow_tune.tracking import is_driven
 
@@ -77,16 +83,13 @@ def try_points(
 
 
 @click.command()
-@click.argument("study")
-@_POINT
-@_NOTE
-@_FROM
-@_OUTSIDE
+@study_argument()
+@_point_options
 @common_options
 def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start: int | None, outside: bool) -> None:
     """Put points before whatever STUDY would try next.
 
-    Whoever drives the study, now or later, on any machine, runs them first.
+    Whoever drives the study, now or later, on any machine, runs them first. The study of a file is made on first use.
     """
     from mlflow_tune.tracking import is_driven
 
@@ -175,6 +178,7 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 
 def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
     from mlflow_tune.cli.progress import no_value_words, print_links, without_value
+    from mlflow_tune.cli.tables import found_text
     from mlflow_tune.cli.trial_page import page_json, print_page
     from mlflow_tune.tracking import Trials
 
@@ -191,7 +195,7 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
     if not common.as_json:
         best, none = study.spec.best(history), "no value yet"
         none = no_value_words(study.spec.metric, history) if without_value(history) else none
-        shown.print(f"\nbest so far: #{best.number:03d} {study.spec.metric}={best.value:.6g}" if best else f"\n{none}")
+        shown.print(f"\nbest so far: #{best.number:03d} {found_text(study.spec.metric, best)}" if best else f"\n{none}")
         print_links(shown, study)
     if len(numbers) < len(run_ids):
         shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")

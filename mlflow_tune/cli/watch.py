@@ -11,7 +11,7 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.pulse import Pulse, print_gone
-from mlflow_tune.cli.study_argument import find_study
+from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.settings import lease_seconds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ROWS = 5
 
 
 @click.command()
-@click.argument("study")
+@study_argument()
 @click.option(
     "--interval", type=click.FloatRange(0.5, 3600), default=2.0, show_default=True, help="Seconds between two looks."
 )
@@ -37,7 +37,7 @@ def watch(study: str, common: Common, interval: float) -> None:
     Only what is new is read from the tracking server.
     """
     from mlflow_tune.cli.progress import print_links
-    from mlflow_tune.cli.tables import study_json
+    from mlflow_tune.cli.tables import state_text, study_json
     from mlflow_tune.tracking import Queue
 
     loaded = find_study(study, common)
@@ -46,7 +46,7 @@ def watch(study: str, common: Common, interval: float) -> None:
     if common.as_json:
         print_json(study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()))
     else:
-        shown.print(f"{record.name} is {record.state}{f' ({record.why_stopped})' if record.why_stopped else ''}")
+        shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
         print_links(shown, loaded)
     if record.running:
         print_gone(shown, record)
@@ -82,10 +82,9 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     from rich.text import Text
 
     from mlflow_tune.cli.plots import curves_text
-    from mlflow_tune.cli.tables import TrialsView, number_text, point_text
+    from mlflow_tune.cli.tables import best_view, number_text, outcome_text, point_text
     from mlflow_tune.report.curve import best_curve
     from mlflow_tune.strategies.base import eligible
-    from mlflow_tune.trial import ranked
 
     counts = Counter(trial.outcome or "running" for trial in trials)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no trial yet"
@@ -95,15 +94,12 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     met = eligible(spec.strategy, trials)
     curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]
     parts += [curves_text({f"best {spec.metric}": curve}, 80, 10)] if len(curve) > 1 else []
-    if board := ranked(met, spec.goal)[:ROWS]:
-        parts.append(TrialsView(spec.metric, board, title="The best"))
+    if (board := best_view(spec, trials)) is not None:
+        parts.append(board)
     running = [trial for trial in trials if trial.running]
     parts += [Text(f"running #{trial.number:03d} {point_text(trial.params)}") for trial in running]
     ended = sorted((trial for trial in trials if not trial.running), key=lambda trial: trial.end_time or 0)[-ROWS:]
-    parts += [
-        Text(f"ended   #{trial.number:03d} {trial.outcome} {number_text(trial.value)} {trial.reason[:80]}")
-        for trial in ended
-    ]
+    parts += [Text(f"ended   {outcome_text(trial)} {number_text(trial.value)} {trial.reason[:80]}") for trial in ended]
     return Group(*parts, *([Text(warning, style="bold")] if warning else []))
 
 

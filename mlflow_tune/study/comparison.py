@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mlflow_tune.driver.publisher import kept
 from mlflow_tune.driver.reporter import subject_of
-from mlflow_tune.errors import InputError
 from mlflow_tune.provenance import user_tags
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, compare
 from mlflow_tune.study.study import Study
@@ -57,8 +56,6 @@ class StudyComparison:
 
         Raises StudyNotFound, InputError (fewer than two studies, one twice, different metrics or goals), TrackingError.
         """
-        if len(names) < 2:
-            raise InputError(f"a comparison needs at least two studies, but got {len(names)}: {', '.join(names)}")
         studies = [Study.load(name, experiment=experiment, tracking_uri=tracking_uri) for name in names]
         return cls(studies, Client(tracking_uri), target)
 

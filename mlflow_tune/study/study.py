@@ -98,6 +98,19 @@ class Study:
         """
         client = Client(tracking_uri)
         record = Studies(client).find(study, experiment)
+        return cls.recorded(record, client, objective=objective, tracking_uri=tracking_uri, folder=folder)
+
+    @classmethod
+    def recorded(
+        cls,
+        record: StudyRecord,
+        client: Client,
+        *,
+        objective: Callable[..., Any] | None = None,
+        tracking_uri: str | None = None,
+        folder: str | Path | None = None,
+    ) -> Study:
+        """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.of(
             recorded_spec(record), objective=objective, tracking_uri=tracking_uri, folder=folder or record.folder
         )

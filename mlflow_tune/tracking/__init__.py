@@ -10,7 +10,7 @@ from mlflow_tune.tracking.links import has_server, study_links, ui_command
 from mlflow_tune.tracking.name_claim import take_name, unfinished, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
-from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState
+from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
 from mlflow_tune.tracking.ui import save_view
 
@@ -27,6 +27,7 @@ __all__ = [
     "StudyState",
     "Trials",
     "claimed",
+    "experiment_name",
     "first_line",
     "has_server",
     "is_deleted",

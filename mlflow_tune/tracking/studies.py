@@ -62,6 +62,15 @@ class StudyRecord:
         return self.state == "running"
 
 
+def experiment_name(name: str | None = None) -> str | None:
+    """Return the name of the experiment that is meant: the one named, else MLFLOW_EXPERIMENT_NAME, else Default.
+
+    None where MLFLOW_EXPERIMENT_ID says it by an id alone.
+    """
+    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    return name or (None if os.environ.get("MLFLOW_EXPERIMENT_ID") else "Default")
+
+
 class Studies:
     """The studies of one tracking store."""
 
@@ -73,10 +82,8 @@ class Studies:
 
         None when it does not exist and `create` is false.
         """
-        name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-        if not name and (experiment_id := os.environ.get("MLFLOW_EXPERIMENT_ID")):
-            return experiment_id
-        name = name or "Default"
+        if (name := experiment_name(name)) is None:
+            return os.environ["MLFLOW_EXPERIMENT_ID"]
         found = self._client.send("get_experiment_by_name", name)
         if found is not None and found.lifecycle_stage != "active":
             raise InputError(f"the experiment {name!r} is deleted; restore it or choose another", "experiment")

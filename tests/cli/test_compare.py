@@ -164,8 +164,8 @@ def test_no_log_leaves_nothing_behind(studies, tmp_path, monkeypatch):
 
 
 WRONG = [
-    (["r1"], "a comparison needs at least two studies, but got 1: r1"),
-    ([], "STUDIES"),
+    (["r1"], "a comparison needs at least two studies, but got 1: 'r1'"),
+    ([], "Missing argument 'STUDY STUDY...'"),
     (["r1", "nobody"], "no study is named 'nobody'"),
     (["r1", "f" * 32], "no run"),
     (["r1", "r2", "r1"], "the study 'r1' (run "),
