@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from mlflow_tune.space import Categorical, Float, Int, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
-    from mlflow_tune.study.study import Study
+    from mlflow_tune.study import Study
     from mlflow_tune.trial import Suggestion, Trial
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What every command shares: options, errors and exit codes, the console, JSON."""
+"""What every command shares: options, the console, JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlflow_tune.errors import InputError, TuneError
+from mlflow_tune.errors import InputError
+from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from mlflow_tune.trial import Trial
 
 INTERRUPTED = 130
 WIDE = 1000
@@ -32,29 +31,6 @@ class Common:
     tracking_uri: str | None
     experiment: str | None
     as_json: bool
-
-
-class TuneGroup(click.Group):
-    """A group whose commands end with the exit codes of the README, without a traceback for what people can mend."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note whether JSON is asked for: an error in the arguments themselves is then told in JSON too."""
-        ctx.ensure_object(dict)["json"] = "--json" in args
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; show its error in one line a fault."""
-        try:
-            return super().invoke(ctx)
-        except TuneError as error:
-            _show_error(ctx, str(error), error.exit_code)
-            ctx.exit(error.exit_code)
-        except click.ClickException as error:
-            _error_json(ctx, error.format_message(), error.exit_code)
-            raise
-        except KeyboardInterrupt:
-            _show_error(ctx, "interrupted", INTERRUPTED)
-            ctx.exit(INTERRUPTED)
 
 
 def common_options(command: Command) -> Command:
@@ -151,14 +127,3 @@ class _Words(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
         return message if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: {message}"
-
-
-def _show_error(ctx: click.Context, message: str, exit_code: int) -> None:
-    for line in message.splitlines():
-        click.echo(f"Error: {line}", err=True)
-    _error_json(ctx, message, exit_code)
-
-
-def _error_json(ctx: click.Context, message: str, exit_code: int) -> None:
-    if (ctx.find_object(dict) or {}).get("json"):
-        print_json({"error": message, "exit_code": exit_code})

@@ -78,7 +78,7 @@ def resume(
 @study_argument()
 @common_options
 def stop(study: str, common: Common) -> None:
-    """Ask a running STUDY to stop: it starts no new trial, lets those that run end, and can be resumed."""
+    """Ask a running STUDY to stop: it starts no new trial, lets others end, and can be resumed."""
     from mlflow_tune.tracking import Client, Studies
 
     client = Client(common.tracking_uri)

@@ -23,6 +23,7 @@ from mlflow_tune.cli.tables import TrialsView
 from mlflow_tune.diagnosis.finding import Finding, findings_to_json
 from mlflow_tune.trial import Trial
 from tests.fixtures.small_studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
+from tests.support import commands
 from tests.support.server import free_port
 from tests.support.terminal import at_terminal, plain
 
@@ -77,13 +78,13 @@ def finished(uri: str, tmp_path: Path) -> Path:
 
 
 def test_every_command_tells_its_options():
-    assert {name for name, command in main.commands.items() if not command.hidden} - {"diff"} == set(COMMANDS)
+    assert {name for name, command in commands.COMMANDS.items() if not command.hidden} - {"diff"} == set(COMMANDS)
     assert all(command in invoke("--help").stdout for command in COMMANDS)
     for command, own in COMMANDS.items():
         shown = invoke(command, "--help")
         assert shown.exit_code == 0
         assert set(re.findall(r"--[a-z-]+", shown.stdout)) >= own | COMMON
-        options = [each for each in main.commands[command].params if isinstance(each, click.Option)]
+        options = [each for each in commands.COMMANDS[command].params if isinstance(each, click.Option)]
         assert all(option.help for option in options)
         declared = {word for option in options for word in option.opts if word.startswith("--")}
         assert declared == (own | COMMON) - {"--help"}, "an option is missing from this test"

@@ -19,6 +19,7 @@ from mlflow_tune.cli import main
 from mlflow_tune.cli.study_argument import DESCRIPTION
 from mlflow_tune.study.comparison import StudyComparison
 from tests.fixtures.small_studies.helpers import study_file
+from tests.support import commands
 
 POINT = ["-P", "x=2"]
 OTHERS = {"run", "init", "list", "mlproject"}  # they take a new file, a project, or no study
@@ -75,11 +76,11 @@ def shared(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
 
 def test_every_command_with_a_study_is_tried_and_tells_what_a_study_is():
-    assert set(COMMANDS) == set(main.commands) - OTHERS
+    assert set(COMMANDS) == set(commands.COMMANDS) - OTHERS
     for name in COMMANDS:
         shown = CliRunner().invoke(main, [name, "--help"]).stdout
         assert " ".join(DESCRIPTION.split()) in " ".join(shown.split()), name
-        usage = next(each for each in main.commands[name].params if isinstance(each, click.Argument))
+        usage = next(each for each in commands.COMMANDS[name].params if isinstance(each, click.Argument))
         assert usage.name in ("study", "studies"), name
         assert shown.splitlines()[0].split("[OPTIONS]")[1].lstrip(" [").startswith("STUDY"), name
 
