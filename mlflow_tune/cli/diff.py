@@ -126,12 +126,13 @@ def _direction(spec: StudySpec) -> Direction:
 
 def _own(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics that are the training code's, without those that the study wrote."""
-    from mlflow_tune.space import RESERVED_NAMES
+    from mlflow_tune.strategies import reserved_names
 
+    reserved = reserved_names()
     return {
         name: _as_logged(value)
         for name, value in metrics.items()
-        if name not in RESERVED_NAMES and not name.startswith("log10_")
+        if name not in reserved and not name.startswith("log10_")
     }
 
 

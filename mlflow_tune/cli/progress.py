@@ -46,9 +46,9 @@ def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
 def most_trials(spec: StudySpec) -> int | None:
     """Return how many trials the study may take, None when neither budget nor strategy says.
 
-    A bisection tells for one worker alone: with more, it takes fewer rounds and more trials.
+    One that works in rounds tells for one worker alone: with more, it takes fewer rounds and more trials.
     """
-    told = spec.workers == 1 or spec.strategy.name != "bisection"
+    told = spec.workers == 1 or not spec.strategy.in_rounds
     bounds = (spec.stop.trials, spec.strategy.length(spec.space) if told else None)
     return min((bound for bound in bounds if bound is not None), default=None)
 

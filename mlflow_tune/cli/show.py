@@ -82,11 +82,10 @@ def best(study: str, common: Common) -> None:
     Of a search for a boundary, the trial that it has come to stands beside the best one.
     """
     from mlflow_tune.cli.tables import found_text, point_text
-    from mlflow_tune.strategies.base import answer
 
     loaded = find_study(study, common)
     spec, trials = loaded.spec, loaded.trials
-    trial, found = spec.best(trials), answer(spec.strategy, spec.space, trials)
+    trial, found = spec.best(trials), spec.strategy.answer(spec.space, trials)
     if common.as_json:
         best, answered = trial and trial_json(trial), found and trial_json(found)
         print_json({"study": loaded.record.name, "metric": spec.metric, "best": best, "answer": answered or best})

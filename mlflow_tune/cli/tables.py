@@ -11,7 +11,6 @@ from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.report.text import short
 from mlflow_tune.space import Scalar
-from mlflow_tune.strategies.base import eligible
 from mlflow_tune.trial import Params, Trial, ranked
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class TrialsView:
 
 def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:
     """Return the table of the best trials of those that meet the study's constraint, None when none has a value."""
-    board = ranked(eligible(spec.strategy, trials), spec.goal)[:BEST]
+    board = ranked(spec.strategy.eligible(trials), spec.goal)[:BEST]
     return TrialsView(spec.metric, board, title="The best") if board else None
 
 

@@ -84,14 +84,13 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     from mlflow_tune.cli.plots import curves_text
     from mlflow_tune.cli.tables import best_view, number_text, outcome_text, point_text
     from mlflow_tune.report.curve import best_curve
-    from mlflow_tune.strategies.base import eligible
 
     counts = Counter(trial.outcome or "running" for trial in trials)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no trial yet"
     parts: list[RenderableType] = [
         Text(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})")
     ]
-    met = eligible(spec.strategy, trials)
+    met = spec.strategy.eligible(trials)
     curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]
     parts += [curves_text({f"best {spec.metric}": curve}, 80, 10)] if len(curve) > 1 else []
     if (board := best_view(spec, trials)) is not None:

@@ -21,10 +21,10 @@ from mlflow_tune.driver.signals import Interruptions
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import Crew
-from mlflow_tune.space import EVIDENCE_NAMES
 from mlflow_tune.spec.stopping import why_aborted, why_done
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.strategies.base import conclusion, eligible, next_number
+from mlflow_tune.strategies import evidence_names
+from mlflow_tune.strategies.base import next_number
 from mlflow_tune.text.yaml import one_line
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
@@ -176,7 +176,7 @@ class Driver:
         # A point that must run again was started within the budget: only the other rules may keep it back.
         if self._again:
             rules = rules.model_copy(update={"trials": None})
-        why = why_done(rules, self._spec.goal, eligible(self._spec.strategy, history), now())
+        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(history), now())
         return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
@@ -197,11 +197,12 @@ class Driver:
             self.ending = self._by_hand
         else:
             chosen = self._spec.strategy
-            self._end("finished", f"{chosen.name}: {conclusion(chosen, self._spec.space, self.history)}")
+            self._end("finished", f"{chosen.name}: {chosen.conclusion(self._spec.space, self.history)}")
         return False
 
     def _start_again(self, trial: Trial) -> None:
-        evidence = {name: value for name, value in trial.metrics.items() if name in EVIDENCE_NAMES}
+        known = evidence_names()
+        evidence = {name: value for name, value in trial.metrics.items() if name in known}
         logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, before=trial)
 

@@ -14,8 +14,7 @@ from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.strategies import Bisection
-from mlflow_tune.strategies.base import eligible
+from mlflow_tune.strategies import Strategy
 from mlflow_tune.tracking import Studies, StudyState, first_line, study_links
 from mlflow_tune.trial import Trial
 
@@ -76,9 +75,8 @@ class Publisher:
         self._studies.update(self._run_id, tags, state)
 
     def _draw(self, history: Sequence[Trial]) -> None:
-        curves = {f"best_{self._spec.metric}": best_curve(eligible(self._spec.strategy, history), self._spec.goal)}
-        if isinstance(self._spec.strategy, Bisection):
-            curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
+        curves = {f"best_{self._spec.metric}": best_curve(self._spec.strategy.eligible(history), self._spec.goal)}
+        curves |= bracket_curves(self._spec.strategy, self._spec.space, history)
         curves |= count_curves(history)
         if self._drawn is None:
             # What an earlier session drew stays: a trial that failed then and ran again would bend the curve back.
@@ -94,8 +92,7 @@ class Publisher:
                 self._told.add(finding)
 
     def _findings(self, history: Sequence[Trial]) -> list[str]:
-        strategy = self._spec.strategy
-        return strategy.findings(self._spec.space, history) if isinstance(strategy, Bisection) else []
+        return self._spec.strategy.findings(self._spec.space, history)
 
     def _standing(self, history: Sequence[Trial], state: str = "running", why: str = "") -> Standing:
         spec, findings = self._spec, tuple(self._findings(history))
@@ -103,7 +100,7 @@ class Publisher:
         return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses)
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
-        return study_note(standing, eligible(self._spec.strategy, history))
+        return study_note(standing, self._spec.strategy.eligible(history))
 
 
 class Keeper:
@@ -131,15 +128,17 @@ def kept(what: str, write: Callable[[], None], level: int = logging.WARNING, not
 
 
 def bracket_curves(
-    strategy: Bisection, space: Space, history: Sequence[Trial]
+    strategy: Strategy, space: Space, history: Sequence[Trial]
 ) -> dict[str, list[tuple[int, float, int]]]:
     """Return the bracket after each trial as metric points of the parent: (trial number, bound, time in ms).
 
-    They stop before the first unfinished trial, so that no point ever changes.
+    They stop before the first unfinished trial, so that no point ever changes. Without a bracket there are none.
     """
-    curves: dict[str, list[tuple[int, float, int]]] = {"bracket_low": [], "bracket_high": []}
     ordered = sorted(history, key=lambda trial: trial.number)
     done = list(itertools.takewhile(lambda trial: trial.done, ordered))
+    if strategy.bracket(space, done) is None:
+        return {}
+    curves: dict[str, list[tuple[int, float, int]]] = {"bracket_low": [], "bracket_high": []}
     for index, trial in enumerate(done, start=1):
         bracket = strategy.bracket(space, done[:index])
         for key, bound in zip(curves, bracket or (), strict=False):

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from mlflow_tune.report.note import Standing
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.strategies import Bayesian, Bisection
-from mlflow_tune.strategies.base import eligible
 from mlflow_tune.tracking import Artifacts, StudyRecord, Trials, save_view
 from mlflow_tune.trial import Curve, Trial
 
@@ -81,14 +79,10 @@ class Reporter:
     ) -> dict[str, Figure]:
         from mlflow_tune.report.figures.posterior import posterior_grid
         from mlflow_tune.report.figures.study import study_figures
-        from mlflow_tune.report.subject import Floor
 
-        spec, floor, bracket = self.spec, None, None
-        if isinstance(spec.strategy, Bisection):
-            bracket = spec.strategy.bracket(spec.space, history)
-            if requirement := spec.strategy.requirement:
-                floor = Floor(requirement.metric, requirement.sense, requirement.bound)
-        found = study_figures(subject, history, self._curves(subject, history), floor, bracket)
+        strategy = self.spec.strategy
+        bracket = strategy.bracket(self.spec.space, history)
+        found = study_figures(subject, history, self._curves(subject, history), strategy.requirement, bracket)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -139,7 +133,7 @@ def subject_of(spec: StudySpec, history: Sequence[Trial]) -> Subject:
     """Return what the figures are about."""
     from mlflow_tune.report.subject import Subject
 
-    judged = zip(history, eligible(spec.strategy, history), strict=True)
+    judged = zip(history, spec.strategy.eligible(history), strict=True)
     unmet = frozenset(trial.number for trial, kept in judged if trial.value is not None and kept.value is None)
     return Subject(spec.metric, spec.goal, spec.space, unmet)
 
@@ -151,7 +145,6 @@ def posterior_before(
     import numpy
 
     from mlflow_tune.report.figures.posterior import Posterior, posterior_xs
-    from mlflow_tune.strategies.bayesian.posterior import posterior
 
     (name, dimension), strategy = next(iter(spec.space.items())), spec.strategy
     before = [_as_of(trial.start_time, each) for each in history if each.number < trial.number]
@@ -159,7 +152,7 @@ def posterior_before(
     next_x = float(trial.params[name])
     xs = posterior_xs(dimension, [float(each.params[name]) for each in seen], next_x)
     values = [dimension.decode(str(x)) for x in xs]
-    believed = posterior(strategy, spec.space, before, values)
+    believed = strategy.posterior(spec.space, before, [{name: value} for value in values])
     if believed is None:
         return None
     units = [dimension.to_unit(value) for value in values]
@@ -181,7 +174,7 @@ def posterior_before(
 
 
 def _is_drawn(spec: StudySpec, trial: Trial) -> bool:
-    return isinstance(spec.strategy, Bayesian) and spec.one_number and "predicted_mean" in trial.metrics
+    return spec.strategy.has_model and spec.one_number and "predicted_mean" in trial.metrics
 
 
 def _as_of(time: int, trial: Trial) -> Trial:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.strategies.base import Strategy, next_number, takes_long
+from mlflow_tune.strategies.base import Strategy, next_number
 from mlflow_tune.trial import Suggestion, Trial
 
 WORTH = 0.01  # of a trial's time: a suggestion that takes less is made anew, with all results
@@ -54,7 +54,7 @@ class Suggester:
         """
         number, alone = next_number(history), self._spec.workers == 1 or self._spec.batch
         left = not self._spec.stop.trials or len(history) < self._spec.stop.trials
-        if takes_long(self._strategy) and left and not alone and self._number != number and self._prepared.done():
+        if self._strategy.takes_long and left and not alone and self._number != number and self._prepared.done():
             self._number, self._prepared = number, self._thread.submit(self._timed, [*history])
 
     def _timed(self, history: Sequence[Trial]) -> list[Suggestion]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mlflow_tune.space import RESERVED_NAMES
+from mlflow_tune.strategies import reserved_names
 from mlflow_tune.trial import Goal, Outcome, is_finite
 
 
@@ -35,7 +35,7 @@ def without_reserved(outcome: Outcome, ours: Mapping[str, float], logged: Mappin
     `ours` are the metrics that the study wrote before the trial, `logged` what the run holds after it.
     """
     changed = {name for name, value in logged.items() if value != ours.get(name)}
-    taken = sorted((changed | set(outcome.metrics)).intersection(RESERVED_NAMES))
+    taken = sorted((changed | set(outcome.metrics)).intersection(reserved_names()))
     if outcome.kind != "ok" or not taken:
         return outcome
     reason = f"the training code gave a metric named {taken[0]!r}, which is reserved: log it under another name"
@@ -49,7 +49,8 @@ def best_of_curve(curve: Sequence[tuple[int, float]], goal: Goal) -> float:
 
 
 def _missing(metrics: Mapping[str, float], metric: str) -> str:
-    logged = sorted(key for key in metrics if key not in RESERVED_NAMES and not key.startswith("log10_"))
+    reserved = reserved_names()
+    logged = sorted(key for key in metrics if key not in reserved and not key.startswith("log10_"))
     if not logged:
         return f"the metric {metric!r} was not logged, nor was any other"
     return f"the metric {metric!r} was not logged; logged were {', '.join(map(repr, logged[:20]))}"

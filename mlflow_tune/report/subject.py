@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mlflow_tune.space import Space
 from mlflow_tune.trial import Goal, Trial, ranked
@@ -35,20 +34,6 @@ class Subject:
     def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the trials with a value that meet the constraint, the best first, the earlier of equals first."""
         return ranked((trial for trial in scored(trials) if trial.number not in self.unmet), self.goal)
-
-
-@dataclass(frozen=True)
-class Floor:
-    """A constraint on a logged metric: `recall >= 0.95`; also a ceiling, with `<=`."""
-
-    metric: str
-    sense: Literal[">=", "<="]
-    bound: float
-
-    def met(self, trial: Trial) -> bool:
-        """Return whether the trial ended well and its metric keeps the bound."""
-        value = trial.metrics.get(self.metric, math.nan)
-        return trial.outcome == "ok" and (value >= self.bound if self.sense == ">=" else value <= self.bound)
 
 
 def scored(trials: Sequence[Trial]) -> list[Trial]:

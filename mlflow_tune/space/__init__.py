@@ -20,7 +20,6 @@ from mlflow_tune.space.dimensions import ROLES, Categorical, Dimension, Float, I
 from mlflow_tune.space.values import as_integer, as_number, at, nearest, shown, unknown
 
 __all__ = [
-    "EVIDENCE_NAMES",
     "RESERVED_NAMES",
     "ROLES",
     "Categorical",
@@ -37,15 +36,7 @@ __all__ = [
     "unknown",
 ]
 
-EVIDENCE_NAMES = (
-    "bracket_low",
-    "bracket_high",
-    "predicted_mean",
-    "predicted_std",
-    "acquisition",
-    "expected_improvement",
-)
-RESERVED_NAMES = ("trial", "objective", "constraint", *EVIDENCE_NAMES)
+RESERVED_NAMES = ("trial", "objective", "constraint")  # in a study, the evidence of its strategies is reserved as well
 MAX_NAME = 243  # MLflow's keys have at most 250 characters, and `log10_` goes before some of them
 _KINDS: dict[str, type[Dimension]] = {"float": Float, "int": Int, "categorical": Categorical}
 
@@ -161,12 +152,12 @@ def _value(params: Mapping[str, object], name: str) -> object:
     return params[name]
 
 
-def check_name(name: object) -> None:
+def check_name(name: object, reserved: Sequence[str] = RESERVED_NAMES) -> None:
     """Raise `InputError` unless MLflow takes the name for a param or a metric and it is not reserved."""
     check_mlflow_name(name)
-    if name in RESERVED_NAMES:
-        reserved = ", ".join(RESERVED_NAMES)
-        message = f"the name {name!r} is reserved for metrics of mlflow_tune ({reserved}): take another"
+    if name in reserved:
+        listed = ", ".join(reserved)
+        message = f"the name {name!r} is reserved for metrics of mlflow_tune ({listed}): take another"
         raise InputError(message, str(name))
 
 

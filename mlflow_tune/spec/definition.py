@@ -10,7 +10,7 @@ from typing import Any
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.stopping import with_trials
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
-from mlflow_tune.strategies import Strategy
+from mlflow_tune.strategies import STRATEGIES, Strategy, model_based
 from mlflow_tune.tracking import StudyRecord
 
 logger = logging.getLogger(__name__)
@@ -66,8 +66,10 @@ def changed_spec(
     if not changed:
         return spec
     merged = {**fields, **changed}
-    if spec.stop.expected_improvement is not None and strategy is not None and _strategy_name(strategy) != "bayesian":
-        logger.warning("stop.expected_improvement is dropped: only the strategy bayesian has a model")
+    if spec.stop.expected_improvement is not None and strategy is not None and not _has_model(strategy):
+        logger.warning(
+            "stop.expected_improvement is dropped: only the strategy %s has a model", " or ".join(model_based())
+        )
         merged["stop"] = merged["stop"].model_copy(update={"expected_improvement": None})
     after = parse_study(merged)
     _refuse_other_constraint(spec, after)
@@ -76,7 +78,7 @@ def changed_spec(
 
 def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
     """Raise InputError for a constraint on a metric of which the trials hold the last step, not the best one."""
-    held, asked = (getattr(spec.strategy, "requirement", None) for spec in (before, after))
+    held, asked = before.strategy.requirement, after.strategy.requirement
     if before.value == "best" and held and asked and (held.metric, held.sense) != (asked.metric, asked.sense):
         message = (
             f"with `value: best` the trials hold the best step for '{held}' alone, but got '{asked}': start another"
@@ -84,10 +86,11 @@ def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
         raise InputError(message, "strategy.constraint")
 
 
-def _strategy_name(strategy: Strategy | Mapping[str, Any] | str) -> object:
-    if isinstance(strategy, str):
-        return strategy
-    return strategy.get("name") if isinstance(strategy, Mapping) else strategy.name
+def _has_model(strategy: Strategy | Mapping[str, Any] | str) -> bool:
+    if isinstance(strategy, Strategy):
+        return strategy.has_model
+    name = strategy.get("name") if isinstance(strategy, Mapping) else strategy
+    return str(name) in STRATEGIES and STRATEGIES[str(name)].has_model
 
 
 def tell_length(spec: StudySpec) -> None:

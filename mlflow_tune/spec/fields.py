@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Scalar, Space, as_integer, as_number, check_name, shown
+from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text.durations import as_duration, duration_text
 from mlflow_tune.text.redaction import holds_credentials, without_credentials
 from mlflow_tune.text.sizes import as_size, size_text
@@ -49,7 +50,7 @@ def as_metric(value: object) -> str:
     """Return the value when MLflow takes it as a metric's name that is not one of ours; raise InputError otherwise."""
     name = as_text(value)
     try:
-        check_name(name)
+        check_name(name, reserved_names())
     except InputError as error:
         raise InputError(error.message) from None
     if name.startswith("log10_"):
@@ -124,7 +125,7 @@ def as_parameters(value: object) -> dict[str, Scalar]:
     if not isinstance(value, Mapping):
         raise InputError(f"must be a mapping of names to fixed values, such as {{epochs: 12}}, but got {shown(value)}")
     for name, fixed in value.items():
-        check_name(name)
+        check_name(name, reserved_names())
         if not isinstance(fixed, bool | int | float | str):
             raise InputError(f"must be text, a number, true or false, but got {shown(fixed)}", name)
         _refuse_password(str(fixed), name)

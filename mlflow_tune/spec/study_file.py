@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Space, nearest, shown
+from mlflow_tune.space import Categorical, Dimension, Space, check_name, nearest, shown
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -36,8 +36,14 @@ from mlflow_tune.spec.fields import (
     refuse_passwords,
 )
 from mlflow_tune.spec.stopping import StopRules
-from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
-from mlflow_tune.strategies.base import eligible
+from mlflow_tune.strategies import (
+    STRATEGIES,
+    Strategy,
+    make_strategy,
+    model_based,
+    reserved_names,
+    strategy_to_json,
+)
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml, one_line
 from mlflow_tune.trial import Goal, Trial, best_trial
@@ -48,7 +54,11 @@ KINDS = ("project", "command", "function")
 
 
 def _space(value: object) -> Space:
-    return value if isinstance(value, Space) else Space.from_json(value)
+    space = value if isinstance(value, Space) else Space.from_json(value)
+    reserved = reserved_names()
+    for name in space:
+        check_name(name, reserved)
+    return space
 
 
 def _strategy(value: Any, info: ValidationInfo) -> Any:
@@ -124,7 +134,7 @@ class StudySpec(BaseModel):
     goal: Goal = "minimize"
     value: Literal["last", "best"] = "last"
     space: Annotated[Any, BeforeValidator(_space), PlainSerializer(lambda space: space.to_json())]
-    strategy: Annotated[Any, BeforeValidator(_strategy), PlainSerializer(strategy_to_json)]
+    strategy: Annotated[Strategy, BeforeValidator(_strategy), PlainSerializer(strategy_to_json)]
     reference: Function | None = None
     stop: StopRules = StopRules()
     workers: Count = 1
@@ -139,21 +149,19 @@ class StudySpec(BaseModel):
     @property
     def constrained(self) -> str | None:
         """The metric that the strategy's constraint is about, if it has one."""
-        requirement = getattr(self.strategy, "requirement", None)
-        return requirement and requirement.metric
+        requirement = self.strategy.requirement
+        return None if requirement is None else requirement.metric
 
     @property
     def directions(self) -> dict[str, Goal]:
         """Which way is better, for the metric and for that of the constraint."""
-        requirement = getattr(self.strategy, "requirement", None)
-        wanted: dict[str, Goal] = {self.metric: self.goal}
-        if requirement is not None:
-            wanted = {requirement.metric: "maximize" if requirement.sense == ">=" else "minimize", **wanted}
-        return wanted
+        requirement = self.strategy.requirement
+        constrained = {} if requirement is None else {requirement.metric: requirement.goal}
+        return {**constrained, self.metric: self.goal}
 
     def best(self, history: Sequence[Trial]) -> Trial | None:
         """Return the best trial of those that meet the constraint, None when there is none."""
-        return best_trial(eligible(self.strategy, history), self.goal)
+        return best_trial(self.strategy.eligible(history), self.goal)
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
@@ -171,8 +179,9 @@ class StudySpec(BaseModel):
             raise InputError(f"{self.strategy.name} never ends by itself: give trials, time or patience", "stop")
         if self.reference is not None and not self.one_number:
             raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
-        if self.stop.expected_improvement is not None and self.strategy.name != "bayesian":
-            raise InputError("needs a model, which only the strategy bayesian has", "stop.expected_improvement")
+        if self.stop.expected_improvement is not None and not self.strategy.has_model:
+            having = " or ".join(model_based())
+            raise InputError(f"needs a model, which only the strategy {having} has", "stop.expected_improvement")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The strategies by name. A new one is a frozen dataclass in a file of its own, and a line in `STRATEGIES`."""
+"""The strategies by name. A new one is a `Strategy` in a file of its own, and a line in `STRATEGIES`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import fields
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import unknown
+from mlflow_tune.space import RESERVED_NAMES, unknown
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
 from mlflow_tune.strategies.bisection import Bisection
+from mlflow_tune.strategies.constraint import Constraint
 from mlflow_tune.strategies.grid import Grid
 from mlflow_tune.strategies.manual import Manual
 from mlflow_tune.strategies.random import Random
@@ -20,16 +21,29 @@ __all__ = [
     "STRATEGIES",
     "Bayesian",
     "Bisection",
+    "Constraint",
     "Grid",
     "Manual",
     "Random",
     "Strategy",
+    "evidence_names",
     "make_strategy",
+    "model_based",
+    "reserved_names",
     "strategy_options",
     "strategy_to_json",
 ]
 
-STRATEGIES: dict[str, type[Strategy]] = {kind.name: kind for kind in (Manual, Grid, Random, Bisection, Bayesian)}
+STRATEGIES: dict[str, type[Strategy]] = {
+    kind.name: kind
+    for kind in (
+        Manual,
+        Grid,
+        Random,
+        Bisection,
+        Bayesian,
+    )
+}
 
 
 def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Strategy:
@@ -47,7 +61,7 @@ def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Str
     for key in chosen:
         if key not in known:
             raise InputError(unknown("key", key, ["name", *known]), str(key))
-    if "goal" in {each.name for each in fields(STRATEGIES[name])}:  # type: ignore[arg-type]
+    if "goal" in {each.name for each in fields(STRATEGIES[name])}:
         chosen["goal"] = goal
     return STRATEGIES[name](**chosen)
 
@@ -61,4 +75,19 @@ def strategy_options(name: str) -> list[str]:
     """Return the names of a strategy's options. Raises `InputError` when there is no such strategy."""
     if name not in STRATEGIES:
         raise InputError(unknown("strategy", name, STRATEGIES), "strategy.name")
-    return [each.name for each in fields(STRATEGIES[name]) if each.name != "goal"]  # type: ignore[arg-type]
+    return [each.name for each in fields(STRATEGIES[name]) if each.name != "goal"]
+
+
+def model_based() -> list[str]:
+    """Return the names of the strategies that have a model."""
+    return [name for name, kind in STRATEGIES.items() if kind.has_model]
+
+
+def evidence_names() -> list[str]:
+    """Return the names of the metrics in which the strategies log the numbers behind their choices."""
+    return list(dict.fromkeys(name for kind in STRATEGIES.values() for name in kind.evidence))
+
+
+def reserved_names() -> list[str]:
+    """Return the names that neither a parameter nor a metric of the training code may have."""
+    return [*RESERVED_NAMES, *evidence_names()]

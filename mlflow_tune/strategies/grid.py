@@ -10,11 +10,12 @@ from typing import ClassVar
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Scalar, Space
+from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.trial import Suggestion, Trial
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Strategy):
     """Tries the points of the grid in order: the last parameter of the space varies fastest.
 
     A point that any trial of the history has is skipped, whichever strategy chose it and whatever came of it.
@@ -33,7 +34,8 @@ class Grid:
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the next `count` points that no trial has, fewer at the end of the grid."""
         visited = space.identities(trial.params for trial in history)
-        values, total = _values(space), self.length(space)
+        values = _values(space)
+        total = self.length(space)
         texts = product(*([str(value) for value in each] for each in values))
         found: list[Suggestion] = []
         for index, (identity, point) in enumerate(zip(texts, product(*values), strict=True), start=1):

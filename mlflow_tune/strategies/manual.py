@@ -9,17 +9,19 @@ from typing import ClassVar
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Scalar, Space, shown
 from mlflow_tune.space.values import at
+from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.trial import Suggestion, Trial
 
 
 @dataclass(frozen=True)
-class Manual:
+class Manual(Strategy):
     """Tries the `points` that a person wrote down, in their order, and then leaves the choice to `mlflow-tune try`.
 
     A point that any trial of the history has is skipped. Without points it asks for nothing by itself.
     """
 
     name: ClassVar[str] = "manual"
+    by_hand: ClassVar[bool] = True
     points: Sequence[Mapping[str, Scalar]] = field(default=(), hash=False)
 
     def __post_init__(self) -> None:

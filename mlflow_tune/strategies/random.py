@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Scalar, Space, as_integer, unknown
-from mlflow_tune.strategies.base import next_number
+from mlflow_tune.strategies.base import Strategy, next_number
 from mlflow_tune.trial import Suggestion, Trial
 
 SAMPLINGS = ("uniform", "sobol")
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Strategy):
     """Draws each point uniformly from the unit cube: log-uniformly where a parameter has a log scale.
 
     The draw of a trial depends on `seed`, a whole number from 0, and the trial's number. `sampling: sobol` takes the
@@ -36,13 +36,6 @@ class Random:
             raise InputError(unknown("sampling", self.sampling, SAMPLINGS), "sampling")
         if not isinstance(self.baseline, bool):
             raise InputError(f"must be true or false, but got {self.baseline!r}", "baseline")
-
-    def check(self, space: Space) -> None:
-        """Accept every space."""
-
-    def length(self, space: Space) -> int | None:
-        """Return the number of points of the space, None when they cannot be counted."""
-        return space.size
 
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the draws of the next `count` trials, fewer when the space is used up."""
@@ -71,11 +64,14 @@ class Random:
         import numpy
 
         draws = numpy.random.default_rng([self.seed, number])
-        first, why = draws.random(len(space)).tolist(), f"uniform draw of trial {number}, seed {self.seed}"
         if self.sampling == "sobol":
             index = max(number - 1 - self.baseline, 0)
-            first, why = sobol_point(len(space), self.seed, index), f"Sobol point {index + 1}, seed {self.seed}"
-        params, skipped = space.from_unit(first), 0
+            params = space.from_unit(sobol_point(len(space), self.seed, index))
+            why = f"Sobol point {index + 1}, seed {self.seed}"
+        else:
+            params = space.from_unit(draws.random(len(space)).tolist())
+            why = f"uniform draw of trial {number}, seed {self.seed}"
+        skipped = 0
         while space.identity(params) in visited:
             skipped += 1
             params = space.from_unit(draws.random(len(space)).tolist())

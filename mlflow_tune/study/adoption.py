@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from mlflow_tune.driver.verdict import best_of_curve, verdict
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies import reserved_names
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.study.study import Study
 from mlflow_tune.tracking import Run, Runs, Studies, claimed
@@ -76,7 +76,8 @@ def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
 def _adopted(study: Study, run: Run, trial: Trial, copied: bool) -> Trial:
     runs = Runs(study.client)
     if copied:
-        return replace(trial, run_id=runs.copy(run, study.record, trial, study.spec.space.log10_metrics(trial.params)))
+        logs = study.spec.space.log10_metrics(trial.params)
+        return replace(trial, run_id=runs.copy(run, study.record, trial, logs, reserved_names()))
     runs.adopt(run, study.record, trial)
     return trial
 
@@ -87,7 +88,7 @@ def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) 
         raise InputError(f"it is a {run.kind} of mlflow-tune already")
     if run.parent and not copied:
         raise InputError("it is the child of another run; --copy adopts a copy of it")
-    if not copied and (taken := sorted(set(run.metrics) & set(RESERVED_NAMES))):
+    if not copied and (taken := sorted(set(run.metrics) & set(reserved_names()))):
         raise InputError(f"it has a metric {taken[0]!r} of its own, which is reserved here; --copy leaves that out")
     if run.status != "FINISHED":
         raise InputError(f"its status is {run.status}, and only finished runs are evidence")

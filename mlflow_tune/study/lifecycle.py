@@ -61,7 +61,7 @@ def session(
 def after_queue(study: Study) -> Ending:
     """Return how the study ends when what waits in its queue has run, and nothing else."""
     strategy, over = study.spec.strategy, study.record.state == "finished"
-    if strategy.name == "manual":
+    if strategy.by_hand:
         over = not strategy.suggest(study.spec.space, study.trials, 1)
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_tune.errors import InputError, TrackingError
-from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.tracking.client import Client, first_line
 from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, learning_curve, make_run, search
 from mlflow_tune.tracking.studies import StudyRecord
@@ -64,11 +63,13 @@ class Runs:
         """Make the run the finished `trial` of the study: its tags, and the metrics `trial` and `objective`."""
         self._mark(run.run_id, study, trial, run.end_time or run.start_time)
 
-    def copy(self, run: Run, study: StudyRecord, trial: Trial, logs: Mapping[str, float]) -> str:
+    def copy(
+        self, run: Run, study: StudyRecord, trial: Trial, logs: Mapping[str, float], reserved: Collection[str]
+    ) -> str:
         """Make a copy of the run, its params and metrics, in the study's experiment; return the copy's run id.
 
-        `logs` are metrics that the study's own trials have too. Artifacts stay with the original, whose id the copy has
-        as tag `tune.copied_from`.
+        `logs` are metrics that the study's own trials have too; metrics with `reserved` names are left out. Artifacts
+        stay with the original, whose id the copy has as tag `tune.copied_from`.
         """
         from mlflow.entities import Metric, Param
 
@@ -76,7 +77,7 @@ class Runs:
         made = make_run(self._client, study.experiment_id, name, tags, run.start_time).info.run_id
         params = [Param(key, value) for key, value in run.params.items()]
         self._batches(made, params=params)
-        for metric in run.metrics.keys() - set(RESERVED_NAMES):
+        for metric in run.metrics.keys() - set(reserved):
             points = self._client.send("get_metric_history", run.run_id, metric)
             self._batches(made, metrics=[Metric(p.key, p.value, p.timestamp, p.step) for p in points])
         self._batches(made, metrics=[Metric(key, value, run.start_time, 0) for key, value in logs.items()])

@@ -60,7 +60,6 @@ CASES: list[tuple[Strategy, Space]] = [
     (Bisection("width", find="boundary", constraint="objective >= 20", keep="smallest", margin=0.1), STEPS),
     (Bisection(find="boundary", constraint="objective <= 9"), SIZES),
 ]
-IN_ROUNDS = {"bisection"}  # the points of a batch depend on its size, so the next batch waits for all of them
 
 
 class ConformanceError(Exception):
@@ -196,7 +195,7 @@ def check_keyed(strategy: Strategy, space: Space) -> None:
 
     One that works in rounds waits instead, from the first trial of the round that runs to the last.
     """
-    if strategy.name in IN_ROUNDS:
+    if strategy.in_rounds:
         check_waits(strategy, space)
         return
     for history in ([], simulate(strategy, space, 3)):
@@ -239,8 +238,7 @@ def check_failures(strategy: Strategy, space: Space) -> None:
 
 def is_settled(strategy: Strategy, history: Sequence[Trial]) -> bool:
     """Whether no trial met a boundary's constraint, one without a value does not, at either end of the range."""
-    boundary = getattr(strategy, "find", None) == "boundary"
-    return boundary and len(history) == 2 and all(trial.value is None for trial in history)
+    return strategy.requirement is not None and len(history) == 2 and all(trial.value is None for trial in history)
 
 
 def check_running(strategy: Strategy, space: Space) -> None:

@@ -23,8 +23,9 @@ from mlflow_tune.report.figures.progress import best_so_far_figure, bracket_figu
 from mlflow_tune.report.figures.scales import limits
 from mlflow_tune.report.figures.study import study_figures
 from mlflow_tune.report.figures.style import clean, pixels, render, save_figures, words_of
-from mlflow_tune.report.subject import Floor, Subject
+from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.strategies import Constraint
 from mlflow_tune.trial import Trial
 from tests.support.drawn import HOSTILE, SPACE, SUBJECT, all_figures, clipped, made, marks
 
@@ -265,11 +266,11 @@ def bisected(log=False):
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_the_bracket_is_a_band_and_points_are_coloured_by_the_floor(log):
+def test_the_bracket_is_a_band_and_points_are_coloured_by_the_constraint(log):
     space, trials, last = bisected(log)
-    floor = Floor("recall", ">=", 0.95)
+    floor = Constraint("recall", ">=", 0.95)
     figure = bracket_figure(Subject("loss", "minimize", space), trials, floor, last)
-    met = sum(floor.met(each) for each in trials)
+    met = sum(floor.is_met(each) for each in trials)
     for axes in figure.axes:
         assert marks(axes, "meets it") == met
         assert marks(axes, "does not meet it") == 8 - met > 0
@@ -292,14 +293,6 @@ def test_no_bracket_no_figure():
     assert bracket_figure(Subject("loss", "minimize", space), bare) is None
     assert bracket_figure(SUBJECT, trials) is None
     assert bracket_figure(Subject("loss", "minimize", Space({"alpha": Categorical(["a", "b"])})), trials) is None
-
-
-def test_a_ceiling_is_met_from_below():
-    trial = Trial(1, {}, "ok", 1.0, metrics={"ms": 5.0})
-    assert Floor("ms", "<=", 5.0).met(trial)
-    assert not Floor("ms", "<=", 4.9).met(trial)
-    assert not Floor("size", "<=", 4.9).met(trial)
-    assert not Floor("ms", "<=", 5.0).met(dataclasses.replace(trial, outcome="failed"))
 
 
 # --- landscape -------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from mlflow_tune.strategies.bayesian import EVIDENCE, gp
 from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
 from mlflow_tune.strategies.bayesian.encoding import features, observe, snapped
 from mlflow_tune.strategies.bayesian.model import KAPPA, fit_model
-from mlflow_tune.strategies.bayesian.posterior import posterior, predict
 from mlflow_tune.strategies.bayesian.surrogate import Forest
 from mlflow_tune.strategies.bayesian.targets import targets
 from mlflow_tune.trial import Trial
@@ -339,7 +338,7 @@ def test_failures_count_against_their_region():
 def test_running_trials_count_as_what_the_model_predicts():
     history, point = study(Bayesian(), PLANE, bowl, 12), {"x": 0.9, "y": -0.9}
     running = Trial(number=13, params=point)
-    before, after = (predict(Bayesian(), PLANE, each, [point]) for each in (history, [*history, running]))
+    before, after = (Bayesian().posterior(PLANE, each, [point]) for each in (history, [*history, running]))
     assert math.isclose(before.mean[0], after.mean[0], rel_tol=0.01)
     assert after.std[0] < 0.1 * before.std[0]
 
@@ -347,14 +346,14 @@ def test_running_trials_count_as_what_the_model_predicts():
 def test_while_trials_run_a_lower_bound_with_a_random_kappa_stands_in_for_expected_improvement():
     history, point = study(Bayesian(), PLANE, bowl, 12), {"x": 0.9, "y": -0.9}
     running = [*history, Trial(number=13, params=point)]
-    assert predict(Bayesian(), PLANE, history, [point]).acquisition_name == "EI"
+    assert Bayesian().posterior(PLANE, history, [point]).acquisition_name == "EI"
     seen = observe(PLANE, running, "minimize")
     models = [fit_model(Bayesian(seed=seed), PLANE, seen, 14) for seed in range(200)]
     assert {model.acquisition for model in models} == {"LCB"}
     assert min(model.kappa for model in models) >= 0
     assert math.isclose(np.mean([model.kappa for model in models]), KAPPA, rel_tol=0.25)
     for name in ("PI", "LCB", "uncertainty", "EIps"):
-        assert predict(Bayesian(acquisition=name), PLANE, running, [point]).acquisition_name == name
+        assert Bayesian(acquisition=name).posterior(PLANE, running, [point]).acquisition_name == name
 
 
 def test_uncertainty_explores():
@@ -371,7 +370,8 @@ def test_eips_prefers_cheap_points():
             tried(LINE, [(at - 4.5) ** 2 for at in range(9)]), np.linspace(0, 1, 9).tolist(), strict=True
         )
     ]
-    plain, cheap = (posterior(Bayesian(acquisition=name), LINE, history, grid.tolist()) for name in ("EI", "EIps"))
+    points = [{"x": x} for x in grid.tolist()]
+    plain, cheap = (Bayesian(acquisition=name).posterior(LINE, history, points) for name in ("EI", "EIps"))
     assert grid[np.argmax(cheap.acquisition)] < grid[np.argmax(plain.acquisition)]
     likely = np.array(plain.acquisition) > 1e-200
     seconds = np.array(plain.acquisition)[likely] / np.array(cheap.acquisition)[likely]
@@ -409,7 +409,7 @@ def test_the_posterior_is_rebuilt_from_the_history(acquisition):
     strategy = Bayesian(acquisition=acquisition, initial=3)
     history = study(strategy, LINE, lambda params: math.sin(9 * params["x"]), 7)
     xs = np.linspace(0, 1, 201).tolist()
-    before = posterior(strategy, LINE, history[:-1], [*xs, history[-1].params["x"]])
+    before = strategy.posterior(LINE, history[:-1], [{"x": x} for x in [*xs, history[-1].params["x"]]])
     assert max(before.acquisition) <= before.acquisition[-1] * 1.05 + 1e-3
     assert math.isclose(before.acquisition[-1], history[-1].metrics["acquisition"], rel_tol=1e-6)
     assert math.isclose(before.mean[-1], history[-1].metrics["predicted_mean"], rel_tol=1e-6)
@@ -417,15 +417,13 @@ def test_the_posterior_is_rebuilt_from_the_history(acquisition):
 
 def test_the_posterior_is_certain_where_trials_are():
     history = study(Bayesian(initial=3), LINE, lambda params: math.sin(9 * params["x"]), 10)
-    seen = posterior(Bayesian(initial=3), LINE, history, [trial.params["x"] for trial in history])
+    seen = Bayesian(initial=3).posterior(LINE, history, [trial.params for trial in history])
     np.testing.assert_allclose(seen.mean, [trial.value for trial in history], atol=0.02)
     assert max(seen.std) < 0.02
 
 
-def test_there_is_no_posterior_in_the_initial_design_nor_over_two_parameters():
-    assert posterior(Bayesian(), LINE, tried(LINE, [1.0, 2.0]), [0.5]) is None
-    with pytest.raises(InputError, match="one parameter"):
-        posterior(Bayesian(), PLANE, [], [0.5])
+def test_there_is_no_posterior_in_the_initial_design():
+    assert Bayesian().posterior(LINE, tried(LINE, [1.0, 2.0]), [{"x": 0.5}]) is None
 
 
 def test_expected_improvement_falls_as_a_study_converges():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Bisection, make_strategy, strategy_to_json
-from mlflow_tune.strategies.bisection.boundary import parse_constraint
+from mlflow_tune.strategies.constraint import Constraint, parse_constraint
 from mlflow_tune.trial import Trial
 from tests.conformance.strategies import as_mlflow_holds_it
 
@@ -331,6 +331,14 @@ def test_only_a_logged_metric_of_a_good_trial_meets_the_constraint():
     assert not RECALL.is_feasible(replace(good, metrics={"objective": 0.99}))
     assert not RECALL.is_feasible(replace(good, metrics={"recall": math.nan}))
     assert Bisection().is_feasible(replace(good, metrics={}))
+
+
+def test_a_ceiling_is_met_from_below():
+    trial = Trial(1, {}, "ok", 1.0, metrics={"ms": 5.0})
+    assert Constraint("ms", "<=", 5.0).is_met(trial)
+    assert not Constraint("ms", "<=", 4.9).is_met(trial)
+    assert not Constraint("size", "<=", 4.9).is_met(trial)
+    assert not Constraint("ms", "<=", 5.0).is_met(replace(trial, outcome="failed"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from mlflow import MlflowClient
 
 from mlflow_tune import Bayesian, Bisection, Float, InputError, Study
 from mlflow_tune.cli import main
+from mlflow_tune.driver.reporter import subject_of
+from mlflow_tune.report.figures.progress import bracket_figure
 from tests.fixtures import ROOT
+from tests.support.drawn import marks
 
 EXAMPLES = ROOT / "examples"
 BOUNDARY = {"name": "bisection", "find": "boundary", "constraint": "recall >= 0.95", "tolerance": 1e-3}
@@ -75,6 +78,27 @@ def test_the_constraint_counts_the_same_step_as_the_value(sqlite_store):
     assert ran.best is not None
     assert ran.best.metrics["constraint"] == 1.0
     assert ran.best.metrics["recall"] == 0.7
+
+
+@pytest.mark.parametrize(("first", "last"), [(1.0, 0.7), (0.5, 1.0)], ids=["best step", "last step"])
+def test_strategy_picture_and_best_agree_on_what_meets_the_constraint(sqlite_store, first, last):
+    def two_steps(alpha):
+        import mlflow
+
+        for step, share in enumerate((first, last)):
+            mlflow.log_metric("recall", share if alpha <= 0.618 else 0.5, step=step)
+            mlflow.log_metric("box", 1 - alpha, step=step)
+
+    ran = study(sqlite_store, objective=two_steps, value="best", stop={"trials": 6}).run()
+    meeting = [trial for trial in ran.trials if trial.params["alpha"] <= 0.618]
+    assert [trial for trial in ran.trials if ran.spec.strategy.is_feasible(trial)] == meeting
+    assert ran.best == min(meeting, key=lambda trial: trial.value)
+    subject = subject_of(ran.spec, ran.trials)
+    assert subject.unmet == {trial.number for trial in ran.trials if trial not in meeting}
+    figure = bracket_figure(subject, ran.trials, ran.spec.strategy.requirement)
+    for axes in figure.axes:
+        assert 0 < marks(axes, "meets it") == len(meeting)
+        assert marks(axes, "does not meet it") == len(ran.trials) - len(meeting)
 
 
 def test_a_constraint_of_which_the_trials_do_not_hold_the_best_step_is_refused(sqlite_store):

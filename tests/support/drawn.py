@@ -44,8 +44,8 @@ def marks(axes, label):
     return sum(len(each.get_offsets()) for each in found)
 
 
-def all_figures(subject, trials, curves=None, floor=None, bracket=None):
-    found = study_figures(subject, trials, curves, floor, bracket)
+def all_figures(subject, trials, curves=None, constraint=None, bracket=None):
+    found = study_figures(subject, trials, curves, constraint, bracket)
     assert all(words_of(figure) for figure in found.values())
     return found
 

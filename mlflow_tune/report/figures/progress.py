@@ -34,8 +34,9 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
-from mlflow_tune.report.subject import Floor, Subject, scored, value_of, without_value
+from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical
+from mlflow_tune.strategies import Constraint
 from mlflow_tune.trial import Trial, best_so_far
 
 Curves = Mapping[int, Sequence[tuple[int, float]]]
@@ -150,11 +151,14 @@ def _curve(axes: Axes, curve: Sequence[tuple[int, float]], trial: Trial, best: b
 
 @in_house_style
 def bracket_figure(
-    subject: Subject, trials: Sequence[Trial], floor: Floor | None = None, last: tuple[float, float] | None = None
+    subject: Subject,
+    trials: Sequence[Trial],
+    constraint: Constraint | None = None,
+    last: tuple[float, float] | None = None,
 ) -> Figure | None:
     """Draw how a bisection closed in: above, the bracket and the points by trial; below, what was seen at them.
 
-    `floor` is the constraint of a boundary search: points are then coloured by whether they meet it. `last` is the
+    `constraint` is that of a boundary search: points are then coloured by whether they meet it. `last` is the
     bracket that the trials leave. None unless the space has one numeric parameter and a trial logged its bracket.
     """
     found = [trial for trial in sorted(trials, key=lambda trial: trial.number) if _has_bracket(trial)]
@@ -167,13 +171,13 @@ def bracket_figure(
     parameter_axis(above, "y", name, dimension)
     known = places(dimension, name, trials)
     numbers = np.array([trial.number for trial in trials], dtype=float)
-    _closing_points(above, trials, numbers, known, floor)
+    _closing_points(above, trials, numbers, known, constraint)
     _trial_number_axis(above, [*numbers, numbers.max() + (last is not None)])
     headline(figure, f"The bracket of {clean(name)}, trial by trial")
     parameter_axis(below, "x", name, dimension)
-    _seen(below, subject, trials, known, floor)
+    _seen(below, subject, trials, known, constraint)
     legend_below(figure, above, below)
-    return finish(figure, _bracket_words(name, found, floor, last))
+    return finish(figure, _bracket_words(name, found, constraint, last))
 
 
 def _has_bracket(trial: Trial) -> bool:
@@ -192,12 +196,12 @@ def _bracket_band(axes: Axes, found: Sequence[Trial], last: tuple[float, float] 
     axes.fill_between(xs, lows, highs, step="post", color=ORANGE, alpha=0.3, linewidth=0, label="bracket")
 
 
-def _closing_points(axes: Axes, trials: Sequence[Trial], xs: object, ys: object, floor: Floor | None) -> None:
-    """Draw the points (n,), coloured by whether they meet the floor, or all alike; crosses for failed ones."""
+def _closing_points(axes: Axes, trials: Sequence[Trial], xs: object, ys: object, constraint: Constraint | None) -> None:
+    """Draw the points (n,), coloured by whether they meet the constraint, or all alike; crosses for failed ones."""
     groups: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):
         if trial.done:
-            seen = "trial" if floor is None else "meets it" if floor.met(trial) else "does not meet it"
+            seen = "trial" if constraint is None else "meets it" if constraint.is_met(trial) else "does not meet it"
             groups.setdefault("without a value" if trial.value is None else seen, []).append(index)
     looks = {"trial": (BLUE, "o"), "meets it": (GREEN, "o"), "does not meet it": (VERMILLION, "D")}
     for label, chosen in groups.items():
@@ -206,27 +210,34 @@ def _closing_points(axes: Axes, trials: Sequence[Trial], xs: object, ys: object,
         axes.scatter(x, y, color=colour, marker=marker, s=30, zorder=3, label=label, rasterized=len(x) > MANY)
 
 
-def _seen(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: object, floor: Floor | None) -> None:
-    metric = subject.metric if floor is None else floor.metric
-    ys = [value_of(trial) if floor is None else trial.metrics.get(metric, math.nan) for trial in trials]
-    low, high = limits(ys, subject.goal if floor is None else None)
-    if floor is not None:
-        low, high = min(low, floor.bound), max(high, floor.bound)
-        axes.axhline(floor.bound, color=INK, linestyle="--", linewidth=1.2)
+def _seen(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: object, constraint: Constraint | None) -> None:
+    metric = subject.metric if constraint is None else constraint.metric
+    ys = [value_of(trial) if constraint is None else constraint.value(trial) for trial in trials]
+    low, high = limits(ys, subject.goal if constraint is None else None)
+    if constraint is not None:
+        low, high = min(low, constraint.bound), max(high, constraint.bound)
+        axes.axhline(constraint.bound, color=INK, linestyle="--", linewidth=1.2)
         axes.annotate(
-            f"{clean(metric, 20)} {floor.sense} {floor.bound:.4g}", (0.99, floor.bound), (0, 3), fontsize=9,
-            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
-        )  # fmt: skip
+            f"{clean(metric, 20)} {constraint.sense} {constraint.bound:.4g}",
+            xy=(0.99, constraint.bound),
+            xytext=(0, 3),
+            fontsize=9,
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+        )
     axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     plain_ticks(axes.yaxis)
-    _closing_points(axes, trials, xs, np.clip(ys, low, high), floor)
-    axes.set_ylabel(clean(metric, 20) if floor else metric_label(subject))
+    _closing_points(axes, trials, xs, np.clip(ys, low, high), constraint)
+    axes.set_ylabel(clean(metric, 20) if constraint else metric_label(subject))
 
 
-def _bracket_words(name: str, found: Sequence[Trial], floor: Floor | None, last: tuple[float, float] | None) -> str:
+def _bracket_words(
+    name: str, found: Sequence[Trial], constraint: Constraint | None, last: tuple[float, float] | None
+) -> str:
     first, final = found[0].metrics, found[-1].metrics
     low, high = last or (final["bracket_low"], final["bracket_high"])
-    asked = f", which asks for {floor.metric} {floor.sense} {floor.bound:.6g}," if floor else ""
+    asked = f", which asks for {constraint.metric} {constraint.sense} {constraint.bound:.6g}," if constraint else ""
     return (
         f"The bracket of {name}{asked} closes from {first['bracket_low']:.6g} to {first['bracket_high']:.6g} "
         f"(trial {found[0].number}) down to {low:.6g} to {high:.6g} (after trial {found[-1].number})."

@@ -12,6 +12,7 @@ from mlflow_tune.space import Scalar, check_name, shown
 from mlflow_tune.spec.draft.guess import Guess, Parameter, guess, number_of
 from mlflow_tune.spec.draft.metrics import goal_of, logged_metrics
 from mlflow_tune.spec.fields import as_parameters
+from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text.yaml import load_yaml, one_line
 
 __all__ = ["Draft", "Parameter", "Subject", "draft", "logged_metrics"]
@@ -77,7 +78,7 @@ def draft(subject: Subject) -> Draft:
 
 def _nameable(parameter: Parameter) -> bool:
     try:
-        check_name(parameter.name)
+        check_name(parameter.name, reserved_names())
     except InputError as error:
         if parameter.default is None:
             raise InputError(f"this parameter needs a value, but a study cannot give it one: {error.message}") from None

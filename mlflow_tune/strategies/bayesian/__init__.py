@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Space, as_integer, as_number, unknown
-from mlflow_tune.strategies.base import next_number
+from mlflow_tune.strategies.base import Posterior, Strategy, next_number
 from mlflow_tune.strategies.random import read_seed
-from mlflow_tune.trial import Goal, Suggestion, Trial
+from mlflow_tune.trial import Goal, Params, Suggestion, Trial
 
 __all__ = ["EVIDENCE", "Bayesian"]
 
@@ -30,7 +30,7 @@ EVIDENCE = ("predicted_mean", "predicted_std", "acquisition", "expected_improvem
 
 
 @dataclass(frozen=True)
-class Bayesian:
+class Bayesian(Strategy):
     """Tries the baseline, then points of a Sobol sequence, and from `initial` trials on what its model recommends.
 
     `surrogate` is the model: GP (a Gaussian process), RF (a random forest) or ET (extremely randomised trees).
@@ -49,6 +49,8 @@ class Bayesian:
     kappa: float = 1.96
     goal: Goal = "minimize"
     name: ClassVar[str] = "bayesian"
+    evidence: ClassVar[tuple[str, ...]] = EVIDENCE
+    has_model: ClassVar[bool] = True
     takes_long: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -69,19 +71,23 @@ class Bayesian:
             object.__setattr__(self, key, number)
         object.__setattr__(self, "seed", read_seed(self.seed))
 
-    def check(self, space: Space) -> None:
-        """Accept every space."""
-
-    def length(self, space: Space) -> int | None:
-        """Return the number of points of the space, None when they cannot be counted."""
-        return space.size
-
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the next `count` points, fewer when the space is used up. Model-based ones have `EVIDENCE`."""
         from mlflow_tune.strategies.bayesian.proposal import propose
 
-        trials, found = list(history), list[Suggestion]()
+        trials = list(history)
+        found: list[Suggestion] = []
         while len(found) < count and (suggestion := propose(self, space, trials)):
             found.append(suggestion)
             trials.append(Trial(number=next_number(trials), params=suggestion.params))
         return found
+
+    def posterior(self, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
+        """Return what the model that chose the trial after `history` believed, None where no model chose it.
+
+        `acquisition_name` is LCB instead of EI where other trials ran. Raises `InputError` for a point that the space's
+        dimensions cannot read.
+        """
+        from mlflow_tune.strategies.bayesian.posterior import predict
+
+        return predict(self, space, history, points)

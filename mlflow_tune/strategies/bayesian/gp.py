@@ -23,7 +23,9 @@ from mlflow_tune.strategies.bayesian.targets import Scale, targets
 LENGTH_MEDIAN, LENGTH_SPREAD = 0.5, float(np.sqrt(3.0))  # times the square root of the number of parameters
 VARIANCE_MEDIAN, VARIANCE_SPREAD = 1.0, 1.0
 NOISE_MEDIAN, NOISE_SPREAD = 1e-5, 2.5  # with a median of 1e-4, studies without noise converged less far
-LENGTHS, VARIANCES, NOISES = (0.01, 100.0), (0.05, 20.0), (1e-8, 1.0)
+LENGTHS = (0.01, 100.0)
+VARIANCES = (0.05, 20.0)
+NOISES = (1e-8, 1.0)
 STARTS = (1.0, 0.2)  # first length scales, in terms of their prior's median
 FITTED = 300  # the kernel learns little from more trials, and a fit costs their cube
 
@@ -76,7 +78,8 @@ class GaussianProcess:
     def given(self, points: Array, targets: Array) -> GaussianProcess:
         """Return the posterior given these points (k, columns) and targets (k,) too."""
         factor = _extended(self.kernel, self.points, self.factor, points)
-        points, targets = np.vstack([self.points, points]), np.concatenate([self.targets, targets])
+        points = np.vstack([self.points, points])
+        targets = np.concatenate([self.targets, targets])
         return GaussianProcess(self.kernel, points, factor, targets, cho_solve((factor, True), targets))
 
 

@@ -75,7 +75,8 @@ def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Sc
 
 
 def _why(surrogate: str, acquisition: str, seen: Observations, evidence: dict[str, float]) -> str:
-    failed, running = int(np.isnan(seen.values).sum()), len(seen.pending)
+    failed = int(np.isnan(seen.values).sum())
+    running = len(seen.pending)
     parts = [f"{failed} without a value"] * bool(failed) + [f"{running} running"] * bool(running)
     return (
         f"{surrogate} model, {acquisition} {evidence['acquisition']:.4g}: "

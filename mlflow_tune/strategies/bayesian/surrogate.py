@@ -77,7 +77,8 @@ class Forest:
 
     def given(self, points: Array, targets: Array) -> Forest:
         """Return the forest that is fitted to these points (k, columns) and targets (k,) too."""
-        points, targets = np.vstack([self.points, points]), np.concatenate([self.targets, targets])
+        points = np.vstack([self.points, points])
+        targets = np.concatenate([self.targets, targets])
         return self.of(self.kind, points, targets, self.seed)
 
 

@@ -37,7 +37,8 @@ class Scale:
         middle, least, most = (float(np.quantile(values / size, share)) for share in (0.5, 0.0, 1.0))
         ceiling, reach = (middle + 2 * (middle - least), middle - least) if middle > least else (most, 1.0)
         low = _compress(values / size, ceiling, reach)
-        shift, width = float(low.mean()), float(low.std()) or 1.0
+        shift = float(low.mean())
+        width = float(low.std()) or 1.0
         standard = (low - shift) / width
         power = max(POWERS.tolist(), key=lambda power: _likelihood(standard, power))
         bent = _bend(standard, power)

@@ -9,18 +9,20 @@ from typing import ClassVar, Literal
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Space, as_integer, as_number, unknown
 from mlflow_tune.space.values import at
+from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, make_axis
-from mlflow_tune.strategies.bisection.boundary import Boundary, Constraint, Keep, parse_constraint
+from mlflow_tune.strategies.bisection.boundary import Boundary, Keep
 from mlflow_tune.strategies.bisection.optimum import Optimum
+from mlflow_tune.strategies.constraint import Constraint, parse_constraint
 from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
 
-__all__ = ["Bisection", "Constraint"]
+__all__ = ["Bisection"]
 
 _CHOICES = {"find": ("optimum", "boundary"), "keep": ("largest", "smallest"), "goal": ("minimize", "maximize")}
 
 
 @dataclass(frozen=True)
-class Bisection:
+class Bisection(Strategy):
     """Narrows a bracket of one Float or Int, on its own scale, to a tolerance.
 
     `find: optimum` takes the objective to have one extremum: golden section (Kiefer, 1953) with one worker, block
@@ -45,6 +47,8 @@ class Bisection:
     replicates: int = 1
     goal: Goal = "minimize"
     name: ClassVar[str] = "bisection"
+    evidence: ClassVar[tuple[str, ...]] = ("bracket_low", "bracket_high")
+    in_rounds: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.parameter is not None and not isinstance(self.parameter, str):
@@ -95,14 +99,15 @@ class Bisection:
 
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the trials of the next round, `count` at the most; none while a trial inside the space runs."""
-        axis, inside = self._axis(space), _inside(space, history)
+        axis = self._axis(space)
+        inside = _inside(space, history)
         if count < 1 or any(trial.running for trial in inside):
             return []
         groups = _groups(axis, inside)
         points = self._points(groups)
         asked = self._unfinished(axis, groups, points) or self._new(axis, points, count)
         bracket = self._search.bracket(axis, points)
-        evidence = {"bracket_low": float(bracket.low), "bracket_high": float(bracket.high)}
+        evidence = dict(zip(self.evidence, (float(bracket.low), float(bracket.high)), strict=True))
         doubts = "".join(f"; but {finding}" for finding in self.findings(space, history))
         return [Suggestion({axis.name: value}, why + doubts, evidence) for value, why in asked[:count]]
 
@@ -136,21 +141,14 @@ class Bisection:
 
     def conclusion(self, space: Space, history: Sequence[Trial]) -> str:
         """Return in words the answer and how well it is known."""
-        answer, axis = self.answer(space, history), self._axis(space)
+        answer = self.answer(space, history)
+        axis = self._axis(space)
         failed = sum(trial.done and trial.outcome != "ok" for trial in _inside(space, history))
         if answer is None:
             found = f"no value of {axis.name} was seen to meet {self.requirement}" if self.requirement else "no value"
             return found + (f"; {failed} trials failed, which --retry-failed runs again" if failed else "")
         low, high = self.bracket(space, history) or (axis.low, axis.high)
         return f"converged at {axis.name}={answer.params[axis.name]:.6g}, bracket {low:.6g} to {high:.6g}"
-
-    def is_feasible(self, trial: Trial) -> bool:
-        """Return whether the trial ended well and, with `find: boundary`, meets the constraint with its margin.
-
-        The constraint's metric is read from `Trial.metrics`; a trial without it does not meet the constraint.
-        """
-        constraint = self.requirement
-        return trial.outcome == "ok" and (constraint is None or constraint.shortfall([trial]) <= 0)
 
     @property
     def _search(self) -> Optimum | Boundary:

@@ -70,7 +70,8 @@ class Axis:
         There are fewer where the values between are fewer than the shares.
         """
         low, high = min(start, end), max(start, end)
-        origin, way = self._position(start), self.width(start, end)
+        origin = self._position(start)
+        way = self.width(start, end)
         values = sorted(self._value(origin + share * way) for share in shares)
         if isinstance(self.dimension, Int):
             return _on_lattice(values, int(low) + self.dimension.step, int(high) - self.dimension.step, self.dimension)

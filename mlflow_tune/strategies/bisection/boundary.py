@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from mlflow_tune.errors import InputError
 from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean, shown
+from mlflow_tune.strategies.constraint import Constraint
 from mlflow_tune.trial import Trial
 
 Keep: TypeAlias = Literal["largest", "smallest"]
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
-_CONSTRAINT = re.compile(rf"\s*([\w\-.:/][\w\-. :/]{{0,239}}?)\s*([<>]=)\s*({_NUMBER})\s*")
-_LONGEST = 300
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A floor (`>=`) or a ceiling (`<=`) for a metric that the trials log; `bound` has the margin in it."""
-
-    metric: str
-    sense: Literal[">=", "<="]
-    bound: float
-
-    def __str__(self) -> str:
-        return f"{self.metric} {self.sense} {self.bound:.12g}"
-
-    def shortfall(self, trials: Sequence[Trial]) -> float:
-        """Return by how much the trials' mean misses the bound: 0 or less when it is met, infinite without a value.
-
-        It reads `Trial.metrics` of the trials that ended well, nothing else: `constraint` where the study logged it,
-        because another step than the metric's last counts, else the metric itself.
-        """
-        ended = [trial.metrics for trial in trials if trial.outcome == "ok"]
-        seen = [metrics.get("constraint", metrics.get(self.metric)) for metrics in ended]
-        numbers = [number for number in seen if number is not None and math.isfinite(number)]
-        if not numbers:
-            return math.inf
-        return self.bound - mean(numbers) if self.sense == ">=" else mean(numbers) - self.bound
-
-
-def parse_constraint(text: object, margin: float = 0.0) -> Constraint:
-    """Return the constraint that `recall >= 0.95` describes, tightened by `margin`; it is parsed, never evaluated.
-
-    Raises `InputError` with the key `constraint` for anything else.
-    """
-    match = _CONSTRAINT.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST else None
-    if match is None or not math.isfinite(float(match[3])):
-        raise InputError(
-            f"a metric, >= or <=, and a number, as in 'recall >= 0.95', must be given: {text!r}", "constraint"
-        )
-    # In decimals, since 0.9 + 0.05 is more than 0.95 in binary.
-    slack = Decimal(repr(margin))
-    if match[2] == ">=":
-        return Constraint(match[1], ">=", float(Decimal(match[3]) + slack))
-    return Constraint(match[1], "<=", float(Decimal(match[3]) - slack))
 
 
 @dataclass(frozen=True)
@@ -71,7 +24,9 @@ class Boundary:
 
     def score(self, trials: Sequence[Trial]) -> float:
         """Return by how much the trials of one point miss the bound on average, infinite without a value."""
-        return self.constraint.shortfall(trials)
+        seen = [self.constraint.value(trial) for trial in trials if trial.outcome == "ok"]
+        finite = [value for value in seen if not math.isnan(value)]
+        return self.constraint.shortfall(mean(finite)) if finite else math.inf
 
     def bracket(self, axis: Axis, points: Points) -> Bracket:
         """Return the last value that was seen to meet the constraint, and the next one that was seen not to.

@@ -59,7 +59,8 @@ class Optimum:
         """Return in words the point that most clearly lies between two better ones, if there is any."""
         values = [value for value, score in points.items() if math.isfinite(score)]
         scores = [points[value] for value in values]
-        left, right = list(accumulate(scores, min)), list(accumulate(reversed(scores), min))[::-1]
+        left = list(accumulate(scores, min))
+        right = list(accumulate(reversed(scores), min))[::-1]
         excess = [score - max(before, after) for score, before, after in zip(scores, left, right, strict=True)]
         worst = max(range(len(values)), key=excess.__getitem__, default=0)
         if not excess or excess[worst] <= 0:
