@@ -10,16 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Space, as_integer, as_number, unknown
+from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Posterior, Strategy, next_number
-from mlflow_tune.strategies.random import read_seed
-from mlflow_tune.trial import Goal, Params, Suggestion, Trial
+from mlflow_tune.strategies.bayesian.options import Options
+from mlflow_tune.trial import Params, Suggestion, Trial
 
 __all__ = ["EVIDENCE", "Bayesian"]
-
-SURROGATES = ("GP", "RF", "ET")
-ACQUISITIONS = ("EI", "PI", "LCB", "uncertainty", "EIps")
 
 # The metrics of a model-based trial. `predicted_mean` and `predicted_std` are of the value that the trial will have, in
 # the metric's own units and sign. `acquisition` is the score, the larger the better, in the model's units, in which
@@ -30,7 +26,7 @@ EVIDENCE = ("predicted_mean", "predicted_std", "acquisition", "expected_improvem
 
 
 @dataclass(frozen=True)
-class Bayesian(Strategy):
+class Bayesian(Options, Strategy):
     """Tries the baseline, then points of a Sobol sequence, and from `initial` trials on what its model recommends.
 
     `surrogate` is the model: GP (a Gaussian process), RF (a random forest) or ET (extremely randomised trees).
@@ -42,34 +38,10 @@ class Bayesian(Strategy):
     one by one while the ones before run. `InputError` for values out of range, with the option as its key.
     """
 
-    surrogate: str = "GP"
-    acquisition: str = "EI"
-    initial: int = 8
-    seed: int = 0
-    kappa: float = 1.96
-    goal: Goal = "minimize"
     name: ClassVar[str] = "bayesian"
     evidence: ClassVar[tuple[str, ...]] = EVIDENCE
     has_model: ClassVar[bool] = True
     takes_long: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        for key, known in (
-            ("surrogate", SURROGATES),
-            ("acquisition", ACQUISITIONS),
-            ("goal", ("minimize", "maximize")),
-        ):
-            if getattr(self, key) not in known:
-                raise InputError(unknown(key, getattr(self, key), known), key)
-        for key, read, least in (("initial", as_integer, 1), ("kappa", as_number, 0)):
-            try:
-                number = read(getattr(self, key))
-            except InputError as error:
-                raise error.under(key) from None
-            if number < least:
-                raise InputError(f"{key} >= {least} must hold, but got {key}={number}", key)
-            object.__setattr__(self, key, number)
-        object.__setattr__(self, "seed", read_seed(self.seed))
 
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the next `count` points, fewer when the space is used up. Model-based ones have `EVIDENCE`."""

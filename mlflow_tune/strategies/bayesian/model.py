@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlflow_tune.space import Space
 from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, features
+from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.surrogate import Surrogate, fit_surrogate
 from mlflow_tune.strategies.bayesian.targets import Scale
 from mlflow_tune.trial import Params
-
-if TYPE_CHECKING:
-    from mlflow_tune.strategies.bayesian import Bayesian
 
 # The mean of kappa where EI gives way to LCB. With 4 pending trials, means from 0.1 to 0.3 led to smaller median regret
 # on each problem of tests/benchmarks/bayesian_regret.py than EI, its fantasies or Thompson sampling; 1 gained less.
@@ -83,18 +80,18 @@ class Pace:
         return self.scale.back(self.surrogate.predict(rows)[0])
 
 
-def fit_model(strategy: Bayesian, space: Space, seen: Observations, number: int) -> Model | None:
+def fit_model(options: Options, space: Space, seen: Observations, number: int) -> Model | None:
     """Return the model that chooses trial `number`, None while the initial design is not complete.
 
     Running trials count as if they had ended with the predicted mean: the kriging believer of Ginsbourger et al., 2010,
     section 3.2, https://doi.org/10.1007/978-3-642-10701-6_6. What is to be improved on is what was seen, though.
     """
-    if len(seen.points) + len(seen.pending) < strategy.initial or (~np.isnan(seen.values)).sum() < 2:
+    if len(seen.points) + len(seen.pending) < options.initial or (~np.isnan(seen.values)).sum() < 2:
         return None
     rows, owners = features(space, seen.points)
-    seed = int(np.random.default_rng([strategy.seed, number]).integers(2**31))
-    acquisition, kappa = _acquisition(strategy, number, len(seen.pending))
-    surrogate, scale = fit_surrogate(strategy.surrogate, rows, seen.values, owners, seed)
+    seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
+    acquisition, kappa = _acquisition(options, number, len(seen.pending))
+    surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed)
     incumbent = float(surrogate.smoothed.min())
     if len(seen.pending):
         pending, _ = features(space, seen.pending)
@@ -105,14 +102,14 @@ def fit_model(strategy: Bayesian, space: Space, seen: Observations, number: int)
         kappa=kappa,
         surrogate=surrogate,
         scale=scale,
-        sign=1.0 if strategy.goal == "minimize" else -1.0,
+        sign=1.0 if options.goal == "minimize" else -1.0,
         incumbent=incumbent,
-        spread=_spread(seen.values[~np.isnan(seen.values)][: strategy.initial]),
-        pace=_fit_pace(strategy, rows, owners, seen.seconds, seed) if strategy.acquisition == "EIps" else None,
+        spread=_spread(seen.values[~np.isnan(seen.values)][: options.initial]),
+        pace=_fit_pace(options, rows, owners, seen.seconds, seed) if options.acquisition == "EIps" else None,
     )
 
 
-def _acquisition(strategy: Bayesian, number: int, running: int) -> tuple[str, float]:
+def _acquisition(options: Options, number: int, running: int) -> tuple[str, float]:
     """Return what chooses this trial, and its kappa: while others run, EI gives way to LCB with a random small kappa.
 
     Next to running trials that promise much EI either repeats them, or, were they to be improved on too, leaves for
@@ -120,9 +117,9 @@ def _acquisition(strategy: Bayesian, number: int, running: int) -> tuple[str, fl
     https://doi.org/10.1007/978-3-642-34413-8_5) lets most of them refine the best region, and some explore.
     Where values are noisy, EI was no worse.
     """
-    if strategy.acquisition != "EI" or not running:
-        return strategy.acquisition, strategy.kappa
-    return "LCB", float(np.random.default_rng([strategy.seed, number, 1]).exponential(KAPPA))
+    if options.acquisition != "EI" or not running:
+        return options.acquisition, options.kappa
+    return "LCB", float(np.random.default_rng([options.seed, number, 1]).exponential(KAPPA))
 
 
 def _spread(values: Array) -> float:
@@ -130,8 +127,8 @@ def _spread(values: Array) -> float:
     return float(np.median(values) - values.min()) or float(values.std()) or 1.0
 
 
-def _fit_pace(strategy: Bayesian, rows: Array, owners: tuple[int, ...], seconds: Array, seed: int) -> Pace | None:
+def _fit_pace(options: Options, rows: Array, owners: tuple[int, ...], seconds: Array, seed: int) -> Pace | None:
     timed = ~np.isnan(seconds)
     if timed.sum() < 2:
         return None
-    return Pace(*fit_surrogate(strategy.surrogate, rows[timed], np.log(seconds[timed]), owners, seed))
+    return Pace(*fit_surrogate(options.surrogate, rows[timed], np.log(seconds[timed]), owners, seed))

@@ -8,16 +8,16 @@ import numpy as np
 
 from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Posterior, next_number
-from mlflow_tune.strategies.bayesian import Bayesian
 from mlflow_tune.strategies.bayesian.acquisition import shown
 from mlflow_tune.strategies.bayesian.encoding import observe
 from mlflow_tune.strategies.bayesian.model import fit_model
+from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.trial import Params, Trial
 
 
-def predict(strategy: Bayesian, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
+def predict(options: Options, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
     """Return what `Bayesian.posterior` promises."""
-    model = fit_model(strategy, space, observe(space, history, strategy.goal), next_number(history))
+    model = fit_model(options, space, observe(space, history, options.goal), next_number(history))
     if model is None:
         return None
     judged = model.judge(np.array([space.to_unit(point) for point in points]).reshape(len(points), len(space)))

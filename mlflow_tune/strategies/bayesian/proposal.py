@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -13,23 +12,21 @@ from mlflow_tune.space import Scalar, Space
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, observe
 from mlflow_tune.strategies.bayesian.model import fit_model
+from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.search import candidates
 from mlflow_tune.strategies.random import Random
 from mlflow_tune.trial import Suggestion, Trial
-
-if TYPE_CHECKING:
-    from mlflow_tune.strategies.bayesian import Bayesian
 
 EFFORT = 200_000  # covariances between candidates and trials that one search may compute
 CANDIDATES = (400, 3000)  # but no fewer and no more than so many candidates
 STARTS = 5  # the search begins around so many of the best trials
 
 
-def propose(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Suggestion | None:
+def propose(options: Options, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     """Return the next trial's point, None when the space is used up."""
     # A model of some hundred trials gains nothing from more threads, and they take the processors from the trials.
     with _libraries().limit(limits=1, user_api="blas"):
-        return _proposed(strategy, space, history)
+        return _proposed(options, space, history)
 
 
 @cache
@@ -37,25 +34,25 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _proposed(strategy: Bayesian, space: Space, history: Sequence[Trial]) -> Suggestion | None:
+def _proposed(options: Options, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     number = next_number(history)
-    seen = observe(space, history, strategy.goal)
-    model = fit_model(strategy, space, seen, number)
+    seen = observe(space, history, options.goal)
+    model = fit_model(options, space, seen, number)
     if model is None:
-        return _initial(strategy, space, history, len(seen.points) + len(seen.pending) + 1)
+        return _initial(options, space, history, len(seen.points) + len(seen.pending) + 1)
     if space.size is not None and len(seen.visited) >= space.size:
         return None
     budget = int(np.clip(EFFORT // len(seen.points), *CANDIDATES))
-    draws = np.random.default_rng([strategy.seed, number])
+    draws = np.random.default_rng([options.seed, number])
     points, judged = candidates(space, model.judge, _best(seen), draws, budget)
-    params = _first_free(space, points, seen) or Random(strategy.seed).suggest(space, history, 1)[0].params
+    params = _first_free(space, points, seen) or Random(options.seed).suggest(space, history, 1)[0].params
     evidence = model.evidence(params, log_improvement=float(judged[:, 1].max()))
-    return Suggestion(params, _why(strategy.surrogate, model.acquisition, seen, evidence), evidence)
+    return Suggestion(params, _why(options.surrogate, model.acquisition, seen, evidence), evidence)
 
 
-def _initial(strategy: Bayesian, space: Space, history: Sequence[Trial], index: int) -> Suggestion | None:
-    design = Random(strategy.seed, sampling="sobol", baseline=True)
-    part = f"{index} of {strategy.initial}" if index <= strategy.initial else "longer, as hardly a trial has a value"
+def _initial(options: Options, space: Space, history: Sequence[Trial], index: int) -> Suggestion | None:
+    design = Random(options.seed, sampling="sobol", baseline=True)
+    part = f"{index} of {options.initial}" if index <= options.initial else "longer, as hardly a trial has a value"
     for each in design.suggest(space, history, 1):
         return Suggestion(each.params, f"initial design, {part}: {each.why}")
     return None
