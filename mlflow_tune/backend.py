@@ -28,7 +28,7 @@ from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
-from mlflow_tune.cli.progress import listener_for, no_value_words, print_summary, without_value
+from mlflow_tune.cli.progress import listener_for, no_value_words, nothing_found, print_summary
 from mlflow_tune.cli.trust import foreign_code
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.errors import InputError, TrackingError, TuneError
@@ -134,7 +134,7 @@ def _drive(study: Study, action: Callable[[Listener], Study], tracking_uri: str)
     print_summary(shown_on, study, trials := study.trials)
     if study.ending.state != "finished":
         raise ExecutionException(f"the study {study.spec.name!r} is {study.ending.state} ({study.ending.why})")
-    if without_value(trials):
+    if nothing_found(trials):
         raise ExecutionException(f"the study {study.spec.name!r}: {no_value_words(study.spec.metric, trials)}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -110,6 +111,11 @@ def is_finite(value: float) -> bool:
     return math.isfinite(value) and abs(value) < INFINITE
 
 
+def finite_points(curve: Curve) -> list[tuple[int, float]]:
+    """Return the points of a learning curve that are finite numbers, also after MLflow's stores have held them."""
+    return [(step, value) for step, value in curve if is_finite(value)]
+
+
 def ranked(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
     """Return the trials that have a value, the best first, the earlier of equals first."""
     return sorted((trial for trial in trials if trial.value is not None), key=_rank(goal))
@@ -132,3 +138,33 @@ def best_so_far(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
         if trial.value is not None and best_trial([*found[-1:], trial], goal) is trial:
             found.append(trial)
     return found
+
+
+def busy_clock(trials: Iterable[Trial], now: float) -> Callable[[float], float]:
+    """Return the clock that goes while at least one attempt at one of the trials runs: from a time in ms to seconds.
+
+    All attempts count, the interrupted and repeated ones too: an attempt that still runs does so until `now`
+    (milliseconds). Time in which none ran costs nothing, and two at once cost the time of one.
+    """
+    spans = [span for trial in trials for span in _spans(trial, now)]
+    starts: list[float] = []
+    ends: list[float] = []
+    before: list[float] = []  # milliseconds in the stretches before the one that begins at the same index
+    for start, end in sorted(spans):
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            before.append(before[-1] + ends[-1] - starts[-1] if ends else 0)
+            starts.append(start)
+            ends.append(max(start, end))
+
+    def clock(time: float) -> float:
+        at = bisect_right(starts, time) - 1
+        return 0.0 if at < 0 else (before[at] + min(time, ends[at]) - starts[at]) / 1000
+
+    return clock
+
+
+def _spans(trial: Trial, now: float) -> list[tuple[float, float]]:
+    """Return when the attempts at a trial ran, one that runs until `now`."""
+    return [*trial.attempts, *([(trial.start_time, now)] if trial.end_time is None else [])]

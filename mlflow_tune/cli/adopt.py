@@ -76,12 +76,12 @@ def _print(shown: Console, study: Study, found: Sequence[Candidate], adopted: st
 
 
 def _table(welcome: Sequence[Candidate]) -> Table:
-    from mlflow_tune.cli.tables import number_text, point_text, table_of
+    from mlflow_tune.text import number_text, point_text, table_of, trial_label
 
     headings, rows = ("run", "run id", "becomes", "point", "value"), []
     for candidate in welcome:
         if (trial := candidate.trial) is not None:
-            becomes = f"#{trial.number:03d}{' (copy)' if candidate.copied else ''}"
+            becomes = f"{trial_label(trial.number)}{' (copy)' if candidate.copied else ''}"
             point, value = point_text(trial.params), number_text(trial.value)
             rows.append((candidate.run.name, candidate.run.run_id, becomes, point, value))
     return table_of(headings, rows, headings, ("run", "point"))

@@ -76,8 +76,8 @@ def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path
 
 
 def _table(numbers: Comparison) -> Table:
-    from mlflow_tune.cli.tables import table_of
     from mlflow_tune.report.comparison.table import HEADINGS, cells, rows
+    from mlflow_tune.text import table_of
 
     lines = []
     for member, group in rows(numbers):

@@ -16,6 +16,7 @@ import click
 from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
+from mlflow_tune.text import plural, short, some_of
 
 if TYPE_CHECKING:
     from mlflow_tune.report.difference.difference import Artifact, Content, Difference, Direction, Files, Two
@@ -113,7 +114,7 @@ def _ranges(numbers: Sequence[int]) -> str:
         else:
             spans.append([number])
     words = [" to ".join(map(str, span)) for span in spans]
-    return f"{'trial' if len(numbers) == 1 else 'trials'} {', '.join(words)}" if words else "none yet"
+    return f"{plural('trial', len(numbers))} {', '.join(words)}" if words else "none yet"
 
 
 def _direction(spec: StudySpec) -> Direction:
@@ -165,7 +166,6 @@ def _listed(stores: Two[Artifacts]) -> Files:
 
 def _artifact(stores: Two[Artifacts], name: str) -> Artifact:
     from mlflow_tune.report.difference.difference import Artifact
-    from mlflow_tune.report.text import short
     from mlflow_tune.tracking.artifacts import shown_name
 
     entries = [store.find(name) for store in stores]
@@ -193,10 +193,7 @@ def _nearest(stores: Two[Artifacts], name: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    from mlflow_tune.report.text import short
-
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(short(name, 120) for name in names[:MOST_NAMES]) + more
+    return some_of([short(name, 120) for name in names], MOST_NAMES)
 
 
 def _content(store: Artifacts, entry: Entry) -> Content:

@@ -6,24 +6,30 @@ of theirs reaches the terminal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
 from mlflow_tune.cli.plots import curves_text
-from mlflow_tune.cli.tables import found_text, number_text, scalar_text, seconds_text, table_of
-from mlflow_tune.report.difference.difference import Artifact, Content, Difference, size_text, told, unified
+from mlflow_tune.cli.tables import found_text
+from mlflow_tune.report.difference.difference import Artifact, Content, Difference, told, unified
 from mlflow_tune.report.table import seconds_of
-from mlflow_tune.report.text import short
+from mlflow_tune.text import (
+    bytes_text,
+    json_number,
+    number_text,
+    param_text,
+    seconds_text,
+    short,
+    table_of,
+    trial_label,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    from mlflow_tune.space import Scalar
     from mlflow_tune.trial import Trial
 
 WIDEST = 100
@@ -47,32 +53,30 @@ def difference_json(difference: Difference) -> dict[str, Any]:
             for trial, lines in zip(difference.trials, difference.findings, strict=True)
         ],
         "params": [
-            {"name": row.name, "values": list(row.values), "changed": row.changed, "factor": _number(row.factor)}
+            {"name": row.name, "values": list(row.values), "changed": row.changed, "factor": json_number(row.factor)}
             for row in difference.param_rows()
         ],
         "metrics": [
             {
-                "name": row.name, "values": list(map(_number, row.values)), "difference": _number(row.difference),
+                "name": row.name,
+                "values": list(map(json_number, row.values)),
+                "difference": json_number(row.difference),
                 "better": row.better,
             }
             for row in difference.metric_rows()
         ],
         "curves": {
-            name: [[[step, _number(value)] for step, value in curve] for curve in pair]
+            name: [[[step, json_number(value)] for step, value in curve] for curve in pair]
             for name, pair in difference.curves.items()
         },
         "files": _files_form(difference),
         "files_complete": difference.files.complete if difference.files else None,
         "artifacts": [_artifact_form(artifact) for artifact in difference.artifacts],
-    }  # fmt: skip
+    }
 
 
 def _trial_form(trial: Trial) -> dict[str, Any]:
     return {**trial_json(trial), "seconds": seconds_of(trial)}
-
-
-def _number(value: float | None) -> float | str | None:
-    return value if value is None or math.isfinite(value) else str(float(value))
 
 
 def _files_form(difference: Difference) -> list[dict[str, Any]] | None:
@@ -108,7 +112,7 @@ def print_difference(console: Console, difference: Difference, page: Path | None
 
 def _print_trial(console: Console, metric: str, trial: Trial, label: str, findings: Sequence[str]) -> None:
     value = f"  {found_text(short(metric), trial)}" if trial.value is not None else ""
-    seconds = f"  ({seconds_text(trial)})" if trial.end_time is not None else ""
+    seconds = f"  ({seconds_text(seconds_of(trial))})" if trial.end_time is not None else ""
     console.print(f"\n{label} {trial.outcome or 'running'}{value}{seconds}")
     told = [("why", trial.why), ("reason", trial.reason), *(("diagnosis", line) for line in findings)]
     for heading, words in told:
@@ -117,32 +121,19 @@ def _print_trial(console: Console, metric: str, trial: Trial, label: str, findin
 
 
 def _params(difference: Difference) -> Table:
-    from rich.text import Text
-
-    rows = []
-    for row in difference.param_rows():
-        change = "" if not row.changed else "changed" if row.factor is None else f"{row.factor:.3g} times"
-        cells = [_scalar(value) for value in row.values]
-        style = "bold" if row.changed else ""
-        rows.append([Text(cell, style) for cell in (short(row.name), *cells, change)])
-    return _table(("parameter", *difference.labels, "change"), rows)
+    headings, found = ("parameter", *difference.labels, "change"), difference.param_rows()
+    rows = [[short(row.name), *(short(param_text(value)) for value in row.values), row.change] for row in found]
+    changed = [index for index, row in enumerate(found) if row.changed]
+    return table_of(headings, rows, left=headings[:1], words=headings, bold=changed)
 
 
 def _metrics(difference: Difference) -> Table:
-    rows = []
-    for row in difference.metric_rows():
-        gain = "" if row.difference is None else f"{row.difference:+.4g}"
-        better = "" if row.better is None else f"#{row.better:03d}"
-        rows.append([short(row.name), *map(number_text, row.values), gain, better])
-    return _table(("metric, last value", *difference.labels, "difference", "better"), rows)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
+    headings = ("metric, last value", *difference.labels, "difference", "better")
+    rows = [
+        [short(row.name), *map(number_text, row.values), row.gain, trial_label(row.better)]
+        for row in difference.metric_rows()
+    ]
     return table_of(headings, rows, left=headings[:1], words=headings)
-
-
-def _scalar(value: Scalar | None) -> str:
-    return "" if value is None else short(scalar_text(value))
 
 
 def _print_curve(console: Console, difference: Difference) -> None:
@@ -160,11 +151,12 @@ def _print_files(console: Console, difference: Difference) -> None:
     if not rows:
         console.print("Neither trial has an artifact.")
         return
-    told = [
-        [short(name), *(size_text(size) if has else "none" for has, size in zip(held, sizes, strict=True))]
-        for name, held, sizes in rows
+    headings = ("artifact", *difference.labels)
+    told_sizes = [
+        [bytes_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)] for _, held, sizes in rows
     ]
-    console.print(_table(("artifact", *difference.labels), told))
+    cells = [[short(name), *sizes] for (name, _, _), sizes in zip(rows, told_sizes, strict=True)]
+    console.print(table_of(headings, cells, left=headings[:1], words=headings))
     if not difference.files.complete:
         console.print("The list is cut: there are more.")
 
@@ -175,7 +167,7 @@ def _print_artifact(console: Console, difference: Difference, artifact: Artifact
         if file is not None:
             pixels = f", {file.pixels[0]} x {file.pixels[1]} pixels" if file.pixels else ""
             digest = f", SHA-256 {file.sha256}" if file.sha256 and artifact.kind == "other" else ""
-            console.print(f"  {label} {size_text(file.size)}{pixels}{digest}")
+            console.print(f"  {label} {bytes_text(file.size)}{pixels}{digest}")
     if artifact.kind == "image" and page is None and any(file and file.shown for file in artifact.files):
         console.print("  --html FILE writes a page on which the images are seen side by side.")
     _print_diff(console, unified(difference, artifact))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ from mlflow_tune.cli.common import Common, common_options, print_json, run_comma
 from mlflow_tune.errors import InputError, InternalError
 
 if TYPE_CHECKING:
-    from mlflow_tune.spec.draft import Draft, Subject
+    from mlflow_tune.spec.draft import Draft, DraftRequest
 
 _STANDARD_OUTPUT = "-"
 
@@ -40,7 +39,7 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
         raise InputError("both the file and the JSON would go to standard output: give another -o FILE", "--output")
     path = None if output == _STANDARD_OUTPUT else Path(output)
     _refuse_to_overwrite(path)
-    found = draft(_subject(project, entry_point, metric, common.experiment, path))
+    found = draft(_request(project, entry_point, metric, common.experiment, path))
     _check(found)
     if path is not None:
         _write(path, found.text)
@@ -54,11 +53,13 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
         _tell(found, f"{path} is written: ", following)
 
 
-def _subject(project: str, entry_point: str, metric: str | None, experiment: str | None, path: Path | None) -> Subject:
+def _request(
+    project: str, entry_point: str, metric: str | None, experiment: str | None, path: Path | None
+) -> DraftRequest:
     from mlflow_tune.launchers import mlproject
-    from mlflow_tune.space.values import at
-    from mlflow_tune.spec.draft import Parameter, Subject, logged_metrics
+    from mlflow_tune.spec.draft import DraftRequest, logged_metrics
     from mlflow_tune.spec.fields import as_line, as_metric
+    from mlflow_tune.text import at, short
 
     with tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True) as temporary:
         into = Path(temporary, "project").resolve()
@@ -77,13 +78,8 @@ def _subject(project: str, entry_point: str, metric: str | None, experiment: str
         experiment = at("--experiment", as_line, experiment)
     home = (path.parent if path else Path()).resolve()
     place = project if root.is_relative_to(into) else os.path.relpath(root.resolve(), home)
-    parameters = [Parameter(each.name, each.type, each.default) for each in loaded.declared.values()]
-    return Subject(place, entry_point, _one_line(name), parameters, metrics, experiment)
-
-
-def _one_line(name: str) -> str:
-    """Return the name as a study may bear it."""
-    return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in name))[:200].strip() or "study"
+    parameters = list(loaded.declared.values())
+    return DraftRequest(place, entry_point, short(name, 200) or "study", parameters, metrics, experiment)
 
 
 def _refuse_to_overwrite(path: Path | None) -> None:

@@ -19,7 +19,7 @@ from mlflow_tune.errors import InputError
 if TYPE_CHECKING:
     from mlflow_tune.spec.study_file import StudySpec
 
-STRATEGIES = ("grid", "random", "bayesian")  # those that any space takes and that need no person
+UNATTENDED = ("grid", "random", "bayesian")  # those that any space takes and that need no person
 _PLACES = {
     "project": "run.project", "git": "run.project", "version": "run.version", "entry_point": "run.entry_point",
     "parameters": "run.parameters", "metric": "metric", "goal": "goal", "space": "space", "trials": "stop.trials",
@@ -130,7 +130,7 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
 def _contestants(given: Mapping[str, Any], common: Common) -> list[StudySpec]:
     from mlflow_tune.spec.study_file import read_study_file
 
-    wanted = given.get("strategies", list(STRATEGIES))
+    wanted = given.get("strategies", list(UNATTENDED))
     if not isinstance(wanted, list) or len(wanted) < 2:
         raise InputError(
             f"must be a list of at least two strategies, such as [grid, random], but got {wanted!r}", "strategies"

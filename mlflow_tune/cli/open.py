@@ -19,7 +19,7 @@ from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
 
 START_SECONDS = 120.0
-LOCAL = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the runs needs no more processes
 
 
@@ -97,7 +97,7 @@ def _free(port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOCAL, port))
+            probe.bind((LOOPBACK, port))
         except OSError as error:
             raise InputError(f"the port {port} is taken ({error.strerror}): give another, or 0", "--port") from None
         return int(probe.getsockname()[1])
@@ -106,7 +106,7 @@ def _free(port: int) -> int:
 @contextlib.contextmanager
 def _server(uri: str, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run MLflow's server on a local store; yield its URL and process. Raises TrackingError when it does not start."""
-    words = ["server", "--backend-store-uri", uri, "--host", LOCAL, "--port", str(port), "--workers", "1"]
+    words = ["server", "--backend-store-uri", uri, "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **ENVIRONMENT},
@@ -114,7 +114,7 @@ def _server(uri: str, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]
     for number in (signal.SIGTERM, signal.SIGHUP):  # the server has a session of its own, and would stay
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        base = f"http://{LOCAL}:{port}"
+        base = f"http://{LOOPBACK}:{port}"
         _wait_for(base, process)
         yield base, process
     finally:

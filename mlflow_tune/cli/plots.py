@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mlflow_tune.trial import Curve, is_finite
+from mlflow_tune.text import short
+from mlflow_tune.trial import Curve, finite_points
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,14 +29,10 @@ def curves_text(curves: Mapping[str, Curve], width: int, height: int = HEIGHT) -
     plotext.plot_size(width, height)
     drawn = 0
     for index, (name, curve) in enumerate(curves.items()):
-        points = [(step, value) for step, value in curve if math.isfinite(value) and is_finite(value)]
+        points = finite_points(curve)
         if points:
             marker = MARKERS[index % len(MARKERS)] if len(points) > 1 else "•"
             steps, values = map(list, zip(*points, strict=True))
-            plotext.plot(steps, values, marker=marker, color=COLOURS[index % len(COLOURS)], label=_plain(name))
+            plotext.plot(steps, values, marker=marker, color=COLOURS[index % len(COLOURS)], label=short(name, 60))
             drawn += 1
     return Text.from_ansi(plotext.build()) if drawn else Text("no point yet")
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())[:60]

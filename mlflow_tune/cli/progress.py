@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import print_whole
-from mlflow_tune.cli.tables import best_text, best_view, found_text, outcome_text, point_text, seconds_text, state_text
+from mlflow_tune.cli.tables import best_text, best_view, found_text, outcome_text, state_text
+from mlflow_tune.report.table import seconds_of
+from mlflow_tune.text import counted, one_line, point_text, seconds_text
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -31,16 +33,17 @@ def listener_for(console: Console, at_start: Callable[[], None] = lambda: None) 
 def start_line(spec: StudySpec) -> str:
     """Return in one line what is searched, how, and how long that may take."""
     most = most_trials(spec)
-    how_long = "" if most is None else f", up to {most} trial{'s' * (most > 1)}"
+    how_long = "" if most is None else f", up to {counted(most, 'trial')}"
     return f"{spec.name}: {spec.goal} {spec.metric} by {spec.strategy.name}{how_long}"
 
 
 def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
-    words = [outcome_text(trial), found_text(spec.metric, trial), point_text(trial.params), f"({seconds_text(trial)})"]
+    time = f"({seconds_text(seconds_of(trial))})"
+    words = [outcome_text(trial), found_text(spec.metric, trial), point_text(trial.params), time]
     if best := best_text(spec, history):
         words.append(best)
-    return "  ".join(" ".join(word.split()) for word in words)
+    return "  ".join(map(one_line, words))
 
 
 def most_trials(spec: StudySpec) -> int | None:
@@ -158,7 +161,7 @@ def print_summary(console: Console, study: Study, trials: Sequence[Trial], ran: 
         _print_resume(console, study)
 
 
-def without_value(trials: Sequence[Trial]) -> bool:
+def nothing_found(trials: Sequence[Trial]) -> bool:
     """Whether there are trials, and none has a value: nothing has been found, whatever the study's state."""
     return bool(trials) and all(trial.value is None for trial in trials)
 
@@ -166,14 +169,14 @@ def without_value(trials: Sequence[Trial]) -> bool:
 def no_value_words(metric: str, trials: Sequence[Trial]) -> str:
     """Return in one line that no trial has a value, how many failed, and why the last one did."""
     failed = sorted((trial for trial in trials if trial.done), key=lambda trial: (trial.end_time or 0, trial.number))
-    last = " ".join(failed[-1].reason.split()) if failed else ""
+    last = one_line(failed[-1].reason) if failed else ""
     return f"no trial has a value of {metric!r}; {len(failed)} failed{f', the last: {last}' if last else ''}"
 
 
 def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> list[str]:
     """Return what else a person must know of a study that has finished."""
     budget, failed = spec.stop.trials, sum(trial.outcome in ("failed", "timeout") for trial in trials)
-    found = [no_value_words(spec.metric, trials)] if without_value(trials) else []
+    found = [no_value_words(spec.metric, trials)] if nothing_found(trials) else []
     if not ran and budget is not None and budget <= len(trials):
         found.append(f"nothing to do: the budget of {budget} is used; give --trials +N")
     elif not ran:

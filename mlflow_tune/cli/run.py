@@ -142,9 +142,9 @@ def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None
 
 
 def _exit_code(study: Study, trials: Sequence[Trial]) -> int:
-    from mlflow_tune.cli.progress import without_value
+    from mlflow_tune.cli.progress import nothing_found
 
     assert study.ending is not None
     if study.ending.state == "interrupted":
         return 128 + study.ending.signal if study.ending.signal else INTERRUPTED
-    return 0 if study.ending.state == "finished" and not without_value(trials) else 1
+    return 0 if study.ending.state == "finished" and not nothing_found(trials) else 1

@@ -36,9 +36,9 @@ def list_studies(common: Common) -> None:
 
 def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
     """Print a table of the studies; where it has no room for whole names and run ids, a few lines for each study."""
-    from mlflow_tune.cli.tables import table_of, time_text
+    from mlflow_tune.text import local_time, table_of
 
-    rows = [(each.name, each.state, time_text(each.start_time), each.user, each.run_id) for each in records]
+    rows = [(each.name, each.state, local_time(each.start_time), each.user, each.run_id) for each in records]
     headings, reasons = ("study", "state", "started", "by", "run id"), [each.why_stopped for each in records]
     if shown.width - shown.measure(table_of(headings, rows, headings, ())).maximum >= _WORDS:
         wide, why = (*headings, "why it stopped"), ("why it stopped",)
@@ -55,7 +55,8 @@ def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
 @common_options
 def show(study: str, common: Common) -> None:
     """Show STUDY: its state, every trial, and the points that wait in its queue."""
-    from mlflow_tune.cli.tables import TrialsView, point_text, state_text, study_json
+    from mlflow_tune.cli.tables import TrialsView, state_text, study_json
+    from mlflow_tune.text import counted, one_line, point_text
     from mlflow_tune.tracking import Queue
 
     loaded = find_study(study, common)
@@ -68,9 +69,9 @@ def show(study: str, common: Common) -> None:
     shown.print(f"{loaded.spec.goal} {loaded.spec.metric} by {loaded.spec.strategy.name}, run {record.run_id}")
     shown.print(TrialsView(loaded.spec.metric, trials) if trials else "No trial yet.")
     if waiting:
-        shown.print("1 point waits in the queue:" if len(waiting) == 1 else f"{len(waiting)} points wait in the queue:")
+        shown.print(f"{counted(len(waiting), 'point')} {'waits' if len(waiting) == 1 else 'wait'} in the queue:")
     for each in waiting:
-        shown.print(f"  {point_text(each.suggestion.params)}  ({' '.join(each.suggestion.why.split())})")
+        shown.print(f"  {point_text(each.suggestion.params)}  ({one_line(each.suggestion.why)})")
 
 
 @click.command()
@@ -81,7 +82,8 @@ def best(study: str, common: Common) -> None:
 
     Of a search for a boundary, the trial that it has come to stands beside the best one.
     """
-    from mlflow_tune.cli.tables import found_text, point_text
+    from mlflow_tune.cli.tables import found_text
+    from mlflow_tune.text import point_text
 
     loaded = find_study(study, common)
     spec, trials = loaded.spec, loaded.trials

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
-from mlflow_tune.report.text import short
-from mlflow_tune.space import Scalar
-from mlflow_tune.trial import Params, Trial, ranked
+from mlflow_tune.text import number_text, one_line, param_text, seconds_text, short, table_of, trial_label
+from mlflow_tune.trial import Trial, ranked
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, JustifyMethod, OverflowMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
-    from rich.text import Text
 
     from mlflow_tune.spec.study_file import StudySpec
     from mlflow_tune.tracking import Queued, StudyRecord
@@ -45,28 +42,6 @@ def study_json(
             {"params": each.suggestion.params, "run_id": each.run_id, "why": each.suggestion.why} for each in waiting
         ],
     }
-
-
-def table_of(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
-    left: Sequence[str],
-    words: Sequence[str],
-    title: str = "",
-) -> Table:
-    """Return a table; the columns `left` begin at the left, and those of `words` alone are wrapped, nothing cut."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, title=Text(title) if title else None, title_justify="left")
-    for heading in headings:
-        justify: JustifyMethod = "left" if heading in left else "right"
-        overflow: OverflowMethod = "fold" if heading in words else "ellipsis"
-        table.add_column(Text(heading), justify=justify, no_wrap=heading not in words, overflow=overflow)
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return table
 
 
 class TrialsView:
@@ -101,8 +76,8 @@ class TrialsView:
         return table_of([*self._headings, *words], rows, [*words], [*words], self._title)
 
     def _cells(self, trial: Trial) -> list[str]:
-        cells = [f"#{trial.number:03d}", trial.outcome or "running", number_text(trial.value)]
-        return [*cells, *(scalar_text(trial.params.get(name, "")) for name in self._names), seconds_text(trial)]
+        cells = [trial_label(trial.number), trial.outcome or "running", number_text(trial.value)]
+        return [*cells, *(param_text(trial.params.get(name)) for name in self._names), seconds_text(seconds_of(trial))]
 
 
 def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:
@@ -114,17 +89,17 @@ def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:
 def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
     """Return the best value so far and its trial as `best 0.1 (#003)`, empty when there is none."""
     best = spec.best(trials)
-    return f"best {number_text(best.value)} (#{best.number:03d})" if best else ""
+    return f"best {number_text(best.value)} ({trial_label(best.number)})" if best else ""
 
 
 def outcome_text(trial: Trial) -> str:
     """Return the trial's number and how it ended as `#003 ok`."""
-    return f"#{trial.number:03d} {trial.outcome or 'running'}"
+    return f"{trial_label(trial.number)} {trial.outcome or 'running'}"
 
 
 def found_text(metric: str, trial: Trial) -> str:
     """Return what a trial found as `loss=0.1`, of one without a value the reason."""
-    return f"{metric}={number_text(trial.value)}" if trial.value is not None else trial.reason
+    return f"{metric}={number_text(trial.value)}" if trial.value is not None else one_line(trial.reason)
 
 
 def state_text(state: str, why_stopped: str) -> str:
@@ -136,32 +111,6 @@ def _reason_text(trial: Trial) -> str:
     return short(trial.reason, _REASON)
 
 
-def point_text(params: Params) -> str:
-    """Return a point as `lr=0.0031 units=64`."""
-    return " ".join(f"{name}={scalar_text(value)}" for name, value in params.items())
-
-
-def scalar_text(value: Scalar) -> str:
-    """Return a parameter's value in at most five significant digits."""
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def number_text(value: float | None) -> str:
-    """Return a metric's value, empty when there is none."""
-    return "" if value is None else f"{value:.6g}"
-
-
 def diagnosis_text(trial: Trial) -> str:
     """Return the names of what the trial's learning curves show."""
     return ", ".join(diagnosed(trial))
-
-
-def seconds_text(trial: Trial) -> str:
-    """Return how long the trial took."""
-    seconds = seconds_of(trial)
-    return "" if seconds is None else f"{seconds:.1f} s"
-
-
-def time_text(milliseconds: int) -> str:
-    """Return a time as people read it."""
-    return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M")

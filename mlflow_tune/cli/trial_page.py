@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.cli.common import trial_json
-from mlflow_tune.cli.tables import found_text, outcome_text, point_text, seconds_text
+from mlflow_tune.cli.tables import found_text, outcome_text
 from mlflow_tune.diagnosis import findings_from_json, suggestions
 from mlflow_tune.report.difference.changes import against
+from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Space
+from mlflow_tune.text import point_text, seconds_text, trial_label
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
 def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
     """Print the page for people."""
     found = found_text(spec.metric, trial)
-    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.params)}  ({seconds_text(trial)})")
+    time = seconds_text(seconds_of(trial))
+    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.params)}  ({time})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):
@@ -59,7 +62,9 @@ def _comparisons(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dic
     before = max((other for other in others if other.number < trial.number), key=lambda t: t.number, default=None)
     found = {}
     if best is not None:
-        found[f"against the best of the others (#{best.number:03d})"] = against(trial, best, spec.metric, spec.goal)
+        found[f"against the best of the others ({trial_label(best.number)})"] = against(
+            trial, best, spec.metric, spec.goal
+        )
     if before is not None and before is not best:
-        found[f"against the one before (#{before.number:03d})"] = against(trial, before, spec.metric, spec.goal)
+        found[f"against the one before ({trial_label(before.number)})"] = against(trial, before, spec.metric, spec.goal)
     return found

@@ -33,12 +33,12 @@ def other_writers(study: Study) -> list[str]:
 
 def foreign_code(study: Study) -> str:
     """Return in one line who else wrote the study and what of theirs it would run here, "" for one of one's own."""
-    from mlflow_tune.text.yaml import one_line
+    from mlflow_tune.text import escaped
 
     if not (others := other_writers(study)):
         return ""
-    by = " and ".join(one_line(user[:100]) or "an unknown user" for user in others)
-    return f"the study {one_line(study.record.name)!r} was written by {by} and runs {code_of(study.spec)}"
+    by = " and ".join(escaped(user[:100]) or "an unknown user" for user in others)
+    return f"the study {escaped(study.record.name)!r} was written by {by} and runs {code_of(study.spec)}"
 
 
 def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
@@ -47,13 +47,13 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
     `folder` is where its code lies when that is not where it was. Nothing is asked about a study of one's own, nor
     with `yes`. Raises InputError where nobody can be asked; ends with exit code 1 when the answer is no.
     """
-    from mlflow_tune.text.yaml import one_line
+    from mlflow_tune.text import escaped
 
     if yes or not (what := foreign_code(study)):
         return
     if not sys.stdin.isatty():
         raise InputError(f"{what}; to run that here, look at it and give --yes")
-    click.echo(f"{what[0].upper()}{what[1:]}\nin the folder {one_line(str(folder or study.record.folder))}", err=True)
+    click.echo(f"{what[0].upper()}{what[1:]}\nin the folder {escaped(str(folder or study.record.folder))}", err=True)
     if not click.confirm("Run it here?", err=True):
         click.echo("Nothing was run.", err=True)
         raise SystemExit(1)
@@ -61,7 +61,7 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
 
 def code_of(spec: StudySpec) -> str:
     """Return in one line what a trial runs, with nothing in it that a terminal would act on."""
-    from mlflow_tune.text.yaml import one_line
+    from mlflow_tune.text import escaped
 
     run = spec.run
     words = {"command": run.command and shlex.join(run.command), "project": run.project, "function": run.function}
@@ -69,4 +69,4 @@ def code_of(spec: StudySpec) -> str:
     fixed = "".join(f" {name}={value}" for name, value in run.parameters.items())
     entry = f" (entry point {run.entry_point})" if kind == "project" else ""
     version = f" at {run.version}" if run.version else ""
-    return one_line(f"the {kind} `{text}`{version}{entry}" + (f" with{fixed}" if fixed else ""))
+    return escaped(f"the {kind} `{text}`{version}{entry}" + (f" with{fixed}" if fixed else ""))

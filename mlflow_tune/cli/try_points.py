@@ -13,6 +13,7 @@ from mlflow_tune.cli.common import INTERRUPTED, Command, Common, common_options,
 from mlflow_tune.cli.study_argument import file_spec, find_study, is_file, study_argument
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound
+from mlflow_tune.text import counted, trial_label
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +101,7 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
         form = {"study": loaded.record.name, "run_id": loaded.run_id, "queued": run_ids, "points": points}
         print_json({**form, "driven": driven})
         return
-    count, they = ("1 point", "it runs") if len(points) == 1 else (f"{len(points)} points", "they run")
+    count, they = counted(len(points), "point"), "it runs" if len(points) == 1 else "they run"
     when = "next" if driven else f"when the study goes on: {loaded.resume_command}"
     click.echo(f"{count} queued in {loaded.record.name}; {they} {when}")
 
@@ -177,7 +178,7 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 
 
 def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
-    from mlflow_tune.cli.progress import no_value_words, print_links, without_value
+    from mlflow_tune.cli.progress import no_value_words, nothing_found, print_links
     from mlflow_tune.cli.tables import found_text
     from mlflow_tune.cli.trial_page import page_json, print_page
     from mlflow_tune.tracking import Trials
@@ -194,8 +195,9 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
         print_page(shown, study.spec, trial, history)
     if not common.as_json:
         best, none = study.spec.best(history), "no value yet"
-        none = no_value_words(study.spec.metric, history) if without_value(history) else none
-        shown.print(f"\nbest so far: #{best.number:03d} {found_text(study.spec.metric, best)}" if best else f"\n{none}")
+        none = no_value_words(study.spec.metric, history) if nothing_found(history) else none
+        told = f"best so far: {trial_label(best.number)} {found_text(study.spec.metric, best)}" if best else none
+        shown.print(f"\n{told}")
         print_links(shown, study)
     if len(numbers) < len(run_ids):
         shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")

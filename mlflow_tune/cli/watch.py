@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -82,11 +81,11 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     from rich.text import Text
 
     from mlflow_tune.cli.plots import curves_text
-    from mlflow_tune.cli.tables import best_view, number_text, outcome_text, point_text
+    from mlflow_tune.cli.tables import best_view, outcome_text
     from mlflow_tune.report.curve import best_curve
+    from mlflow_tune.text import number_text, point_text, short, tally, trial_label
 
-    counts = Counter(trial.outcome or "running" for trial in trials)
-    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no trial yet"
+    listed = tally(trial.outcome or "running" for trial in trials) or "no trial yet"
     parts: list[RenderableType] = [
         Text(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})")
     ]
@@ -96,9 +95,11 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     if (board := best_view(spec, trials)) is not None:
         parts.append(board)
     running = [trial for trial in trials if trial.running]
-    parts += [Text(f"running #{trial.number:03d} {point_text(trial.params)}") for trial in running]
+    parts += [Text(f"running {trial_label(trial.number)} {point_text(trial.params)}") for trial in running]
     ended = sorted((trial for trial in trials if not trial.running), key=lambda trial: trial.end_time or 0)[-ROWS:]
-    parts += [Text(f"ended   {outcome_text(trial)} {number_text(trial.value)} {trial.reason[:80]}") for trial in ended]
+    parts += [
+        Text(f"ended   {outcome_text(trial)} {number_text(trial.value)} {short(trial.reason, 80)}") for trial in ended
+    ]
     return Group(*parts, *([Text(warning, style="bold")] if warning else []))
 
 

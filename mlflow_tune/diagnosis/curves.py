@@ -12,13 +12,13 @@ from mlflow_tune.diagnosis import names
 from mlflow_tune.trial import Goal
 
 MAX_POINTS = 100  # longer curves are cut into as many pieces, each its median: noise of single minibatches goes
-INFINITE = 1e150  # beyond it no training recovers, and differences of such numbers overflow
+OVERFLOWING = 1e150  # beyond it no training recovers, and differences of such numbers overflow
 LONG_PIECE = 4  # from so many points a piece, what noise of single points leaves in the medians can be told
 FIRST_OUTLIER = 20.0  # a first value from which the first step falls 20 times as far as all others is left out
 
 
 @dataclass(frozen=True)
-class Curve:
+class CostCurve:
     """One metric of one trial, of at most `MAX_POINTS` points.
 
     `values` are the finite ones in order of `steps`, `costs` the same with lower = better: a share of 1 (accuracy, AUC)
@@ -100,19 +100,19 @@ class Curve:
         return sum(move for move in moves if move > 0) / total if total else 0.0
 
 
-def index_at(curve: Curve, progress: float) -> int:
+def index_at(curve: CostCurve, progress: float) -> int:
     """Return the index of the last point at or before `progress`, from 0 (first step) to 1 (last step)."""
     first, last = curve.steps[0], curve.steps[-1]
     return max(index for index, step in enumerate(curve.steps) if step - first <= progress * (last - first))
 
 
-def progress_at(curve: Curve, index: int) -> float:
+def progress_at(curve: CostCurve, index: int) -> float:
     """Return how much of the steps lie before a point, from 0 to 1."""
     first, last = curve.steps[0], curve.steps[-1]
     return (curve.steps[index] - first) / (last - first) if last > first else 1.0
 
 
-def read_curves(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal) -> dict[str, Curve]:
+def read_curves(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal) -> dict[str, CostCurve]:
     """Return the curves whose better direction is known, the tuned metric first, the others by name.
 
     Points are sorted by step; of a repeated step the last counts. Curves without a point are left out.
@@ -126,8 +126,10 @@ def read_curves(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, 
     return found
 
 
-def _curve(name: str, points: Mapping[int, float], falls: bool) -> Curve:
-    finite = [(step, float(value)) for step, value in points.items() if math.isfinite(value) and abs(value) < INFINITE]
+def _curve(name: str, points: Mapping[int, float], falls: bool) -> CostCurve:
+    finite = [
+        (step, float(value)) for step, value in points.items() if math.isfinite(value) and abs(value) < OVERFLOWING
+    ]
     pieces = _pieces(finite)
     values = tuple(median(value for _, value in piece) for piece in pieces)
     last = finite[-1][0] if finite else None
@@ -136,7 +138,7 @@ def _curve(name: str, points: Mapping[int, float], falls: bool) -> Curve:
     grain = _grain(_costs(name, tuple(value for _, value in finite), falls))
     steps = tuple(piece[-1][0] for piece in pieces)
     is_loss = names.falls(name) is not False  # a name that does not tell may be anything: the stricter rules hold
-    return Curve(name, steps, values, costs, falls, is_loss, len(finite), broken, grain)
+    return CostCurve(name, steps, values, costs, falls, is_loss, len(finite), broken, grain)
 
 
 def _jitter(costs: Sequence[float]) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.diagnosis import names
-from mlflow_tune.diagnosis.curves import Curve, read_curves
+from mlflow_tune.diagnosis.curves import CostCurve, read_curves
+from mlflow_tune.text import words_of
 from mlflow_tune.trial import Goal
 
 MIN_STEPS = 5  # fewer finite steps than this are too little evidence: a trend and its noise need about five points
@@ -24,22 +25,22 @@ class Evidence:
     guessing, when accuracy tells it.
     """
 
-    judged: tuple[Curve, ...]
-    pairs: tuple[tuple[Curve, Curve], ...]
-    driving: Curve
-    smooth: Curve
-    known: tuple[Curve, ...]
+    judged: tuple[CostCurve, ...]
+    pairs: tuple[tuple[CostCurve, CostCurve], ...]
+    driving: CostCurve
+    smooth: CostCurve
+    known: tuple[CostCurve, ...]
     guess: float | None
 
     @property
-    def main(self) -> Curve:
+    def main(self) -> CostCurve:
         """The tuned metric, or what stands in for it when it has too few steps."""
         return self.judged[0]
 
 
 def gather(
     curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal
-) -> tuple[list[Curve], Evidence | None]:
+) -> tuple[list[CostCurve], Evidence | None]:
     """Return all curves whose direction is known, and the evidence in them: None when no curve is long enough."""
     everything = read_curves(curves, metric, goal)
     known = {name: curve for name, curve in everything.items() if curve.count >= MIN_STEPS}
@@ -55,24 +56,24 @@ def gather(
     return list(everything.values()), Evidence(judged, pairs, driving, smooth, tuple(known.values()), guess)
 
 
-def _standing(curve: Curve) -> tuple[bool, int, str]:
+def _standing(curve: CostCurve) -> tuple[bool, int, str]:
     """Rank what may stand in for a tuned metric of one value: losses before scores, validation before training."""
     rank = {"validation": 0, "": 1, "train": 2}[names.split(curve.name)]
     return (not curve.is_loss, rank, curve.name)
 
 
-def _validation_loss(losses: Sequence[Curve]) -> Sequence[Curve]:
+def _validation_loss(losses: Sequence[CostCurve]) -> Sequence[CostCurve]:
     """Return the validation loss with the shortest name, else `loss` itself, else nothing."""
     held_out = [curve for curve in losses if names.split(curve.name) == "validation"]
     return sorted(held_out or _plain(losses), key=lambda curve: (len(curve.name), curve.name))[:1]
 
 
-def _plain(losses: Sequence[Curve]) -> list[Curve]:
+def _plain(losses: Sequence[CostCurve]) -> list[CostCurve]:
     """Return what is named `loss` and no more: other losses may be parts, or go up when all is well, as in RL."""
-    return [curve for curve in losses if names.words(curve.name) == ["loss"]]
+    return [curve for curve in losses if words_of(curve.name) == ["loss"]]
 
 
-def _pairs(known: Mapping[str, Curve]) -> Iterator[tuple[Curve, Curve]]:
+def _pairs(known: Mapping[str, CostCurve]) -> Iterator[tuple[CostCurve, CostCurve]]:
     """Yield (training, validation) of the same stem; beside a validation curve one without data is training (Keras)."""
     for curve in known.values():
         if names.split(curve.name) != "validation":
@@ -85,14 +86,14 @@ def _pairs(known: Mapping[str, Curve]) -> Iterator[tuple[Curve, Curve]]:
                 break
 
 
-def _driving(main: Curve, pairs: Sequence[tuple[Curve, Curve]], losses: Sequence[Curve]) -> Curve:
+def _driving(main: CostCurve, pairs: Sequence[tuple[CostCurve, CostCurve]], losses: Sequence[CostCurve]) -> CostCurve:
     trained = [curve for curve in losses if names.split(curve.name) == "train"]
     trained.sort(key=lambda curve: names.stem(curve.name) != ("loss",))
     found = [train for train, _ in pairs if train.is_loss] + trained
     return (found or ([main] if main.is_loss else [*_plain(losses), *_validation_loss(losses), main]))[0]
 
 
-def _guess(known: Mapping[str, Curve], main: Curve) -> float | None:
+def _guess(known: Mapping[str, CostCurve], main: CostCurve) -> float | None:
     """Return -ln of the lowest accuracy, about the cross-entropy of guessing; None unless that was below one half.
 
     With K classes of equal size guessing is right in 1/K of the cases and has the cross-entropy ln K. An accuracy that

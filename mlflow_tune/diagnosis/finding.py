@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, get_args
+
+from mlflow_tune.text import json_number, rounded
 
 FindingName: TypeAlias = Literal[
     "diverged", "unstable", "not-learning", "overfitting", "still-improving", "plateaued", "too-little-evidence"
@@ -49,13 +50,8 @@ def findings_from_json(text: str) -> list[Finding]:
 
 
 def _form(finding: Finding) -> dict[str, object]:
-    figures = {name: _number(value) for name, value in finding.figures.items()}
+    figures = {name: json_number(rounded(value, 6)) for name, value in finding.figures.items()}
     return asdict(finding) | {"text": finding.text[:LONGEST_TEXT], "figures": figures}
-
-
-def _number(value: float) -> float | str:
-    """Return six digits of a finite number; JSON has no other, so these become text."""
-    return float(f"{value:.6g}") if math.isfinite(value) else str(float(value))
 
 
 def _read(form: object) -> Finding | None:

@@ -6,8 +6,9 @@ A name is split into words at capitals and at whatever is no letter or digit, so
 
 from __future__ import annotations
 
-import re
 from typing import Literal, TypeAlias
+
+from mlflow_tune.text import words_of
 
 Split: TypeAlias = Literal["train", "validation", ""]
 
@@ -24,14 +25,9 @@ SHARES = {
 SCORES = SHARES | {"bleu", "rouge", "psnr", "ssim", "reward", "return", "kappa", "mcc"}
 
 
-def words(name: str) -> list[str]:
-    """Return the words of a metric's name in lower case: `validationLoss` is validation, loss."""
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+", name)]
-
-
 def falls(name: str) -> bool | None:
     """Return whether the metric falls when training goes well; None when its name does not tell."""
-    found = set(words(name.replace("cross_entropy", "crossentropy")))
+    found = set(words_of(name.replace("cross_entropy", "crossentropy")))
     if found & COSTS:
         return True
     return False if found & SCORES else None
@@ -39,17 +35,17 @@ def falls(name: str) -> bool | None:
 
 def is_share(name: str) -> bool:
     """Return whether the metric is a share of 1, or of 100, by its name."""
-    return not falls(name) and bool(SHARES & set(words(name)))
+    return not falls(name) and bool(SHARES & set(words_of(name)))
 
 
 def is_accuracy(name: str) -> bool:
     """Return whether the metric is the share of right answers, by its name."""
-    return not falls(name) and bool({"acc", "accuracy"} & set(words(name)))
+    return not falls(name) and bool({"acc", "accuracy"} & set(words_of(name)))
 
 
 def split(name: str) -> Split:
     """Return which data the metric is measured on: "train", "validation", or "" when the name does not tell."""
-    found = set(words(name))
+    found = set(words_of(name))
     if found & TRAIN:
         return "train"
     return "validation" if found & VALIDATION else ""
@@ -61,7 +57,7 @@ def stem(name: str) -> tuple[str, ...]:
     Left out are the words for the data, a number right after one (LightGBM's `valid_1-l2`), and `epoch`, which
     Lightning appends.
     """
-    found = words(name)
+    found = words_of(name)
     data = TRAIN | VALIDATION
     before = ["", *found]
     return tuple(

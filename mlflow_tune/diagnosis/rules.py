@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from mlflow_tune.diagnosis.curves import Curve, index_at, progress_at
+from mlflow_tune.diagnosis.curves import CostCurve, index_at, progress_at
 from mlflow_tune.diagnosis.evidence import Evidence
 from mlflow_tune.diagnosis.finding import Finding, FindingName
 
@@ -44,7 +44,7 @@ PLATEAU_SHARE = 0.65  # ... for the last 65 % of the steps
 NOISES = 3.0  # a change counts when it is three times the jitter
 
 
-def diverged(curves: Sequence[Curve], evidence: Evidence | None) -> Finding | None:
+def diverged(curves: Sequence[CostCurve], evidence: Evidence | None) -> Finding | None:
     """Find training that blew up: a not-finite end, growth, a loss far above guessing, or all progress lost.
 
     With too large a learning rate gradient descent raises the training error (Goodfellow et al. 2016, section 11.4.1).
@@ -59,7 +59,7 @@ def diverged(curves: Sequence[Curve], evidence: Evidence | None) -> Finding | No
     return _grew(evidence.driving) or _above_guessing(evidence) or _collapsed(evidence.driving)
 
 
-def _not_finite(curve: Curve) -> Finding:
+def _not_finite(curve: CostCurve) -> Finding:
     step = curve.broken or 0
     text = f"diverged at step {step}: {curve.name} is not finite from there on"
     if not curve.steps:
@@ -68,7 +68,7 @@ def _not_finite(curve: Curve) -> Finding:
     return Finding("diverged", curve.name, (curve.steps[-1], step), text, {"last": curve.values[-1]})
 
 
-def _grew(curve: Curve) -> Finding | None:
+def _grew(curve: CostCurve) -> Finding | None:
     if not curve.is_loss or curve.best < 0 or not curve.end >= GROWTH * curve.start > 0 or jumps(curve):
         return None
     text = f"diverged: {curve.name} rose from {_at(curve, curve.body)} to {_at(curve, -1)}"
@@ -92,7 +92,7 @@ def _above_guessing(evidence: Evidence) -> Finding | None:
     return _finding("diverged", curve, since, text, peak=peak, end=curve.end, guessing=guess)
 
 
-def _collapsed(curve: Curve) -> Finding | None:
+def _collapsed(curve: CostCurve) -> Finding | None:
     lost = curve.end >= curve.best + LOST * (curve.start - curve.best)
     if _relative(curve.start, curve.best) < DEEP or not lost or jumps(curve):
         return None
@@ -118,7 +118,7 @@ def unstable(evidence: Evidence) -> Finding | None:
     return _finding("unstable", curve, since, text, jitter=curve.jitter, spread=curve.spread)
 
 
-def jumps(curve: Curve) -> bool:
+def jumps(curve: CostCurve) -> bool:
     """Return whether the curve jumps up and down by more than its last digits."""
     level = median(abs(cost) for cost in curve.late)
     loud = curve.jitter >= max(JITTER * curve.spread, LEVEL_JITTER * level, GRAINS * curve.grain)
@@ -168,7 +168,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
     return next((finding for finding in findings if finding is not None), None)
 
 
-def _overfits(train: Curve, validation: Curve) -> Finding | None:
+def _overfits(train: CostCurve, validation: CostCurve) -> Finding | None:
     rose, low = _rose(validation), validation.costs.index(validation.best)
     since = low if rose else _settled(validation)
     progress = progress_at(validation, since)
@@ -187,13 +187,13 @@ def _overfits(train: Curve, validation: Curve) -> Finding | None:
     return _finding("overfitting", validation, since, text, **figures)
 
 
-def _rose(validation: Curve) -> bool:
+def _rose(validation: CostCurve) -> bool:
     """Return whether the end lies a tenth of the best above it; a best near zero counts as a tenth of the spread."""
     scale = max(abs(validation.best), 0.1 * validation.spread)
     return 0 < max(RISE * scale, NOISES * validation.jitter) <= validation.end - validation.floor
 
 
-def _apart(train: Curve, validation: Curve) -> bool:
+def _apart(train: CostCurve, validation: CostCurve) -> bool:
     gap = validation.end - train.end
     return train.end >= 0 and gap >= GAP * abs(validation.start) and validation.end >= TIMES * train.end and gap > 0
 
@@ -215,7 +215,7 @@ def still_improving(evidence: Evidence) -> Finding | None:
     return _finding("still-improving", curve, since, text, share=share, last=curve.values[-1])
 
 
-def _recent(curve: Curve) -> tuple[float, int]:
+def _recent(curve: CostCurve) -> tuple[float, int]:
     """Return the share of the whole fall that the last quarter of the steps brought, 0 within noise, and its start."""
     since, lately = (min(index_at(curve, progress), len(curve.costs) - 2) for progress in (0.75, 0.875))
     before, half_way, last = (curve.level(index) for index in (since, lately, len(curve.costs) - 1))
@@ -243,14 +243,14 @@ def plateaued(evidence: Evidence) -> Finding | None:
     return _finding("plateaued", curve, since, text, idle=idle, best=curve.values[low])
 
 
-def _settled(curve: Curve) -> int:
+def _settled(curve: CostCurve) -> int:
     """Return the index of the first point that is as good as the best, but for 1 % of the whole fall, or for noise."""
     fall = curve.start - curve.best
     margin = max(PLATEAU * (1 if curve.is_loss else COARSE) * fall, min(NOISES * curve.jitter, MOST_NOISE * fall))
     return next(index for index, cost in enumerate(curve.costs) if cost <= curve.best + margin)
 
 
-def too_little_evidence(curves: Sequence[Curve], metric: str) -> Finding:
+def too_little_evidence(curves: Sequence[CostCurve], metric: str) -> Finding:
     """Say that no curve has five finite steps."""
     longest = max(curves, key=lambda curve: curve.count, default=None)
     if longest is None or not longest.steps:
@@ -267,9 +267,9 @@ def _relative(start: float, end: float) -> float:
     return (start - end) / scale if scale else 0.0
 
 
-def _at(curve: Curve, index: int) -> str:
+def _at(curve: CostCurve, index: int) -> str:
     return f"{curve.values[index]:.4g} (step {curve.steps[index]})"
 
 
-def _finding(name: FindingName, curve: Curve, since: int, text: str, **figures: float) -> Finding:
+def _finding(name: FindingName, curve: CostCurve, since: int, text: str, **figures: float) -> Finding:
     return Finding(name, curve.name, (curve.steps[since], curve.steps[-1]), text, figures)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mlflow_tune.diagnosis.finding import Finding
 from mlflow_tune.space import Categorical, Dimension, Int, Space
+from mlflow_tune.text import rounded
 from mlflow_tune.trial import Params
 
 STEADY = 0.2  # a loss of whose movement a smaller share goes up creeps down: its steps are too small
@@ -147,6 +148,6 @@ def _fit(dimension: Dimension, value: float, target: float, *, up: bool) -> floa
         near = value + dimension.step if up else value - dimension.step
         target = max(target, near) if up else min(target, near)
     else:
-        target = float(f"{target:.2g}")
+        target = rounded(target, 2)
     fitted = min(max(target, dimension.low), dimension.high)
     return fitted if (fitted > value if up else fitted < value) else None

@@ -25,7 +25,7 @@ from mlflow_tune.spec.stopping import why_aborted, why_done
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
 from mlflow_tune.strategies.base import next_number
-from mlflow_tune.text.yaml import one_line
+from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
@@ -225,7 +225,7 @@ class Driver:
         self._put(trial := replace(trial, earlier=earlier))
         if later:
             self._outbox.point(trial)
-        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), one_line(trial.why))
+        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
         job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
         try:
@@ -287,7 +287,7 @@ class Driver:
         self._put(ended)
         if ended.reason == DELETED:
             self._again = [trial for trial in self._again if trial.number != ended.number]
-        how = f"{ended.outcome} {ended.value} {one_line(ended.reason)}"
+        how = f"{ended.outcome} {ended.value} {escaped(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
         self._listener.ended(ended, self.history)
 

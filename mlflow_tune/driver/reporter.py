@@ -17,7 +17,7 @@ from mlflow_tune.trial import Curve, Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mlflow_tune.report.figures.posterior import Posterior
+    from mlflow_tune.report.figures.posterior import PosteriorSlice
     from mlflow_tune.report.page import Page
     from mlflow_tune.report.subject import Subject
 
@@ -48,7 +48,8 @@ class Reporter:
         """Log the table (CSV and MLflow's own), report.html, the figures, and the images that are missing."""
         from mlflow_tune.report.figures.style import save_figures
         from mlflow_tune.report.page import report_html
-        from mlflow_tune.report.table import columns_csv, trials_table
+        from mlflow_tune.report.table import trials_table
+        from mlflow_tune.text import columns_csv
 
         subject = subject_of(self.spec, history)
         posteriors = self._posteriors(history)
@@ -69,13 +70,13 @@ class Reporter:
             if posterior.number not in known:
                 self._log_image(posterior)
 
-    def _posteriors(self, history: Sequence[Trial]) -> list[Posterior]:
+    def _posteriors(self, history: Sequence[Trial]) -> list[PosteriorSlice]:
         drawn = (trial for trial in history if _is_drawn(self.spec, trial))
         found = (posterior_before(self.spec, self.record.reference, history, trial) for trial in drawn)
         return [posterior for posterior in found if posterior is not None]
 
     def _figures(
-        self, history: Sequence[Trial], subject: Subject, posteriors: Sequence[Posterior]
+        self, history: Sequence[Trial], subject: Subject, posteriors: Sequence[PosteriorSlice]
     ) -> dict[str, Figure]:
         from mlflow_tune.report.figures.posterior import posterior_grid
         from mlflow_tune.report.figures.study import study_figures
@@ -104,7 +105,7 @@ class Reporter:
         spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
         save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names)
 
-    def _log_image(self, posterior: Posterior) -> None:
+    def _log_image(self, posterior: PosteriorSlice) -> None:
         from mlflow_tune.report.figures.posterior import posterior_figure
         from mlflow_tune.report.figures.style import pixels
 
@@ -140,11 +141,11 @@ def subject_of(spec: StudySpec, history: Sequence[Trial]) -> Subject:
 
 def posterior_before(
     spec: StudySpec, reference: Sequence[float], history: Sequence[Trial], trial: Trial
-) -> Posterior | None:
+) -> PosteriorSlice | None:
     """Return what the model that chose `trial` believed, rebuilt from what had ended and what ran when it started."""
     import numpy
 
-    from mlflow_tune.report.figures.posterior import Posterior, posterior_xs
+    from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_xs
 
     (name, dimension), strategy = next(iter(spec.space.items())), spec.strategy
     before = [_as_of(trial.start_time, each) for each in history if each.number < trial.number]
@@ -156,7 +157,7 @@ def posterior_before(
     if believed is None:
         return None
     units = [dimension.to_unit(value) for value in values]
-    return Posterior(
+    return PosteriorSlice(
         number=trial.number,
         parameter=name,
         log=dimension.log,

@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.launchers.environment import RUN_ID, trial_environment
-from mlflow_tune.launchers.output import refused_param, shortened
+from mlflow_tune.launchers.environment import RUN_ID_VARIABLE, trial_environment
+from mlflow_tune.launchers.output import REASON_LENGTH, refused_param
 from mlflow_tune.space import check_mlflow_name
+from mlflow_tune.text import cut, short
 from mlflow_tune.trial import Job, Outcome, Params
 
 Objective = Callable[..., Any]
@@ -34,7 +35,7 @@ def signature_problem(function: Objective, names: Iterable[str]) -> str:
         signature.bind_partial(**dict.fromkeys(names))  # a misspelt name is a better reason than a missing one
         signature.bind(**dict.fromkeys(names))
     except TypeError as error:
-        takes = shortened(" ".join(str(signature).split()))
+        takes = short(signature, REASON_LENGTH)
         return f"{error}; the function takes {takes}, the study gives it {', '.join(names)}"
     return ""
 
@@ -64,7 +65,7 @@ def call(function: Objective, parameters: Params, job: Job, metric: str) -> Outc
     try:
         return Outcome("ok", metrics=metrics_of(result, metric), logged=bound or result is None)
     except ValueError as error:
-        return Outcome("failed", logged=bound, reason=shortened(str(error)))
+        return Outcome("failed", logged=bound, reason=cut(str(error), REASON_LENGTH))
 
 
 def active_run() -> str:
@@ -85,7 +86,7 @@ def end_runs(job: Job, status: str) -> bool:
     """
     if not (mlflow := _loaded_mlflow()):
         return False
-    if os.environ.get(RUN_ID) == job.run_id and not active_run():
+    if os.environ.get(RUN_ID_VARIABLE) == job.run_id and not active_run():
         return False
     with suppress(Exception):
         mlflow.flush_async_logging()
@@ -121,7 +122,7 @@ def _number(value: Any, where: str) -> float:
 def _described(value: object) -> str:
     kind = type(value).__name__
     with suppress(Exception):
-        return f"{shortened(repr(value), 100)} ({kind})"
+        return f"{cut(repr(value), 100)} ({kind})"
     return f"a {kind}"
 
 
@@ -140,7 +141,7 @@ def error_words(error: BaseException, frames: TracebackType | None) -> str:
     own = [place for place in places if not place[0].startswith(_FOREIGN) and "site-packages" not in place[0]]
     if isinstance(error, SyntaxError):
         own.append((error.filename or "", error.lineno))
-    words = shortened(said, 400)
+    words = cut(said, 400)
     if not own and not places:
         return words
     file, line = (own or places)[-1]

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from mlflow_tune.trial import Job
 
-RUN_ID = "MLFLOW_RUN_ID"
+RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
 
 
 def base_environment() -> dict[str, str]:
     """Return what the processes of every trial share: this process's variables, fit for training code."""
     variables = dict(os.environ)
-    for name in (RUN_ID, EXPERIMENT_NAME):  # a name beside an id is refused by MLflow's command line
+    for name in (RUN_ID_VARIABLE, EXPERIMENT_NAME):  # a name beside an id is refused by MLflow's command line
         variables.pop(name, None)
     variables.setdefault("PYTHONUNBUFFERED", "1")
     if not (variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX")):
@@ -32,7 +32,7 @@ def base_environment() -> dict[str, str]:
 def trial_variables(job: Job) -> dict[str, str]:
     """Return the variables by which MLflow in the training code finds the trial's run."""
     return {
-        RUN_ID: job.run_id,
+        RUN_ID_VARIABLE: job.run_id,
         "MLFLOW_TRACKING_URI": job.tracking_uri,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else two lines a trial

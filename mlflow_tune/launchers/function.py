@@ -17,7 +17,7 @@ from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder
 from mlflow_tune.launchers.call import Objective
 from mlflow_tune.launchers.environment import base_environment
 from mlflow_tune.launchers.output import how_it_ended
-from mlflow_tune.launchers.process import INTERRUPTED, Processes
+from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
 from mlflow_tune.launchers.worker import BOOTSTRAP, Call, Setup
 from mlflow_tune.space import Space
 from mlflow_tune.trial import Job, Outcome, Params
@@ -118,7 +118,7 @@ class FunctionLauncher(Launcher):
     def __call__(self, job: Job) -> Outcome:
         """Run one trial in an idle worker, or in a new one."""
         if self._processes.stopped:
-            return INTERRUPTED
+            return STUDY_STOPPED
         try:
             worker = self._take()
         except OSError as error:
@@ -132,7 +132,7 @@ class FunctionLauncher(Launcher):
             return self._crashed(worker)
         output = worker.process.take_output() + outcome.output
         if self._processes.stopped:
-            outcome = INTERRUPTED
+            outcome = STUDY_STOPPED
         if worker.ready and not worker.process.bloated:
             self._give_back(worker)
         else:

@@ -12,25 +12,17 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.launchers.output import last_lines, shortened
+from mlflow_tune.launchers.output import REASON_LENGTH, last_lines
 from mlflow_tune.space import unknown
+from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.text import short
 from mlflow_tune.text.redaction import without_credentials
 
 _SCRIPTS = (".py", ".sh", ".R")
-
-
-@dataclass(frozen=True)
-class Declared:
-    """A parameter that an entry point declares; `default` is None when it has none."""
-
-    name: str
-    type: str
-    default: Any
 
 
 class EntryPoint:
@@ -45,7 +37,7 @@ class EntryPoint:
         self.bare = bare
         self.template = str(mlflow_entry_point.command)
         self.declared = {
-            each.name: Declared(each.name, str(each.type), each.default)
+            each.name: DeclaredParameter(each.name, str(each.type), each.default)
             for each in mlflow_entry_point.parameters.values()
         }
         self._entry_point = mlflow_entry_point
@@ -134,7 +126,7 @@ def _load(folder: Path) -> Any:
         return utils.load_project(str(folder))
     except Exception as error:  # MLflow does not check the form of an MLproject file
         message = f"cannot read the MLproject file of {str(folder)!r}: {type(error).__name__}: {error}"
-        raise InputError(shortened(" ".join(message.split())), "project") from error
+        raise InputError(short(message, REASON_LENGTH), "project") from error
 
 
 def is_uri(value: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.base import Launcher, all_parameters, merged
 from mlflow_tune.launchers.call import Objective, active_run, call, signature_problem
-from mlflow_tune.launchers.process import INTERRUPTED
+from mlflow_tune.launchers.process import STUDY_STOPPED
 from mlflow_tune.space import Space
 from mlflow_tune.trial import Job, Outcome, Params
 
@@ -35,9 +35,9 @@ class ObjectiveLauncher(Launcher):
     def __call__(self, job: Job) -> Outcome:
         """Call the objective as this trial."""
         if self._stopped:
-            return INTERRUPTED
+            return STUDY_STOPPED
         outcome = call(self._objective, merged(self._parameters, job), job, self._metric)
-        return replace(INTERRUPTED, logged=outcome.logged) if self._stopped else outcome
+        return replace(STUDY_STOPPED, logged=outcome.logged) if self._stopped else outcome
 
     def stop(self) -> None:
         """Make later calls, and the one that runs once it returns, "interrupted": nothing can kill it."""

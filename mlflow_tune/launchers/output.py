@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import Future
 from dataclasses import replace
 
+from mlflow_tune.text import cut, cut_start
 from mlflow_tune.text.durations import duration_text
 from mlflow_tune.text.redaction import masked
 from mlflow_tune.trial import Outcome
@@ -42,15 +43,10 @@ class Tail:
         return note + bytes(self._kept)
 
 
-def shortened(text: str, limit: int = REASON_LENGTH) -> str:
-    """Return the text, cut at its end to `limit` characters."""
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
 def last_lines(output: bytes, count: int = 4, limit: int = 400) -> str:
     """Return the last lines that say something, in one line of at most `limit` characters."""
     joined = " | ".join(_telling_lines(output)[-count:])
-    return joined if len(joined) <= limit else "..." + joined[3 - limit :]
+    return cut_start(joined, limit)
 
 
 def _telling_lines(output: bytes) -> list[str]:
@@ -65,11 +61,9 @@ def last_said(output: bytes, limit: int = 400) -> str:
     A traceback ends with the exception: whoever sees the beginning alone must see that.
     """
     *before, last = _telling_lines(output)[-4:] or [""]
-    last = shortened(last, limit)
+    last = cut(last, limit)
     room = limit - len(f"{last} (after: )")
-    earlier = " | ".join(before)
-    earlier = earlier if len(earlier) <= room else "..." + earlier[len(earlier) + 3 - room :]
-    return f"{last} (after: {earlier})" if before and room > 20 else last
+    return f"{last} (after: {cut_start(' | '.join(before), room)})" if before and room > 20 else last
 
 
 def how_it_ended(returncode: int, output: bytes) -> str:

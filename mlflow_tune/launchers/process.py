@@ -198,7 +198,7 @@ class Processes:
     def run(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None) -> Outcome:
         """Run one command to its end and return the outcome; it may have logged to its run by itself."""
         if self.stopped:
-            return INTERRUPTED
+            return STUDY_STOPPED
         try:
             process = self.start(argv, env=env, cwd=cwd)
         except OSError as error:
@@ -213,7 +213,7 @@ class Processes:
     def outcome(self, process: Supervised, ended: bool, timeout: float | None, output: bytes) -> Outcome:
         """Return the outcome of a process, given whether it `ended` by itself before the timeout."""
         if self.stopped:
-            return Outcome("interrupted", logged=True, reason=INTERRUPTED.reason, output=output)
+            return Outcome("interrupted", logged=True, reason=STUDY_STOPPED.reason, output=output)
         if process.took_too_much:
             return Outcome("failed", logged=True, reason=process.took_too_much, output=output)
         if not ended and timeout is not None:
@@ -224,4 +224,4 @@ class Processes:
         return Outcome("failed", logged=True, reason=how_it_ended(code, output), output=output)
 
 
-INTERRUPTED = Outcome("interrupted", reason="the study was stopped")
+STUDY_STOPPED = Outcome("interrupted", reason="the study was stopped")

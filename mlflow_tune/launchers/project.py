@@ -12,10 +12,12 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
 from mlflow_tune.launchers.environment import base_environment, trial_variables
-from mlflow_tune.launchers.mlproject import Declared, EntryPoint
-from mlflow_tune.launchers.output import shortened
-from mlflow_tune.launchers.process import INTERRUPTED, Processes
+from mlflow_tune.launchers.mlproject import EntryPoint
+from mlflow_tune.launchers.output import REASON_LENGTH
+from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
 from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space, as_number, unknown
+from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.text import cut, short
 from mlflow_tune.trial import Job, Outcome, Params
 
 
@@ -102,7 +104,7 @@ class ProjectLauncher(Launcher):
                 hint = unknown("parameter", name, known) if known else "it declares none"
                 raise InputError(f"the entry point {entry_point.name!r} does not declare it; {hint}", key)
 
-    def _check_value(self, declared: Declared, value: Scalar, key: str) -> None:
+    def _check_value(self, declared: DeclaredParameter, value: Scalar, key: str) -> None:
         if problem := _problem(declared, value):
             raise InputError(problem, key)
         if declared.type == "path" and "://" not in str(value) and not (self._folder / str(value)).exists():
@@ -114,7 +116,7 @@ class ProjectLauncher(Launcher):
             entry_point.command(self._texts(entry_point, values), storage=None)
         except Exception as error:
             message = f"the command of {entry_point.name!r} cannot be made: {type(error).__name__}: {error}"
-            raise InputError(shortened(" ".join(message.split())), "entry_point") from error
+            raise InputError(short(message, REASON_LENGTH), "entry_point") from error
 
     def _texts(self, entry_point: EntryPoint, values: Params) -> dict[str, str]:
         """Return all values as MLflow wants them: as text, local paths absolute."""
@@ -136,7 +138,7 @@ class ProjectLauncher(Launcher):
     def __call__(self, job: Job) -> Outcome:
         """Run the entry point's command: exit code 0 is "ok", anything else "failed"."""
         if self._processes.stopped:
-            return INTERRUPTED
+            return STUDY_STOPPED
         # where MLflow puts what parameters of type `path` name remotely
         with tempfile.TemporaryDirectory(dir=self._temporary.name, ignore_cleanup_errors=True) as storage:
             try:
@@ -145,7 +147,7 @@ class ProjectLauncher(Launcher):
                 texts = self._texts(entry_point, merged(self._parameters, job))
                 command = entry_point.command(texts, Path(storage))
             except Exception as error:
-                return Outcome("failed", reason=shortened(f"{type(error).__name__}: {error}"))
+                return Outcome("failed", reason=cut(f"{type(error).__name__}: {error}", REASON_LENGTH))
             return self._processes.run(
                 ["bash", "-c", f"{self._activate} && {command}" if self._activate else command],
                 env={**self._environment, **trial_variables(job)},
@@ -162,7 +164,7 @@ class ProjectLauncher(Launcher):
         self._temporary.cleanup()
 
 
-def _check_dimension(declared: Declared, dimension: Dimension) -> None:
+def _check_dimension(declared: DeclaredParameter, dimension: Dimension) -> None:
     """Raise InputError, key `space.<name>`, unless all values of the dimension are of the declared type."""
     key = f"space.{declared.name}"
     if isinstance(dimension, Categorical):
@@ -175,7 +177,7 @@ def _check_dimension(declared: Declared, dimension: Dimension) -> None:
         raise InputError(f"the entry point declares a {declared.type}, but the space has numbers", key)
 
 
-def _problem(declared: Declared, value: Scalar) -> str:
+def _problem(declared: DeclaredParameter, value: Scalar) -> str:
     """Return in words why the value is not of the declared type, "" when it is."""
     try:
         if declared.type == "float":
@@ -189,7 +191,7 @@ def _problem(declared: Declared, value: Scalar) -> str:
     return ""
 
 
-def _typed(declared: Declared, value: Any) -> Scalar:
+def _typed(declared: DeclaredParameter, value: Any) -> Scalar:
     """Return the value as the declared type, or as it stands when it is not of that type."""
     kinds: dict[str, type[float]] = {"float": float, "int": int}
     if declared.type in kinds:

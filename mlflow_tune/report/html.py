@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.report.text import printable, short
 from mlflow_tune.space import Scalar
+from mlflow_tune.text import encodable, number_text, printable, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,16 +27,12 @@ def filled(template: str, contents: Mapping[str, Any]) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    text = environment.get_template(template).render(contents)
-    # Half a surrogate pair, which JSON may hold, has no encoding.
-    return text.encode("utf-8", "replace").decode()
+    return encodable(environment.get_template(template).render(contents))
 
 
 def number(value: Scalar | None) -> str:
     """Return a value as a table shows it: numbers in at most six significant digits, an empty text for none."""
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else short(value)
+    return short(number_text(value))
 
 
 def is_link(link: str) -> bool:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from mlflow_tune.space import Scalar
+from mlflow_tune.text import counted, markdown, markdown_table, number_text, param_text, plural, short, some_of, tally
 from mlflow_tune.trial import Goal, Trial, best_trial, ranked
 
-LIMIT = 7999
+NOTE_LIMIT = 7999
 ROWS = 10
 COLUMNS = 8
 REASONS = 5
 RUNNING = 10
 LOADED = 100  # runs that MLflow's page loads at once; the view sorts by the metric
-_SPECIAL = set("&<>\"'|`*_[]\\$~#!")
 
 
 @dataclass(frozen=True)
@@ -44,38 +44,28 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
     head = [_headline(study, trials) + "  ", _links(study.links) + "  ", _state(study, trials), ""]
-    head += [line for finding in study.findings[:5] for line in (f"**Note:** {escape(finding)[:500]}", "")]
+    head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
-    tail = ["Resume it from any machine with the tracking URI:", "", f"    {_cut(_one_line(study.resume), 1500)}"]
-    room = LIMIT - len("\n".join([*head, *tail])) - 3
+    tail = ["Resume it from any machine with the tracking URI:", "", f"    {short(study.resume, 1500)}"]
+    room = NOTE_LIMIT - len("\n".join([*head, *tail])) - 3
     table = fitting(_leaderboard(study.metric, study.goal, trials), room)
     below = [*_running(trials), *_reasons(trials), *_diagnoses(study.diagnoses)]
     listed = fitting(below, room - len("\n".join(table)) - 2)
     return "\n".join([*head, *table, *([""] if table else []), *listed, *([""] if listed else []), *tail])
 
 
-def escape(value: object) -> str:
-    """Return text that Markdown and HTML show as it is, on one line, also within a table."""
-    return "".join(f"&#{ord(char)};" if char in _SPECIAL else char for char in _one_line(str(value)))
-
-
 def point(params: Mapping[str, Scalar]) -> str:
     """Return a point as `lr=0.0031, units=64`, escaped, with as many parameters as a line bears."""
-    words = [f"{shown(name)}={shown(value)}" for name, value in params.items()]
+    words = [f"{inline(name)}={inline(value)}" for name, value in params.items()]
     kept = fitting(words, 1000)
     return ", ".join([*kept, *(["…"] if len(kept) < len(words) else [])])
-
-
-def shown(value: Scalar | None, longest: int = 60) -> str:
-    """Return a value in at most five significant digits, escaped, and cut to `longest` characters before that."""
-    return escape(_cut(f"{value:.5g}" if isinstance(value, float) else str(value), longest))
 
 
 def _headline(study: Standing, trials: Sequence[Trial]) -> str:
     best = best_trial(trials, study.goal)
     if best is None:
         return "No trial has a value yet."
-    return f"Best {shown(study.metric)}: **{best.value:.6g}** (trial {best.number}: {point(best.params)})"
+    return f"Best {inline(study.metric)}: **{number_text(best.value)}** (trial {best.number}: {point(best.params)})"
 
 
 def _links(links: Mapping[str, str]) -> str:
@@ -83,20 +73,21 @@ def _links(links: Mapping[str, str]) -> str:
 
 
 def _state(study: Standing, trials: Sequence[Trial]) -> str:
-    counts = Counter(str(trial.outcome or "running") for trial in trials)
-    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
-    why = f": {shown(study.why, 300)}" if study.why else ""
+    listed = tally(str(trial.outcome or "running") for trial in trials) or "none"
+    why = f": {inline(study.why, 300)}" if study.why else ""
     drawn = f"; MLflow's page loads the best {LOADED} of them" if len(trials) > LOADED else ""
-    return f"**{study.state}**{why} ({len(trials)} trials: {listed}{drawn})"
+    return f"**{study.state}**{why} ({counted(len(trials), 'trial')}: {listed}{drawn})"
 
 
 def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
     """Return the table of the best trials: a heading, a rule, a row a trial."""
     best = ranked(trials, goal)[:ROWS]
     names = list(best[0].params)[:COLUMNS] if best else []
-    rows = [[str(each.number), f"{each.value:.6g}", *(shown(each.params.get(name)) for name in names)] for each in best]
-    heading = ["trial", shown(metric), *map(shown, names)]
-    return [f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows)] if rows else []
+    rows = [
+        [str(each.number), number_text(each.value), *(inline(each.params.get(name)) for name in names)] for each in best
+    ]
+    heading = ["trial", inline(metric), *map(inline, names)]
+    return markdown_table(heading, rows) if rows else []
 
 
 def _running(trials: Sequence[Trial]) -> list[str]:
@@ -107,7 +98,7 @@ def _running(trials: Sequence[Trial]) -> list[str]:
 
 def _reasons(trials: Sequence[Trial]) -> list[str]:
     reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome != "ok")
-    return [f"- failed {_times(count)}: {shown(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+    return [f"- failed {_times(count)}: {inline(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
 
 
 def _diagnoses(diagnoses: Mapping[int, Sequence[str]]) -> list[str]:
@@ -117,12 +108,7 @@ def _diagnoses(diagnoses: Mapping[int, Sequence[str]]) -> list[str]:
         for name in names:
             trials.setdefault(name, []).append(number)
     ordered = sorted(trials.items(), key=lambda found: -len(found[1]))
-    return [f"- {shown(name)}: {'trial' if len(found) == 1 else 'trials'} {_some(found)}" for name, found in ordered]
-
-
-def _some(numbers: Sequence[int]) -> str:
-    more = f" and {len(numbers) - COLUMNS} more" if len(numbers) > COLUMNS else ""
-    return ", ".join(map(str, numbers[:COLUMNS])) + more
+    return [f"- {inline(name)}: {plural('trial', len(found))} {some_of(found, COLUMNS)}" for name, found in ordered]
 
 
 def _times(count: int) -> str:
@@ -135,9 +121,6 @@ def fitting(lines: Sequence[str], room: int) -> list[str]:
     return [line for line, end in zip(lines, ends, strict=True) if end - 1 <= room]
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+def inline(value: Scalar | None, longest: int = 60) -> str:
+    """Return a value as Markdown shows it, cut to `longest` characters before it is escaped."""
+    return markdown(short("None" if value is None else param_text(value), longest))

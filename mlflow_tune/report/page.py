@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.report.html import filled, is_link, number, picture
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.subject import Subject
-from mlflow_tune.report.table import seconds_of, time_text
-from mlflow_tune.report.text import printable, short
+from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Categorical, Dimension, Int, Scalar, Space
+from mlflow_tune.text import counted, iso_time, printable, seconds_text, short, some_of, tally
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "rows_left_out": max(len(ordered) - MOST_ROWS, 0),
         "failures": _failures(ordered),
         "resume": printable(standing.resume),
-        "made": time_text(page.made),
+        "made": iso_time(page.made),
     }
 
 
@@ -88,9 +88,8 @@ def _point(params: Mapping[str, Scalar]) -> list[tuple[str, str]]:
 
 
 def _counts(trials: Sequence[Trial]) -> str:
-    counts = Counter(trial.outcome or "running" for trial in trials)
-    listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return f"{len(trials)} {'trial' if len(trials) == 1 else 'trials'}{f': {listed}' if listed else ''}"
+    listed = tally(trial.outcome or "running" for trial in trials)
+    return f"{counted(len(trials), 'trial')}{f': {listed}' if listed else ''}"
 
 
 def _options(options: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -101,9 +100,7 @@ def _described(dimension: Dimension) -> tuple[str, str, str]:
     """Return a parameter's kind, its range and its default in words."""
     default = "" if dimension.default is None else number(dimension.default)
     if isinstance(dimension, Categorical):
-        values = [short(value, 60) for value in dimension.values[:MOST_VALUES]]
-        more = [f"… {len(dimension.values) - MOST_VALUES} more"] if len(dimension.values) > MOST_VALUES else []
-        return "one of", ", ".join([*values, *more]), default
+        return "one of", some_of([short(value, 60) for value in dimension.values], MOST_VALUES), default
     kind = "whole number" if isinstance(dimension, Int) else "real number"
     steps = f", in steps of {dimension.step}" if isinstance(dimension, Int) and dimension.step != 1 else ""
     scale = ", log scale" if dimension.log else ""
@@ -111,7 +108,6 @@ def _described(dimension: Dimension) -> tuple[str, str, str]:
 
 
 def _row(trial: Trial, page: Page) -> dict[str, Any]:
-    seconds = seconds_of(trial)
     return {
         "number": trial.number,
         "outcome": trial.outcome or "running",
@@ -119,7 +115,7 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "unmet": trial.number in page.unmet,
         "diagnosis": ", ".join(page.standing.diagnoses.get(trial.number, ())),
         "values": [number(trial.params.get(name)) for name in list(page.space)[:MOST_COLUMNS]],
-        "seconds": "" if seconds is None else f"{seconds:.1f}",
+        "seconds": seconds_text(seconds_of(trial), unit=""),
         "words": short(trial.reason if trial.done and trial.value is None else trial.why),
     }
 

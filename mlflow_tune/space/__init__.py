@@ -17,7 +17,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space.dimensions import ROLES, Categorical, Dimension, Float, Int, Scalar
-from mlflow_tune.space.values import as_integer, as_number, at, nearest, shown, unknown
+from mlflow_tune.text import as_integer, as_number, at, nearest, shown, unknown
 
 __all__ = [
     "RESERVED_NAMES",

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any, ClassVar, TypeAlias, cast
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space.values import as_integer, as_number, at, listed, shown, unknown
+from mlflow_tune.text import as_integer, as_number, at, listed, shown, unknown
 
 Scalar: TypeAlias = bool | int | float | str
 ROLES = ("learning_rate", "regularization", "capacity", "batch_size", "epochs")

@@ -5,6 +5,7 @@ A rule that strikes stops new trials from starting; those that run are allowed t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.space import as_integer
 from mlflow_tune.spec.fields import Count, Duration, Number
 from mlflow_tune.text.durations import duration_text
-from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial
+from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock
 
 
 class StopRules(BaseModel):
@@ -46,7 +47,7 @@ def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], now: int) -
     started = sum(trial.outcome != "interrupted" for trial in history)
     if rules.trials is not None and started >= rules.trials:
         return f"trials: the budget of {rules.trials} is used"
-    if rules.time is not None and busy_seconds(history, now) >= rules.time:
+    if rules.time is not None and busy_clock(history, now)(math.inf) >= rules.time:
         return f"time: trials ran for {duration_text(rules.time)}"
     best = best_trial(history, goal)
     if rules.target is not None and best is not None and _reaches(best, rules.target, goal):
@@ -69,17 +70,6 @@ def why_aborted(rules: StopRules, history: Sequence[Trial], since: int) -> str |
     if len(last) == rules.failures and all(trial.outcome in ("failed", "timeout") for trial in last):
         return f"failures: {rules.failures} in a row, the last being trial {last[-1].number}: {last[-1].reason}"
     return None
-
-
-def busy_seconds(history: Sequence[Trial], now: int) -> float:
-    """Return the seconds during which at least one attempt ran; a running one runs until `now` (milliseconds)."""
-    total, reached = 0, 0
-    spans = [span for trial in history for span in trial.attempts]
-    spans += [(trial.start_time, now) for trial in history if trial.end_time is None]
-    for start, end in sorted(spans):
-        total += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return total / 1000
 
 
 def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | None:

@@ -44,8 +44,9 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
+from mlflow_tune.text import escaped
 from mlflow_tune.text.redaction import without_credentials
-from mlflow_tune.text.yaml import load_yaml, one_line
+from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, best_trial
 
 POINT_LIMIT = 6000
@@ -229,7 +230,7 @@ def parse_study(raw: object) -> StudySpec:
         details = error.errors()
         faults = [_fault(detail) for detail in details if not _misspelt(detail, details)]
         raise InputError(
-            "\n".join(dict.fromkeys(one_line(without_credentials(str(fault))) for fault in faults))
+            "\n".join(dict.fromkeys(escaped(without_credentials(str(fault))) for fault in faults))
         ) from None
 
 

@@ -6,7 +6,7 @@ import math
 import re
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import shown
+from mlflow_tune.text import shown
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smh])+")

@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import shown
+from mlflow_tune.text import shown
 
 _BINARY = {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 _UNITS = {**_BINARY, "TB": 10**12, "GB": 10**9, "MB": 10**6, "KB": 10**3, "B": 1}

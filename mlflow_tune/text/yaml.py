@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.text import escaped
 
 
 def load_yaml(text: str) -> Any:
@@ -64,13 +65,13 @@ def _check_node(node: Any, path: str, checked: set[int]) -> None:
         return
     checked.add(id(node))
     if isinstance(node, yaml.ScalarNode) and re.search(r"[\x00\ud800-\udfff]", node.value):
-        raise InputError("text must have no zero character and no half of a surrogate pair", one_line(path))
+        raise InputError("text must have no zero character and no half of a surrogate pair", escaped(path))
     lines: dict[str, int] = {}
     for word, line, key, value in _children(node):
         inner = f"{path}.{word}" if path else word
         if word in lines and word != "<<":
             where = f"in lines {lines[word]} and {line}" if line != lines[word] else f"in line {line}"
-            raise InputError(f"the key stands twice, {where}; take one out", one_line(inner))
+            raise InputError(f"the key stands twice, {where}; take one out", escaped(inner))
         lines[word] = line
         _check_node(key, inner, checked)
         _check_node(value, inner, checked)
@@ -101,8 +102,3 @@ def _yaml_words(error: yaml.MarkedYAMLError) -> str:
         words = f"the tag {tag[1].replace('tag:yaml.org,2002:', '!!')} is not allowed in a study file; take it out"
     mark = error.context_mark if "parsing a flow" in said else error.problem_mark
     return f"line {mark.line + 1}: {words}" if mark else words
-
-
-def one_line(text: str) -> str:
-    """Return the text with what would break its line, or colour a terminal, as escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.tracking.client import Client, first_line
-from mlflow_tune.tracking.records import KIND, STUDY, compact, cut, learning_curve, make_run, search
+from mlflow_tune.tracking.records import KIND, STUDY, compact, learning_curve, make_run, search, tag_text
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trials import run_name
 from mlflow_tune.trial import Curve, Trial
@@ -95,7 +95,7 @@ class Runs:
             "tune.attempt": "1",
             "tune.params": compact(trial.params),
             "tune.strategy": trial.strategy,
-            "tune.why": cut(trial.why),
+            "tune.why": tag_text(trial.why),
             "tune.outcome": "ok",
         }
         points = [Metric("trial", trial.number, time, 0), Metric("objective", trial.value, time, 0)]

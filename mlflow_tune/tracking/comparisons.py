@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.links import TRAINING
-from mlflow_tune.tracking.records import KIND, compact, cut, make_run, now, split_tag
+from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text
 from mlflow_tune.tracking.started import take_started_run
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.ui import comparison, write_state
@@ -36,7 +36,7 @@ class Comparisons:
 
     def finish(self, run_id: str, note: str) -> None:
         """Write the note and end the run. Raises TrackingError."""
-        self._client.send("set_tag", run_id, "mlflow.note.content", cut(note))
+        self._client.send("set_tag", run_id, "mlflow.note.content", tag_text(note))
         self._client.send("set_terminated", run_id, "FINISHED", now())
 
     def save_view(self, key: str, studies: Sequence[StudyRecord], metric: str, goal: str, space: Space) -> None:

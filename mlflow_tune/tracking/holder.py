@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from mlflow_tune.text import short
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 
@@ -59,7 +61,7 @@ class Holder:
         since = ""
         with suppress(ValueError, OverflowError, OSError):
             since = datetime.fromtimestamp(self.since / 1000).strftime(", since %Y-%m-%d %H:%M:%S")
-        return f"{_line(self.user)} on {_line(self.host)} (process {self.pid}){since}"
+        return f"{short(self.user, 100)} on {short(self.host, 100)} (process {self.pid}){since}"
 
     @property
     def gone(self) -> bool:
@@ -104,10 +106,6 @@ def _process(pid: int) -> tuple[str, float]:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return fields[0], int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return "", 0.0
-
-
-def _line(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:100])
 
 
 def user_here() -> str:

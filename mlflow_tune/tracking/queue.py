@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, space_of
-from mlflow_tune.tracking.records import KIND, QUEUED, compact, cut, make_run, now, search
+from mlflow_tune.tracking.records import KIND, QUEUED, compact, make_run, now, search, tag_text
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import point_text
+from mlflow_tune.tracking.trials import short_point
 from mlflow_tune.trial import Params, Suggestion
 
 logger = logging.getLogger(__name__)
@@ -43,9 +43,9 @@ class Queue:
             "mlflow.parentRunId": self.study.run_id,
             "tune.params": compact(params),
             "tune.strategy": "manual",
-            "tune.why": cut(why),
+            "tune.why": tag_text(why),
         }
-        name = f"queued {point_text(params)}"
+        name = f"queued {short_point(params)}"
         run_id = str(make_run(self.client, self.study.experiment_id, name, tags, now()).info.run_id)
         # MLflow makes every run RUNNING; only then may a driver see it, and make it that again.
         self.client.send("update_run", run_id, "SCHEDULED")

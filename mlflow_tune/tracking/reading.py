@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Scalar, Space, check_name
+from mlflow_tune.text import is_number, shown
 from mlflow_tune.tracking.records import QUEUED, STARTED
 from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
 
 MOST = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
-LONGEST = 40  # characters of what is wrong that are told
 
 
 def read_trial(run: Any, space: Space | None = None) -> Trial | None:
@@ -64,7 +64,7 @@ def off_space(params: Params, space: Space | None) -> str:
     for name, dimension in space.items():
         if name not in params:
             return f"its point lacks the parameter {name!r}"
-        if not isinstance(dimension, Categorical) and not _is_number(params[name]):
+        if not isinstance(dimension, Categorical) and not _is_finite(params[name]):
             return f"its parameter {name!r} is {_shown(str(params[name]))}"
     try:
         for name in params.keys() - space.keys():
@@ -114,12 +114,12 @@ def _time(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 14 else 0
 
 
-def _is_number(value: Scalar) -> bool:
+def _is_finite(value: Scalar) -> bool:
     try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return is_number(value) and math.isfinite(value)
     except OverflowError:  # a whole number that no float holds
         return False
 
 
 def _shown(text: str) -> str:
-    return "missing" if not text else repr(text if len(text) <= LONGEST else text[:LONGEST] + "…")
+    return shown(text) if text else "missing"

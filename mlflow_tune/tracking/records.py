@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlflow_tune.text import cut, encodable
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.trial import Curve
 
@@ -30,10 +31,9 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def cut(text: str, limit: int = TAG_LIMIT) -> str:
+def tag_text(text: str, limit: int = TAG_LIMIT) -> str:
     """Return the text, cut to what a tag holds, and without what no store takes: half characters and NUL."""
-    text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return cut(encodable(text).replace("\0", "\ufffd"), limit)
 
 
 def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: bool = False) -> Iterator[Any]:

@@ -11,8 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
+from mlflow_tune.text import rounded
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import FORMAT, KIND, STUDY, compact, cut, joined_tag, make_run, now, search, split_tag
+from mlflow_tune.tracking.records import (
+    FORMAT,
+    KIND,
+    STUDY,
+    compact,
+    joined_tag,
+    make_run,
+    now,
+    search,
+    split_tag,
+    tag_text,
+)
 from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
@@ -116,7 +128,7 @@ class Studies:
             "tune.folder": folder,
             **split_tag("tune.spec", compact(fixed)),
             **_changeable_tags(definition),
-            **split_tag("tune.reference", compact([float(f"{value:.9g}") for value in reference])),
+            **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
         }
         started = take_started_run(self._client, tags, tags[STUDY])
         record = self.get(started) if started else self._made(tags, experiment_id)
@@ -130,7 +142,7 @@ class Studies:
         """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
         from mlflow.entities import RunTag
 
-        written = {key: cut(value) for key, value in tags.items()} | ({"tune.state": state} if state else {})
+        written = {key: tag_text(value) for key, value in tags.items()} | ({"tune.state": state} if state else {})
         entities = [RunTag(key, value) for key, value in written.items()]
         self._client.send("log_batch", run_id, tags=entities)
         if state == "running":

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
+from mlflow_tune.text import point_text, trial_label
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
@@ -25,11 +26,11 @@ from mlflow_tune.tracking.records import (
     STARTED,
     TAG_LIMIT,
     compact,
-    cut,
     learning_curve,
     make_run,
     now,
     search,
+    tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
@@ -105,7 +106,7 @@ class Trials:
             "tune.attempt": str(attempt),
             "tune.params": params,
             "tune.strategy": strategy,
-            "tune.why": cut(suggestion.why),
+            "tune.why": tag_text(suggestion.why),
         }
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
@@ -161,8 +162,8 @@ class Trials:
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
         metrics = end_metrics(trial.value, outcome)
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
-        tags = [RunTag("tune.reason", cut(outcome.reason))] if outcome.reason else []
-        tags += [RunTag("tune.diagnosis", cut(trial.diagnosis))] if trial.diagnosis else []
+        tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
+        tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
 
@@ -280,10 +281,9 @@ def _with_earlier(attempts: Sequence[Trial]) -> Trial:
 
 def run_name(number: int, params: Params) -> str:
     """Return a child run's name: `#007 lr=0.0031 dropout=0.42`."""
-    return f"#{number:03d} {point_text(params)}"
+    return f"{trial_label(number)} {short_point(params)}"
 
 
-def point_text(params: Params) -> str:
+def short_point(params: Params) -> str:
     """Return a point in one line, as short as a run's name should be: `lr=0.0031 dropout=0.42`."""
-    words = [f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
-    return cut(" ".join(words).replace("\n", " "), NAME_LIMIT)
+    return tag_text(point_text(params, 4), NAME_LIMIT)

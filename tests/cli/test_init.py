@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft import Parameter, Subject, draft, logged_metrics
+from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.spec.draft import DraftRequest, draft, logged_metrics
 from mlflow_tune.spec.draft.guess import guess, role_of
 from mlflow_tune.spec.draft.metrics import goal_of
 from mlflow_tune.spec.study_file import StudySpec, parse_study, read_study_file
@@ -53,10 +54,10 @@ def refusal(*words: object) -> str:
     return line.removeprefix("Error: ")
 
 
-def drafted(*parameters: Parameter, metrics: tuple[str, ...] = ("loss",), **more: Any) -> tuple[StudySpec, str]:
+def drafted(*parameters: DeclaredParameter, metrics: tuple[str, ...] = ("loss",), **more: Any) -> tuple[StudySpec, str]:
     """Return the study that is drafted for the parameters, and the text of its file."""
     options = {"project": "p", "entry_point": "main", "name": "n", **more}
-    text = draft(Subject(parameters=parameters, metrics=metrics, **options)).text
+    text = draft(DraftRequest(parameters=parameters, metrics=metrics, **options)).text
     return parse_study(load_yaml(text)), text
 
 
@@ -216,7 +217,7 @@ RANGES = [
 
 @pytest.mark.parametrize(("name", "kind", "default", "found", "fixed"), RANGES)
 def test_ranges(name, kind, default, found, fixed):
-    guessed = guess(Parameter(name, kind, default))
+    guessed = guess(DeclaredParameter(name, kind, default))
     assert {key: value for key, value in guessed.range.items() if key not in ("type", "role")} == found
     assert fixed in guessed.fixed
     assert bool(guessed.fixed) == bool(fixed)
@@ -239,7 +240,7 @@ def test_roles(role, names):
 
 def test_at_most_six_are_searched_the_important_ones_first():
     names = ["a", "b", "c", "d", "e", "f", "g", "batch_size", "units", "lr"]
-    spec, text = drafted(*(Parameter(name, "int", 16) for name in names))
+    spec, text = drafted(*(DeclaredParameter(name, "int", 16) for name in names))
     assert list(spec.space) == ["a", "b", "c", "batch_size", "units", "lr"]
     assert list(spec.run.parameters) == ["d", "e", "f", "g"]
     assert "6 parameters are searched already" in text
@@ -257,9 +258,9 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
     told=TEXTS.filter(str.strip),
 )
 def test_hostile_text_gives_a_valid_file(names, defaults, kinds, told):
-    hostile = [Parameter(*each) for each in zip(names, kinds, defaults, strict=False) if each[0] != "ok"]
+    hostile = [DeclaredParameter(*each) for each in zip(names, kinds, defaults, strict=False) if each[0] != "ok"]
     place = f"p{told}".replace("\x00", "")
-    spec, _ = drafted(Parameter("ok", "float", 0.5), *hostile, project=place)
+    spec, _ = drafted(DeclaredParameter("ok", "float", 0.5), *hostile, project=place)
     assert "ok" in spec.space
     assert spec.run.project == place
     given_ = {each.name: each.default for each in hostile}
@@ -313,4 +314,4 @@ def test_the_goal_is_read_from_the_name():
 
 def test_nothing_to_search_is_an_error():
     with pytest.raises(InputError, match="no parameter to search"):
-        drafted(Parameter("seed", "int", 3))
+        drafted(DeclaredParameter("seed", "int", 3))

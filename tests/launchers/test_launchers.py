@@ -118,7 +118,7 @@ def test_no_descriptor_is_inherited():
 def test_an_endless_output_neither_blocks_nor_fills_memory():
     before = psutil.Process().memory_info().rss
     outcome = shell("head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1", timeout=120)
-    assert outcome.reason == "exit code 1; last output: the end (after: ..." + "x" * 380 + ")"
+    assert outcome.reason == "exit code 1; last output: the end (after: …" + "x" * 382 + ")"
     note, tail = outcome.output.split(b"\n", 1)
     assert len(tail) == TAIL_BYTES
     assert note == b"[%d earlier bytes were dropped]" % (200_000_009 - TAIL_BYTES)
@@ -141,7 +141,7 @@ def test_a_tail_says_what_it_dropped():
 def test_last_lines_are_readable():
     assert last_lines(b"\x1b[31mred\x1b[0m\n\n 10%\r 50%\r\xff\n") == "red | 10% | 50% | \ufffd"
     assert last_lines(b"") == ""
-    assert last_lines(b"x" * 999, limit=10) == "...xxxxxxx"
+    assert last_lines(b"x" * 999, limit=10) == "…xxxxxxxxx"
 
 
 def test_an_exception_comes_before_where_it_was_raised():
@@ -151,7 +151,7 @@ def test_an_exception_comes_before_where_it_was_raised():
     assert reason.startswith("exit code 1; last output: ValueError: x too large (after: ")
     traceback = b'  File "flaky.py", line 4, in <module>\n    f(9)\n    ~^^^\n    ^^^^^\n\nValueError: too large\n'
     assert last_said(traceback) == 'ValueError: too large (after: File "flaky.py", line 4, in <module> | f(9))'
-    assert last_said(b"a\n" + b"x" * 999, limit=10) == "xxxxxxx..."
+    assert last_said(b"a\n" + b"x" * 999, limit=10) == "xxxxxxxxx…"
     assert last_said(b"") == ""
 
 

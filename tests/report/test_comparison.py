@@ -22,12 +22,12 @@ from mlflow_tune.report.comparison.figures import comparison_figures, target_fig
 from mlflow_tune.report.comparison.page import comparison_html, comparison_name, comparison_note
 from mlflow_tune.report.comparison.statistics import Sample, difference, told_apart
 from mlflow_tune.report.comparison.table import HEADINGS, cells, comparison_csv, comparison_json, rows
-from mlflow_tune.report.comparison.trajectory import best_at, busy_clock, course, reached_at
+from mlflow_tune.report.comparison.trajectory import best_at, course, reached_at
 from mlflow_tune.report.comparison.words import findings, sentences, target_reason
 from mlflow_tune.report.figures.style import render, save_figures, words_of
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Float, Space
-from mlflow_tune.spec.stopping import busy_seconds
+from mlflow_tune.spec.stopping import StopRules, why_done
 from mlflow_tune.trial import Trial
 from tests.report.test_report_page import Parsed
 from tests.support.drawn import HOSTILE, clipped
@@ -76,38 +76,29 @@ def several(strategy, *afters, first=0):
 # --- one study -------------------------------------------------------------------------------------------------------
 
 
-def test_the_clock_counts_each_moment_in_which_a_trial_ran_once():
-    hour = 3_600_000
-    trials = [
-        Trial(1, {}, "ok", 1.0, start_time=0, end_time=2 * hour),
-        Trial(2, {}, "ok", 1.0, start_time=hour, end_time=3 * hour),  # beside the first
-        Trial(3, {}, "ok", 1.0, start_time=10 * hour, end_time=11 * hour),  # the next morning
-    ]
-    clock = busy_clock(reversed(trials))
-    assert [clock(at * hour) for at in (-1, 0, 1, 2, 3, 5, 10, 11, 99)] == [0, 0, 1, 2, 3, 3, 3, 4, 4]
-    assert busy_clock([])(5) == 0
+def test_the_hours_of_a_study_are_those_of_the_stop_rule_on_time():
+    again = Trial(1, {}, "ok", 1.0, attempt=2, start_time=60_000, end_time=160_000, earlier=((0, 50_000),))
+    found = course(Subject("m", "minimize", SPACE), [again])
+    assert found.hours == pytest.approx(150 / 3600)
+    assert list(found.by_hour) == [(pytest.approx(150 / 3600), 1.0)]
+    assert why_done(StopRules(time="150s"), "minimize", [again], 10**9) == "time: trials ran for 150s"
+    assert why_done(StopRules(time="151s"), "minimize", [again], 10**9) is None
 
 
-spans = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**5)), max_size=20)
+def test_a_trial_that_still_runs_counts_until_the_last_one_ended():
+    trials = [Trial(1, {}, "ok", 1.0, start_time=0, end_time=60_000), Trial(2, {}, start_time=30_000)]
+    trials += [Trial(3, {}, "ok", 2.0, start_time=100_000, end_time=120_000)]
+    assert course(Subject("m", "minimize", SPACE), trials).hours == pytest.approx(120 / 3600)
 
 
-@given(spans)
-def test_the_clock_agrees_with_the_stop_rule_on_time(pairs):
-    trials = [
-        Trial(n, {}, "ok", 1.0, start_time=start, end_time=start + long) for n, (start, long) in enumerate(pairs, 1)
-    ]
-    ends = [trial.end_time for trial in trials]
-    assert busy_clock(trials)(max(ends, default=0)) == pytest.approx(busy_seconds(trials, 0) / 3600, abs=1e-12)
-
-
-def test_failures_count_as_trials_and_interrupted_ones_do_not():
+def test_failures_count_as_trials_and_interrupted_ones_for_the_hours_alone():
     trials = trials_of([None, 0.5, 0.7, 0.2])
     trials += [Trial(5, {}, "interrupted", start_time=1, end_time=9**12), Trial(6, {}, None, start_time=5)]
     found = course(Subject("val_loss", "minimize", SPACE), trials)
     assert (found.trials, found.failures) == (4, 1)
-    assert found.hours == pytest.approx(4 / 60)
+    assert found.hours == pytest.approx((5 * MINUTE - 1) / 3_600_000)  # from the interrupted one's first moment
     assert list(found.by_trial) == [(2, 0.5), (4, 0.2)]
-    assert [(round(60 * hours), value) for hours, value in found.by_hour] == [(2, 0.5), (4, 0.2)]
+    assert [(round(60 * hours), value) for hours, value in found.by_hour] == [(3, 0.5), (5, 0.2)]
 
 
 def test_a_gap_in_the_numbers_is_no_trial():

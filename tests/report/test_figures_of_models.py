@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from mlflow_tune.report.figures.calibration import calibration_figure, forecasts
 from mlflow_tune.report.figures.dependence import dependence_figure, dependence_of
 from mlflow_tune.report.figures.importance import importance_figure, importance_of, least_trials
-from mlflow_tune.report.figures.posterior import Posterior, posterior_figure, posterior_grid, posterior_xs
+from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_figure, posterior_grid, posterior_xs
 from mlflow_tune.report.figures.style import render, words_of
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Space
@@ -105,7 +105,7 @@ def believed(number=5, log=False, reference=True, **more):
     std = [min(abs(x - each) for each in observed) for x in xs]
     truth = [math.sin(5 * x) for x in xs] if reference else None
     seen = [math.sin(5 * x) for x in observed]
-    return Posterior(number, "x", log, xs, [0.0] * len(xs), std, std, "EI", observed, seen, chosen, truth, **more)
+    return PosteriorSlice(number, "x", log, xs, [0.0] * len(xs), std, std, "EI", observed, seen, chosen, truth, **more)
 
 
 @pytest.mark.parametrize("log", [False, True])

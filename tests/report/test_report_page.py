@@ -17,8 +17,9 @@ from mlflow_tune.report.figures.progress import best_so_far_figure
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page, report_html
 from mlflow_tune.report.subject import Subject
-from mlflow_tune.report.table import time_text, trials_csv, trials_table
+from mlflow_tune.report.table import trials_csv, trials_table
 from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.text import iso_time
 from mlflow_tune.trial import Trial
 
 SPACE = Space({"lr": Float(1e-4, 1e-1, log=True), "units": Int(8, 64, step=8), "act": Categorical(["relu", "tanh"])})
@@ -312,4 +313,4 @@ def test_the_table_is_what_log_table_takes():
     ("milliseconds", "text"), [(None, None), (0, None), (1, "1970-01-01T00:00:00+00:00"), (10**20, None)]
 )
 def test_times_are_utc(milliseconds, text):
-    assert time_text(milliseconds) == text
+    assert iso_time(milliseconds) == text

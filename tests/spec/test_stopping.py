@@ -1,11 +1,13 @@
 """When a study ends: every rule, alone and at its edges."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_tune.spec.stopping import StopRules, busy_seconds, why_aborted, why_done
-from mlflow_tune.trial import Trial
+from mlflow_tune.spec.stopping import StopRules, why_aborted, why_done
+from mlflow_tune.trial import Trial, busy_clock
 
 NOW = 1_000_000
 
@@ -72,22 +74,42 @@ def test_time_is_that_during_which_trials_ran():
         ([(990_000, None), (998_000, None)], 10),
     ],
 )
-def test_busy_seconds(spans, seconds):
+def test_the_clock_counts_the_seconds_during_which_an_attempt_ran(spans, seconds):
     history = [Trial(number, {}, start_time=start, end_time=end) for number, (start, end) in enumerate(spans, start=1)]
-    assert busy_seconds(history, NOW) == seconds
+    assert busy_clock(history, NOW)(math.inf) == seconds
+
+
+def test_the_clock_counts_each_moment_in_which_a_trial_ran_once():
+    hour = 3_600_000
+    trials = [
+        Trial(1, {}, "ok", 1.0, start_time=0, end_time=2 * hour),
+        Trial(2, {}, "ok", 1.0, start_time=hour, end_time=3 * hour),  # beside the first
+        Trial(3, {}, "ok", 1.0, start_time=10 * hour, end_time=11 * hour),  # the next morning
+    ]
+    clock = busy_clock(reversed(trials), 99 * hour)
+    assert [clock(at * hour) / 3600 for at in (-1, 0, 1, 2, 3, 5, 10, 11, 99)] == [0, 0, 1, 2, 3, 3, 3, 4, 4]
+    assert busy_clock([], 9)(5) == 0
+
+
+def test_of_a_trial_with_two_attempts_both_count():
+    again = Trial(1, {}, "ok", 1.0, attempt=2, start_time=60_000, end_time=160_000, earlier=((0, 50_000),))
+    clock = busy_clock([again], 0)
+    assert [clock(at) for at in (0, 50_000, 60_000, 160_000, math.inf)] == [0, 50, 50, 150, 150]
+    still = Trial(1, {}, attempt=2, start_time=60_000, earlier=((0, 50_000),))
+    assert busy_clock([still], 90_000)(math.inf) == 80
 
 
 def test_the_time_of_earlier_attempts_counts():
     again = Trial(1, {}, "failed", start_time=5000, end_time=7000, earlier=((0, 3000), (6000, 6500)))
-    assert busy_seconds([again], NOW) == 5
+    assert busy_clock([again], NOW)(math.inf) == 5
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=12), st.randoms())
-def test_busy_seconds_is_the_length_of_the_union(spans, random):
+def test_the_clock_stands_at_the_length_of_the_union(spans, random):
     history = [Trial(0, {}, start_time=at * 1000, end_time=(at + length) * 1000) for at, length in spans]
     random.shuffle(history)
     union = {second for at, length in spans for second in range(at, at + length)}
-    assert busy_seconds(history, NOW) == len(union)
+    assert busy_clock(history, NOW)(math.inf) == len(union)
 
 
 # --- target ----------------------------------------------------------------------------------------------------------

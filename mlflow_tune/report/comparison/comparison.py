@@ -19,7 +19,7 @@ from mlflow_tune.trial import Goal, Trial
 
 # What studies share that differ in seed alone. Budget and workers may differ: the curves are against trials and hours.
 ALIKE = ("metric", "goal", "value", "space", "run")
-Curve = list[tuple[float, Sample]]
+MeanCurve = list[tuple[float, Sample]]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Comparison:
         """How many pairs of groups there are, at least 1."""
         return max(math.comb(len(self.groups), 2), 1)
 
-    def curve(self, group: Group, against: Literal["trials", "hours"]) -> Curve:
+    def curve(self, group: Group, against: Literal["trials", "hours"]) -> MeanCurve:
         """Return the studies' best values so far against trials or hours, wherever one of them improves.
 
         From where every study has a value to where the last one ends; one that ended before keeps its best. Empty

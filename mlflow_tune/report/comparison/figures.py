@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mlflow_tune.report.comparison.comparison import Comparison, Curve, Group
-from mlflow_tune.report.comparison.words import count_text, mean_text, target_text, value_text
+from mlflow_tune.report.comparison.comparison import Comparison, Group, MeanCurve
+from mlflow_tune.report.comparison.words import mean_text, target_text, value_text
 from mlflow_tune.report.figures.scales import legend_below, limits, plain_ticks, within_reach
 from mlflow_tune.report.figures.style import (
     BLUE,
@@ -27,6 +27,7 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
+from mlflow_tune.text import count_text
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
@@ -180,7 +181,7 @@ def _mark_hidden(
     axes.scatter([x / unit for x, _, _ in hidden], [worse] * len(hidden), label="begins beyond the edge", **look)
 
 
-def _mean_at(curve: Curve, x: float) -> float | None:
+def _mean_at(curve: MeanCurve, x: float) -> float | None:
     return next((sample.mean for at, sample in reversed(curve) if at <= x), None)
 
 

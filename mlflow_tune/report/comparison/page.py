@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant
 from mlflow_tune.report.comparison.table import HEADINGS, cells, rows
 from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
 from mlflow_tune.report.html import filled, is_link, picture
-from mlflow_tune.report.note import LIMIT, escape, fitting
-from mlflow_tune.report.table import time_text
-from mlflow_tune.report.text import short
+from mlflow_tune.report.note import NOTE_LIMIT, fitting
+from mlflow_tune.text import iso_time, markdown, markdown_table, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME_LIMIT = 120
+LONGEST_NAME = 120
 
 
 def comparison_name(comparison: Comparison) -> str:
     """Return the name of a comparison: `compare: A, B, C`, on one line, cut."""
-    return short(f"compare: {', '.join(entrant.name for entrant in comparison.entrants)}", NAME_LIMIT)
+    return short(f"compare: {', '.join(entrant.name for entrant in comparison.entrants)}", LONGEST_NAME)
 
 
 def comparison_html(
@@ -33,7 +32,7 @@ def comparison_html(
     """
     contents = {
         "name": ", ".join(short(entrant.name) for entrant in comparison.entrants),
-        "made": time_text(made),
+        "made": iso_time(made),
         "sentences": sentences(comparison),
         "target": target_reason(comparison),
         "findings": findings(comparison),
@@ -54,27 +53,24 @@ def comparison_note(comparison: Comparison, links: Mapping[str, str]) -> str:
     very many studies too; the last line says where everything is.
     """
     first, *others = [f"{_within(sentence, 1200)}  " for sentence in sentences(comparison)]
-    ways = fitting([f"[{escape(name)}]({link})" for name, link in links.items()], 1500)
+    ways = fitting([f"[{markdown(name)}]({link})" for name, link in links.items()], 1500)
     head = [first, *([f"{' · '.join(ways)}  "] if ways else []), *others, _within(target_reason(comparison), 500), ""]
     told = fitting([f"- {_within(finding, 400)}" for finding in findings(comparison)], 1500)
     head += [*told, *([""] if told else [])]
-    table = _table([cells(comparison, group) for _, group in rows(comparison)])
+    table = markdown_table(
+        HEADINGS, [[markdown(cell) for cell in cells(comparison, group)] for _, group in rows(comparison)]
+    )
     rest = "The whole table is the artifact comparison.csv, the pictures stand in comparison.html."
-    kept = fitting(table, LIMIT - len("\n".join([*head, "", rest])) - 2)
+    kept = fitting(table, NOTE_LIMIT - len("\n".join([*head, "", rest])) - 2)
     return "\n".join([*head, *(kept if len(kept) > 2 else []), "", rest])
 
 
 def _within(text: str, room: int) -> str:
     """Return the text escaped, cut so that it takes at most `room` characters."""
     longest = room
-    while len(shown := escape(short(text, longest))) > room:
+    while len(shown := markdown(short(text, longest))) > room:
         longest = 3 * longest // 4
     return shown
-
-
-def _table(lines: Sequence[Sequence[str]]) -> list[str]:
-    shown = [[escape(cell) for cell in line] for line in lines]
-    return [f"| {' | '.join(row)} |" for row in (HEADINGS, ["---"] * len(HEADINGS), *shown)]
 
 
 def _study(entrant: Entrant) -> dict[str, Any]:

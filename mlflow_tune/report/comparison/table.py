@@ -9,15 +9,13 @@ from mlflow_tune.report.comparison.comparison import Comparison, Entrant, Group
 from mlflow_tune.report.comparison.statistics import Sample
 from mlflow_tune.report.comparison.words import (
     NAME,
-    count_text,
     findings,
     mean_text,
     sentences,
     target_reason,
     value_text,
 )
-from mlflow_tune.report.table import Cell, columns_csv
-from mlflow_tune.report.text import short
+from mlflow_tune.text import Cell, columns_csv, count_text, hours_text, short
 
 HEADINGS = ("study or group", "strategy", "studies", "trials", "best", "trials to target", "time", "failures")
 
@@ -43,7 +41,7 @@ def cells(comparison: Comparison, group: Group) -> list[str]:
         _range([course.trials for course in courses]),
         _best_cell(comparison.best(group)),
         "" if comparison.target is None else _reached_cell(reached),
-        mean_text(comparison.hours(group), _time),
+        mean_text(comparison.hours(group), hours_text),
         str(sum(course.failures for course in courses)),
     ]
 
@@ -157,10 +155,3 @@ def _reached_cell(sample: Sample) -> str:
 
 def _range(counts: Sequence[int]) -> str:
     return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-
-
-def _time(hours: float) -> str:
-    """Return hours in the unit in which they are read well."""
-    if hours < 3 / 60:
-        return f"{3600 * hours:.3g} s"
-    return f"{60 * hours:.3g} min" if hours < 3 else f"{hours:.4g} h"

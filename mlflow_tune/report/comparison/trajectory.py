@@ -1,20 +1,20 @@
 """How one study went: the best so far against the number of trials, and against the hours that they ran.
 
 The *number of trials* counts those that ended by themselves, failures too, in the order of their numbers. The *hours*
-are the time during which at least one of these trials ran (the latest attempt at each): idle time between sessions
-costs nothing, and two at once cost the time of one.
+are the time during which at least one attempt at any trial ran, until the last trial ended that counts: idle time
+between sessions costs nothing, and two at once cost the time of one. The stop rule `time` goes by the same clock.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.report.subject import Subject, scored, value_of
-from mlflow_tune.trial import Goal, Trial, best_so_far
+from mlflow_tune.trial import Goal, Trial, best_so_far, busy_clock
 
-MILLISECONDS_AN_HOUR = 3_600_000
+SECONDS_AN_HOUR = 3600
 Steps = Sequence[tuple[float, float]]
 
 
@@ -33,39 +33,19 @@ class Course:
 
 
 def course(subject: Subject, trials: Sequence[Trial]) -> Course:
-    """Return how a study went, from its trials: the latest attempt at each."""
+    """Return how a study went, from its trials."""
     done = sorted((trial for trial in trials if trial.done), key=lambda trial: trial.number)
-    clock = busy_clock(done)
+    latest = max((trial.end_time or 0 for trial in done), default=0)
+    clock = busy_clock(trials, latest)
     counted = {trial.number: float(index) for index, trial in enumerate(done, start=1)}
     found = [trial for trial in scored(done) if trial.number not in subject.unmet]
     by_trial = [(counted[trial.number], value_of(trial)) for trial in best_so_far(found, subject.goal)]
     by_hour: list[tuple[float, float]] = []
     for trial in sorted(found, key=lambda trial: (trial.end_time or 0, trial.number)):
         if not by_hour or _better(value_of(trial), by_hour[-1][1], subject.goal):
-            by_hour.append((clock(trial.end_time or 0), value_of(trial)))
-    hours = clock(max((trial.end_time or 0 for trial in done), default=0))
+            by_hour.append((clock(trial.end_time or 0) / SECONDS_AN_HOUR, value_of(trial)))
     failures = sum(trial.value is None for trial in done)
-    return Course(len(done), failures, hours, tuple(by_trial), tuple(by_hour))
-
-
-def busy_clock(trials: Iterable[Trial]) -> Callable[[int], float]:
-    """Return a clock that goes while at least one of the ended trials ran: from a time in ms to hours."""
-    starts: list[int] = []
-    before: list[int] = []  # milliseconds in the stretches before the one that begins at the same index
-    ends: list[int] = []
-    for start, end in sorted((trial.start_time, trial.end_time or trial.start_time) for trial in trials):
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
-        else:
-            before.append(before[-1] + ends[-1] - starts[-1] if ends else 0)
-            starts.append(start)
-            ends.append(max(start, end))
-
-    def clock(time: int) -> float:
-        at = bisect_right(starts, time) - 1
-        return 0.0 if at < 0 else (before[at] + min(time, ends[at]) - starts[at]) / MILLISECONDS_AN_HOUR
-
-    return clock
+    return Course(len(done), failures, clock(latest) / SECONDS_AN_HOUR, tuple(by_trial), tuple(by_hour))
 
 
 def best_at(steps: Steps, x: float) -> float | None:

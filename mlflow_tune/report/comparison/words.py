@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, Group
 from mlflow_tune.report.comparison.statistics import Interval, Sample, difference, told_apart
-from mlflow_tune.report.text import short
+from mlflow_tune.text import count_text, number_text, plural, short, some_of
 
 NAME = 60
 MOST_NAMES = 8
 MOST_PARTS = 8
 DEFINITIONS = (
-    "Trials are those that ended by themselves, failures too; time is that during which at least one of them ran (the "
-    "latest attempt at each), idle time between sessions left out. A group are studies that differ in seed alone: "
+    "Trials are those that ended by themselves, failures too; time is that during which at least one attempt at "
+    "a trial ran, idle time between sessions left out. A group are studies that differ in seed alone: "
     "budget and workers may differ. In brackets is the interval of the mean over its studies at 95 % (Student's t), of "
     "a difference at 95 % for all pairs of groups together (Welch's t, Bonferroni)."
 )
@@ -180,7 +180,7 @@ def _differs(comparison: Comparison, name: str) -> str:
         known.append(entrant.name)
     if len(kinds) < 2:
         return ""
-    listed = " against ".join(_listed(names) for _, names in kinds)
+    listed = " against ".join(_names(names) for _, names in kinds)
     if name == "run" and (settings := _settings([kind for kind, _ in kinds])):
         return f"What trials run with differs ({listed}): {settings}: {_FIXES[name]}."
     return f"The {_IN_WORDS[name]} differ{'s' if name != 'space' else ''} ({listed}): {_FIXES[name]}."
@@ -211,7 +211,7 @@ def _of_group(group: Group) -> list[str]:
     if not group.independent:
         seeds = [member.seed for member in members]
         repeated = [each.name for each in members if each.seed is not None and seeds.count(each.seed) > 1]
-        why = f"have seeds that repeat ({_listed(repeated)})" if repeated else "have no seed to differ in"
+        why = f"have seeds that repeat ({_names(repeated)})" if repeated else "have no seed to differ in"
         found.append(f"{label} {why}: they are no independent evidence, and get no interval.")
     if len({member.definition.get("workers") for member in members}) > 1:
         found.append(f"{label} ran with different numbers of workers.")
@@ -230,9 +230,8 @@ def _who(group: Group) -> str:
     return label if len(group.members) > 1 else f"{label} ({group.strategy})"
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(short(name, NAME) for name in names[:MOST_NAMES])
-    return f"{shown} and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else shown
+def _names(names: Sequence[str]) -> str:
+    return some_of([short(name, NAME) for name in names], MOST_NAMES)
 
 
 def mean_text(sample: Sample, text: Callable[[float], str]) -> str:
@@ -243,14 +242,9 @@ def mean_text(sample: Sample, text: Callable[[float], str]) -> str:
 
 
 def _trials(count: float) -> str:
-    return f"{count_text(count)} trial{'' if count == 1 else 's'}"
-
-
-def count_text(count: float) -> str:
-    """Return a number of trials, or a mean of such numbers, to one decimal."""
-    return f"{count:.1f}".removesuffix(".0")
+    return f"{count_text(count)} {plural('trial', count)}"
 
 
 def value_text(value: float) -> str:
     """Return a value of the metric in four significant digits."""
-    return f"{value:.4g}"
+    return number_text(value, 4)

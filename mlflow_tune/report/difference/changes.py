@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from mlflow_tune.space import Scalar
+from mlflow_tune.text import factor_text, is_number, number_text, param_text
 from mlflow_tune.trial import Goal, Params, Trial
 
 
@@ -20,7 +20,7 @@ class Change:
     @property
     def factor(self) -> float | None:
         """The later value as a multiple of the earlier, None unless both are positive numbers."""
-        numbers = [float(value) for value in (self.before, self.after) if _is_number(value) and float(value) > 0]
+        numbers = [float(value) for value in (self.before, self.after) if is_number(value) and float(value) > 0]
         return numbers[1] / numbers[0] if len(numbers) == 2 else None
 
 
@@ -37,7 +37,8 @@ def against(trial: Trial, other: Trial, metric: str, goal: Goal) -> str:
     if trial.value is None or other.value is None:
         lacking = trial if trial.value is None else other
         return f"{words}; trial {lacking.number} has no value to compare"
-    return f"{words}; {metric} {other.value:.6g} → {trial.value:.6g}, {_verdict(trial.value, other.value, goal)}"
+    values = f"{number_text(other.value)} → {number_text(trial.value)}"
+    return f"{words}; {metric} {values}, {_verdict(trial.value, other.value, goal)}"
 
 
 def _verdict(value: float, before: float, goal: Goal) -> str:
@@ -49,15 +50,5 @@ def _verdict(value: float, before: float, goal: Goal) -> str:
 
 
 def _changed(change: Change) -> str:
-    factor = "" if change.factor is None else f" ({change.factor:.3g} times)"
-    return f"{change.name} {_text(change.before)} → {_text(change.after)}{factor}"
-
-
-def _text(value: Scalar | None) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _is_number(value: Scalar | None) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    factor = "" if change.factor is None else f" ({factor_text(change.factor)})"
+    return f"{change.name} {param_text(change.before) or 'none'} → {param_text(change.after) or 'none'}{factor}"

@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import Literal, TypeAlias, TypeVar
 
 from mlflow_tune.report.difference.changes import Change, against, changes
-from mlflow_tune.report.text import printable
 from mlflow_tune.space import Scalar
+from mlflow_tune.text import bytes_text, cut, factor_text, printable, trial_label
 from mlflow_tune.trial import Curve, Goal, Trial, is_finite
 
 T = TypeVar("T")
@@ -53,6 +53,11 @@ class ParamRow:
     changed: bool
     factor: float | None
 
+    @property
+    def change(self) -> str:
+        """The change in words: by which factor, or that there is one; empty where the values are equal."""
+        return (factor_text(self.factor) or "changed") if self.changed else ""
+
 
 @dataclass(frozen=True)
 class MetricRow:
@@ -62,6 +67,11 @@ class MetricRow:
     values: Two[float | None]
     difference: float | None
     better: int | None
+
+    @property
+    def gain(self) -> str:
+        """The difference with its sign, empty where it is not known."""
+        return "" if self.difference is None else f"{self.difference:+.4g}"
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,7 @@ class Difference:
     def labels(self) -> Two[str]:
         """How the trials are called: `#003`, `#007`."""
         first, second = self.trials
-        return f"#{first.number:03d}", f"#{second.number:03d}"
+        return trial_label(first.number), trial_label(second.number)
 
     @property
     def sentence(self) -> str:
@@ -207,8 +217,7 @@ def shown_lines(content: bytes) -> tuple[list[str], int]:
     """Return a text artifact's lines, fit to be shown, and how many more there are; long lines are cut."""
     lines = content.decode("utf-8", "replace").splitlines()
     fit = [line.expandtabs(4) for line in lines[:MOST_LINES]]
-    cut = [line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…" for line in fit]
-    return [printable(line) for line in cut], len(lines) - len(fit)
+    return [printable(cut(line, LONGEST_LINE)) for line in fit], len(lines) - len(fit)
 
 
 def unified(difference: Difference, artifact: Artifact) -> list[str]:
@@ -220,11 +229,6 @@ def unified(difference: Difference, artifact: Artifact) -> list[str]:
     return list(difflib.unified_diff(before, after, *difference.labels, lineterm=""))
 
 
-def size_text(size: int | None) -> str:
-    """Return a size for people: `1,234 bytes`."""
-    return "size unknown" if size is None else f"{size:,} byte{'' if size == 1 else 's'}"
-
-
 def told(difference: Difference, artifact: Artifact) -> str:
     """Return in words how the artifact's two files compare, and why one is not shown."""
     lacking = [label for label, file in zip(difference.labels, artifact.files, strict=True) if file is None]
@@ -233,5 +237,5 @@ def told(difference: Difference, artifact: Artifact) -> str:
     words = [f"trial {lacking[0]} has no such artifact" if lacking else same]
     if artifact.kind != "other" and any(file.shown is None for file in found):
         large = any(file.size > LARGEST[artifact.kind] for file in found)
-        words.append(f"more than {size_text(LARGEST[artifact.kind])} are not shown" if large else UNREADABLE)
+        words.append(f"more than {bytes_text(LARGEST[artifact.kind])} are not shown" if large else UNREADABLE)
     return "; ".join(words)

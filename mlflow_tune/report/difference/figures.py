@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from mlflow_tune.report.difference.difference import Difference, Two
 from mlflow_tune.report.figures.scales import legend_below, limits, log_ticks, plain_ticks, within_reach
 from mlflow_tune.report.figures.style import BLUE, MANY, VERMILLION, clean, finish, headline, in_house_style, sheet
-from mlflow_tune.trial import Curve, is_finite
+from mlflow_tune.trial import Curve, finite_points
 
 DECADES = 30  # the ratio of its values from which on a loss is drawn on a log scale
 # Told apart by colour, by line and by mark: also in a print without colours.
@@ -33,7 +33,7 @@ def curve_figures(difference: Difference) -> dict[str, Figure]:
 @in_house_style
 def curves_figure(difference: Difference, metric: str) -> Figure | None:
     """Draw a metric against the step for both trials; points that are not finite are left out. None without a point."""
-    curves = [_finite(curve) for curve in difference.curves[metric]]
+    curves = [_drawable(curve) for curve in difference.curves[metric]]
     if not any(curves):
         return None
     figure = sheet(3.4)
@@ -51,8 +51,8 @@ def curves_figure(difference: Difference, metric: str) -> Figure | None:
     return finish(figure, " ".join([f"{metric} against the step.", *told]))
 
 
-def _finite(curve: Curve) -> list[tuple[int, float]]:
-    return [(step, within_reach(value)) for step, value in curve if math.isfinite(value) and is_finite(value)]
+def _drawable(curve: Curve) -> list[tuple[int, float]]:
+    return [(step, within_reach(value)) for step, value in finite_points(curve)]
 
 
 def _draw(axes: Axes, curve: Curve, label: str, look: dict[str, Any]) -> None:

@@ -17,13 +17,12 @@ from mlflow_tune.report.difference.difference import (
     ParamRow,
     Two,
     shown_lines,
-    size_text,
     told,
     unified,
 )
 from mlflow_tune.report.html import filled, number, picture
-from mlflow_tune.report.table import seconds_of, time_text
-from mlflow_tune.report.text import short
+from mlflow_tune.report.table import seconds_of
+from mlflow_tune.text import bytes_text, iso_time, seconds_text, short, trial_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +36,7 @@ def diff_html(difference: Difference, figures: Mapping[str, Figure], made: int =
     first, second = difference.labels
     contents = {
         "name": f"{short(difference.study)}: {first} and {second}",
-        "made": time_text(made),
+        "made": iso_time(made),
         "labels": difference.labels,
         "sentence": short(difference.sentence, 2000),
         "metric": short(difference.direction.metric),
@@ -60,7 +59,7 @@ def _facts(difference: Difference) -> list[tuple[str, Two[list[str]]]]:
     rows: list[tuple[str, Two[list[str]]]] = [
         ("outcome", ([first.outcome or "running"], [second.outcome or "running"])),
         ("value", ([number(first.value)], [number(second.value)])),
-        ("seconds", ([_seconds(seconds[0])], [_seconds(seconds[1])])),
+        ("seconds", ([seconds_text(seconds[0], unit="")], [seconds_text(seconds[1], unit="")])),
         ("why", ([short(first.why)], [short(second.why)])),
         ("reason", ([short(first.reason, 1000)], [short(second.reason, 1000)])),
         ("diagnosis", (_lines(difference, 0), _lines(difference, 1))),
@@ -72,17 +71,12 @@ def _lines(difference: Difference, side: int) -> list[str]:
     return [short(line, 1000) for line in difference.findings[side]]
 
 
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f}"
-
-
 def _param(row: ParamRow) -> dict[str, Any]:
-    factor = "" if row.factor is None else f"{row.factor:.3g} times"
     return {
         "name": short(row.name),
         "cells": [number(value) for value in row.values],
         "changed": row.changed,
-        "change": (factor or "changed") if row.changed else "",
+        "change": row.change,
     }
 
 
@@ -90,14 +84,14 @@ def _metric(row: MetricRow) -> dict[str, Any]:
     return {
         "name": short(row.name),
         "cells": [number(value) for value in row.values],
-        "difference": "" if row.difference is None else f"{row.difference:+.4g}",
-        "better": "" if row.better is None else f"#{row.better:03d}",
+        "difference": row.gain,
+        "better": trial_label(row.better),
     }
 
 
 def _files(files: Files) -> list[tuple[str, list[str]]]:
     return [
-        (short(name), [size_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)])
+        (short(name), [bytes_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)])
         for name, held, sizes in files.rows()
     ]
 
@@ -119,7 +113,7 @@ def _side(artifact: Artifact, label: str, file: Content | None) -> dict[str, Any
         return {"facts": "no such artifact", "shown": False}
     pixels = f", {file.pixels[0]} x {file.pixels[1]} pixels" if file.pixels else ""
     digest = f", SHA-256 {file.sha256}" if artifact.kind == "other" and file.sha256 else ""
-    side = {"facts": f"{size_text(file.size)}{pixels}{digest}", "shown": file.shown is not None}
+    side = {"facts": f"{bytes_text(file.size)}{pixels}{digest}", "shown": file.shown is not None}
     if file.shown is None:
         return side
     if artifact.kind == "image":

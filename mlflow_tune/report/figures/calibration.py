@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlflow_tune.report.figures.scales import legend_below, limits, plain_ticks, within_reach
+from mlflow_tune.report.figures.scales import BAND, legend_below, limits, plain_ticks, within_reach
 from mlflow_tune.report.figures.style import (
     BLUE,
     GREY,
@@ -24,7 +24,6 @@ from mlflow_tune.report.figures.style import (
 from mlflow_tune.report.subject import Subject, scored, value_of
 from mlflow_tune.trial import Trial
 
-BAND = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST = 3
 
 

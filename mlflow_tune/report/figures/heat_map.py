@@ -14,10 +14,11 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mlflow_tune.report.figures.scales import Array, metric_label, places, plain, shades, shading
+from mlflow_tune.report.figures.scales import Array, metric_label, places, shades, shading
 from mlflow_tune.report.figures.style import GREY, INK, VERMILLION, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical
+from mlflow_tune.text import rounded, tick_text
 from mlflow_tune.trial import Trial
 
 MOST_CELLS = 400
@@ -105,7 +106,7 @@ def _cell_ticks(axes: Axes, subject: Subject, lattice: Lattice) -> None:
     for axis, name, places_ in ((axes.xaxis, lattice.names[0], lattice.xs), (axes.yaxis, lattice.names[1], lattice.ys)):
         dimension = subject.space[name]
         words = [
-            clean(dimension.values[int(at)], 12) if isinstance(dimension, Categorical) else plain(float(f"{at:.3g}"))
+            clean(dimension.values[int(at)], 12) if isinstance(dimension, Categorical) else tick_text(rounded(at, 3))
             for at in places_
         ]
         axis.set_ticks(range(len(words)), labels=words)

@@ -19,7 +19,6 @@ from mlflow_tune.report.figures.scales import (
     metric_axis,
     parameter_axis,
     places,
-    plain,
     shades,
     shading,
     trial_marks,
@@ -39,6 +38,7 @@ from mlflow_tune.report.figures.style import (
 )
 from mlflow_tune.report.subject import Subject, scored, value_of
 from mlflow_tune.space import Categorical, Dimension
+from mlflow_tune.text import tick_text
 from mlflow_tune.trial import Trial
 
 MOST_PANELS = 24
@@ -145,6 +145,6 @@ def _metric_strip(axes: Axes, x: int, subject: Subject, norm: Normalize, colours
     low, high = float(norm.vmin or 0.0), float(norm.vmax or 0.0)
     for tick in MaxNLocator(5).tick_values(low, high) if low < high else [low]:
         if low <= tick <= high:
-            axes.text(x + 0.16, float(norm(tick)), plain(tick), ha="left", va="center", fontsize=8)
+            axes.text(x + 0.16, float(norm(tick)), tick_text(tick), ha="left", va="center", fontsize=8)
     axes.set(xlim=(-0.45, x + 0.55), ylim=(-0.04, 1.04))
     axes.set_axis_off()

@@ -12,18 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from mlflow_tune.report.figures.scales import Array, legend_below, log_ticks, plain_ticks
+from mlflow_tune.report.figures.scales import BAND, Array, legend_below, log_ticks, plain_ticks
 from mlflow_tune.report.figures.style import BLUE, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.space import Categorical, Dimension
 
-BAND = 1.96  # standard deviations: 95 % of a normal distribution
 RED = "#D00000"
 MOST = 24
 COLUMNS = 4
 
 
 @dataclass(frozen=True)
-class Posterior:
+class PosteriorSlice:
     """What the model that chose trial `number` believed of `parameter`, at the places `xs`, in ascending order.
 
     `mean`, `std` and `acquisition` have a number for each of `xs`; `reference`, if there is one, the true function's.
@@ -58,7 +57,7 @@ def posterior_xs(dimension: Dimension, observed: Sequence[float], next_x: float,
 
 
 @in_house_style
-def posterior_figure(posterior: Posterior) -> Figure | None:
+def posterior_figure(posterior: PosteriorSlice) -> Figure | None:
     """Draw the posterior, and below it the acquisition with the chosen next point. None without places or a trial.
 
     Trials are black points, the predicted mean a black line, the band of 95 % grey, the true function red dots, the
@@ -80,7 +79,7 @@ def posterior_figure(posterior: Posterior) -> Figure | None:
 
 
 @in_house_style
-def posterior_grid(posteriors: Sequence[Posterior]) -> Figure | None:
+def posterior_grid(posteriors: Sequence[PosteriorSlice]) -> Figure | None:
     """Draw all posteriors in one picture, in rows of four, on one vertical scale. None when none can be drawn.
 
     Of more than 24 the first 12 and the last 12 are drawn.
@@ -114,7 +113,7 @@ def _two_panels(figure: Figure | SubFigure) -> tuple[Axes, Axes]:
     return above, below
 
 
-def _belief(axes: Axes, posterior: Posterior, ends: tuple[float, float]) -> None:
+def _belief(axes: Axes, posterior: PosteriorSlice, ends: tuple[float, float]) -> None:
     xs, mean, std = (np.asarray(each, dtype=float) for each in (posterior.xs, posterior.mean, posterior.std))
     axes.fill_between(xs, mean - BAND * std, mean + BAND * std, color="#BDBDBD", alpha=0.6, lw=0, label="95 % band")
     axes.plot(xs, mean, color="black", linewidth=1.5, label="predicted mean")
@@ -127,7 +126,7 @@ def _belief(axes: Axes, posterior: Posterior, ends: tuple[float, float]) -> None
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _choice(axes: Axes, posterior: Posterior) -> None:
+def _choice(axes: Axes, posterior: PosteriorSlice) -> None:
     xs, height = np.asarray(posterior.xs, dtype=float), np.asarray(posterior.acquisition, dtype=float)
     axes.plot(xs, height, color=BLUE, linewidth=1.4)
     chosen = float(height[int(np.abs(_scaled(xs, posterior.log) - _scaled(posterior.next_x, posterior.log)).argmin())])
@@ -150,7 +149,7 @@ def _scaled(xs: Any, log: bool) -> Array:
     return np.asarray(np.log(xs) if log else xs, dtype=float)
 
 
-def _range(posteriors: Sequence[Posterior]) -> tuple[float, float]:
+def _range(posteriors: Sequence[PosteriorSlice]) -> tuple[float, float]:
     """Return the ends of the vertical axis: all means, trials and the true function, and a part of the bands."""
     seen = [
         value for each in posteriors for part in (each.mean, each.observed_y, each.reference or ()) for value in part
@@ -167,7 +166,7 @@ def _range(posteriors: Sequence[Posterior]) -> tuple[float, float]:
     return max(low - reach, min(lowest, low)) - margin, min(high + reach, max(highest, high)) + margin
 
 
-def _words(posterior: Posterior) -> str:
+def _words(posterior: PosteriorSlice) -> str:
     best = max(range(len(posterior.xs)), key=lambda index: posterior.std[index])
     return (
         f"Before trial {posterior.number} the model saw {len(posterior.observed_x)} trials of {posterior.parameter}, "

@@ -37,6 +37,7 @@ from mlflow_tune.report.figures.style import (
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical
 from mlflow_tune.strategies import Constraint
+from mlflow_tune.text import plural, some_of
 from mlflow_tune.trial import Trial, best_so_far
 
 Curves = Mapping[int, Sequence[tuple[int, float]]]
@@ -101,9 +102,7 @@ def _failed_words(trials: Sequence[Trial]) -> str:
 
 def numbered(numbers: Sequence[int], most: int = 10) -> str:
     """Return trials in words: `trials 3, 7, 9`, at most so many of them by number."""
-    shown = ", ".join(map(str, numbers[:most]))
-    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-    return f"{'trial' if len(numbers) == 1 else 'trials'} {shown}{more}"
+    return f"{plural('trial', len(numbers))} {some_of(numbers, most)}"
 
 
 @in_house_style

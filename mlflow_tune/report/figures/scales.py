@@ -20,9 +20,11 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical, Dimension, Float, Int
+from mlflow_tune.text import tick_text
 from mlflow_tune.trial import Goal, Trial
 
 Array = NDArray[np.float64]
+BAND = 1.96  # standard deviations: 95 % of a normal distribution
 HUGE = 1e100  # matplotlib subtracts and squares what it draws: beyond this, that would overflow
 REACH = 4.0  # an axis goes so many times as far beyond the median as the best value lies on this side of it
 MOST_LOG = 705.0  # of what a float holds
@@ -117,14 +119,9 @@ def log_ticks(axis: Axis, spread: float, most: int = 6) -> None:
     plain_ticks(axis)
 
 
-def plain(value: float) -> str:
-    """Return a number in at most four digits, its exponent without zeros."""
-    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-
-
 def plain_ticks(axis: Axis) -> None:
     """Write the ticks as plain short numbers."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
 
 
 def _thinned(count: int) -> list[int]:
@@ -143,10 +140,10 @@ def unit_ticks(dimension: Dimension, most: int = 6) -> list[tuple[float, str]]:
     inner = [tick for tick in inner if math.isfinite(tick)]
     kept = inner if isinstance(dimension, Float) else [round(tick) for tick in inner]
     ticks = [tick for tick in kept if dimension.low <= tick <= dimension.high]
-    spread = [(dimension.to_unit(tick), plain(tick)) for tick in dict.fromkeys(ticks)]
+    spread = [(dimension.to_unit(tick), tick_text(tick)) for tick in dict.fromkeys(ticks)]
     if len(spread) > 1:
         return spread
-    return [(dimension.to_unit(end), plain(end)) for end in (dimension.low, dimension.high)]
+    return [(dimension.to_unit(end), tick_text(end)) for end in (dimension.low, dimension.high)]
 
 
 def metric_label(subject: Subject) -> str:

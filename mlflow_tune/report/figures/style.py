@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlflow_tune.errors import InternalError
-from mlflow_tune.report.text import short
+from mlflow_tune.text import short
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ INK, GREY, PALE = "#222222", "#767676", "#E4E4E4"
 WIDTH = 5.4  # inches: narrow, so that the letters stay readable when a phone shrinks the picture to its screen
 DPI = 170
 MANY = 500  # from so many marks on, an SVG holds them as pixels, as its size would grow with them
-COARSE = 100  # dots per inch of those pixels
+COARSE_DPI = 100  # dots per inch of those pixels
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": GREY,
@@ -120,9 +120,10 @@ def finish(figure: Figure, words: str) -> Figure:
 def render(figure: Figure, form: Literal["png", "svg"] = "png") -> bytes:
     """Return the image file of a figure; the same figure gives the same bytes with one version of matplotlib."""
     metadata = {"Software": None} if form == "png" else {"Date": None, "Description": words_of(figure)}
+    dpi = DPI if form == "png" else COARSE_DPI
     file = io.BytesIO()
     with house_style():
-        figure.savefig(file, format=form, dpi=DPI if form == "png" else COARSE, metadata=metadata, facecolor="white")
+        figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
     return file.getvalue()
 
 

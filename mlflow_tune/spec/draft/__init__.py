@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Scalar, check_name, shown
-from mlflow_tune.spec.draft.guess import Guess, Parameter, guess, number_of
+from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.spec.draft.guess import Guess, guess, number_of
 from mlflow_tune.spec.draft.metrics import goal_of, logged_metrics
 from mlflow_tune.spec.fields import as_parameters
 from mlflow_tune.strategies import reserved_names
-from mlflow_tune.text.yaml import load_yaml, one_line
+from mlflow_tune.text import escaped
+from mlflow_tune.text.yaml import load_yaml
 
-__all__ = ["Draft", "Parameter", "Subject", "draft", "logged_metrics"]
+__all__ = ["Draft", "DraftRequest", "draft", "logged_metrics"]
 
 MOST_SEARCHED = 6
 _COLUMN = 48
@@ -23,13 +25,13 @@ _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "
 
 
 @dataclass(frozen=True)
-class Subject:
+class DraftRequest:
     """What a study is drafted for. `metrics` are those that the project logs, the one to tune first."""
 
     project: str
     entry_point: str
     name: str
-    parameters: Sequence[Parameter]
+    parameters: Sequence[DeclaredParameter]
     metrics: Sequence[str]
     experiment: str | None = None
 
@@ -51,32 +53,32 @@ class Draft:
     missing: list[str]
 
 
-def draft(subject: Subject) -> Draft:
-    """Return a study file that tunes the numeric parameters of the subject, each line with a comment.
+def draft(request: DraftRequest) -> Draft:
+    """Return a study file that tunes the numeric parameters of the request, each line with a comment.
 
     Raises InputError when there is nothing to search, and when a parameter that needs a value has a name that MLflow
     takes for no param.
     """
-    guesses = {each.name: guess(each) for each in subject.parameters if _nameable(each)}
+    guesses = {each.name: guess(each) for each in request.parameters if _nameable(each)}
     worth = sorted((each for each in guesses if not guesses[each].fixed), key=lambda each: guesses[each].importance)
     searched = [name for name in guesses if name in worth[:MOST_SEARCHED]]
     if not searched:
-        raise InputError(_nothing_to_search(subject))
-    missing = [each.name for each in subject.parameters if each.default is None]
-    goal = goal_of(subject.metrics[0])
+        raise InputError(_nothing_to_search(request))
+    missing = [each.name for each in request.parameters if each.default is None]
+    goal = goal_of(request.metrics[0])
     lines = [
-        *_head(subject),
-        *_run(subject, guesses, searched),
-        *_metric(subject, goal),
-        *_space(subject, guesses, searched),
+        *_head(request),
+        *_run(request, guesses, searched),
+        *_metric(request, goal),
+        *_space(request, guesses, searched),
         *_end(),
     ]
-    fixed = [each.name for each in subject.parameters if each.name not in (*searched, *missing)]
+    fixed = [each.name for each in request.parameters if each.name not in (*searched, *missing)]
     text = "".join(f"{line}\n" for line in lines)
-    return Draft(text, subject.metrics[0], goal or "minimize", goal is not None, searched, fixed, missing)
+    return Draft(text, request.metrics[0], goal or "minimize", goal is not None, searched, fixed, missing)
 
 
-def _nameable(parameter: Parameter) -> bool:
+def _nameable(parameter: DeclaredParameter) -> bool:
     try:
         check_name(parameter.name, reserved_names())
     except InputError as error:
@@ -86,11 +88,11 @@ def _nameable(parameter: Parameter) -> bool:
     return True
 
 
-def _nothing_to_search(subject: Subject) -> str:
-    names = ", ".join(shown(each.name) for each in subject.parameters)
+def _nothing_to_search(request: DraftRequest) -> str:
+    names = ", ".join(shown(each.name) for each in request.parameters)
     found = f"none of {names} is a number with a default that is worth searching" if names else "it declares nothing"
     return (
-        f"the entry point {subject.entry_point!r} has no parameter to search, for {found}: declare one in the "
+        f"the entry point {request.entry_point!r} has no parameter to search, for {found}: declare one in the "
         "MLproject file, such as lr: {type: float, default: 0.01}"
     )
 
@@ -102,33 +104,33 @@ def _line(code: str, comment: str) -> str:
     return f"{code:<{_COLUMN}}  # {comment}"
 
 
-def _head(subject: Subject) -> list[str]:
-    experiment = f"experiment: {_scalar(subject.experiment)}" if subject.experiment else "# experiment: NAME"
+def _head(request: DraftRequest) -> list[str]:
+    experiment = f"experiment: {_scalar(request.experiment)}" if request.experiment else "# experiment: NAME"
     return [
         "# A study: which parameters of a project are searched, how, and when that ends.",
         "# Drafted by `mlflow-tune init` from the project's MLproject file: change what you know better.",
         "",
-        _line(f"name: {_scalar(subject.name)}", "the study's name, also that of its run in MLflow"),
+        _line(f"name: {_scalar(request.name)}", "the study's name, also that of its run in MLflow"),
         _line(experiment, "the MLflow experiment [default: MLFLOW_EXPERIMENT_NAME, else Default]"),
         "",
     ]
 
 
-def _run(subject: Subject, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
+def _run(request: DraftRequest, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
     return [
         _line("run:", "what one trial runs"),
-        _line(f"  project: {_scalar(subject.project)}", "a folder with an MLproject file, or a git URI"),
-        _line(f"  entry_point: {_scalar(subject.entry_point)}", "which of the project's entry points"),
+        _line(f"  project: {_scalar(request.project)}", "a folder with an MLproject file, or a git URI"),
+        _line(f"  entry_point: {_scalar(request.entry_point)}", "which of the project's entry points"),
         _line("  env_manager: local", "the environment that is there; uv builds the project's own, once"),
         _line("  # timeout: 30m", "ends a trial that takes longer: 90s, 30m, 2h"),
         _line("  # memory: 8GiB", "ends a trial whose processes take more"),
         _line("  # retries: 1", "runs a trial that failed again, so many times"),
-        *_parameters([each for each in subject.parameters if each.name not in searched], guesses),
+        *_parameters([each for each in request.parameters if each.name not in searched], guesses),
         "",
     ]
 
 
-def _parameters(parameters: Sequence[Parameter], guesses: Mapping[str, Guess]) -> list[str]:
+def _parameters(parameters: Sequence[DeclaredParameter], guesses: Mapping[str, Guess]) -> list[str]:
     lines = [_parameter(each, each.name in guesses, guesses.get(each.name)) for each in parameters]
     if any(given for given, _, _ in lines):
         head = _line("  parameters:", "fixed: the same in every trial")
@@ -137,7 +139,7 @@ def _parameters(parameters: Sequence[Parameter], guesses: Mapping[str, Guess]) -
     return [head, *(_line(f"  #   {code}", why) for _, code, why in lines)]
 
 
-def _parameter(each: Parameter, nameable: bool, guessed: Guess | None) -> tuple[bool, str, str]:
+def _parameter(each: DeclaredParameter, nameable: bool, guessed: Guess | None) -> tuple[bool, str, str]:
     """Return whether the parameter is given a value, its line, and the comment."""
     name = _scalar(each.name)
     if each.default is None:
@@ -152,9 +154,9 @@ def _parameter(each: Parameter, nameable: bool, guessed: Guess | None) -> tuple[
     return True, f"{name}: {_scalar(value)}", f"its default; {why}"
 
 
-def _metric(subject: Subject, goal: str | None) -> list[str]:
-    metric, *others = subject.metrics
-    also = f"; also logged: {', '.join(map(one_line, others[:4]))}" if others else ""
+def _metric(request: DraftRequest, goal: str | None) -> list[str]:
+    metric, *others = request.metrics
+    also = f"; also logged: {', '.join(map(escaped, others[:4]))}" if others else ""
     check = "" if goal else "; check this: the metric's name does not tell"
     return [
         _line(f"metric: {_scalar(metric)}", f"what is tuned: a metric that the project logs{also}"),
@@ -164,9 +166,9 @@ def _metric(subject: Subject, goal: str | None) -> list[str]:
     ]
 
 
-def _space(subject: Subject, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
+def _space(request: DraftRequest, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
     lines = [_line("space:", "what is searched; the range is a guess, so check it")]
-    defaults = {each.name: each for each in subject.parameters}
+    defaults = {each.name: each for each in request.parameters}
     for name in searched:
         found = guesses[name]
         default = _scalar(number_of(defaults[name]) or 0)
@@ -177,7 +179,7 @@ def _space(subject: Subject, guesses: Mapping[str, Guess], searched: Sequence[st
     return [*lines, ""]
 
 
-def _form(found: Guess, parameter: Parameter) -> str:
+def _form(found: Guess, parameter: DeclaredParameter) -> str:
     if found.range:
         return _flow(found.range)
     value = _value(parameter)
@@ -204,7 +206,7 @@ def _end() -> list[str]:
 # --- values as YAML --------------------------------------------------------------------------------------------------
 
 
-def _value(parameter: Parameter) -> Scalar | None:
+def _value(parameter: DeclaredParameter) -> Scalar | None:
     """Return the default as a study file can give it, None when it cannot."""
     number = number_of(parameter)
     default = parameter.default
@@ -231,4 +233,4 @@ def _scalar(value: object) -> str:
     text = str(value)
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, re.ASCII) and text.lower() not in _WORDS_OF_YAML:
         return text
-    return '"' + one_line(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return '"' + escaped(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

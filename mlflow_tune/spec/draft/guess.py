@@ -9,7 +9,9 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Float, Int, as_integer, as_number
-from mlflow_tune.spec.draft.words import word_set, words_of
+from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.spec.draft.words import word_set
+from mlflow_tune.text import is_number, rounded, words_of
 
 _FIXED = {
     "it sets how long or how often, not how well": "epoch epochs step steps iteration iterations iter iters rounds "
@@ -34,15 +36,6 @@ _IMPORTANT = ("learning_rate", "regularization", "capacity", "batch_size")
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A parameter that an entry point declares; `default` is None when it has none."""
-
-    name: str
-    type: str
-    default: Any
-
-
-@dataclass(frozen=True)
 class Guess:
     """How a parameter may be searched: `range` as a study file has it, {} when there is none to be guessed.
 
@@ -60,7 +53,7 @@ class Guess:
         return _IMPORTANT.index(role) if role in _IMPORTANT else len(_IMPORTANT)
 
 
-def guess(parameter: Parameter) -> Guess:
+def guess(parameter: DeclaredParameter) -> Guess:
     """Return in which range the parameter may be searched, and whether it is worth it."""
     number = number_of(parameter)
     if number is None:
@@ -77,7 +70,7 @@ def guess(parameter: Parameter) -> Guess:
     return Guess(form, why, taken or _why_fixed(words, role, number))
 
 
-def number_of(parameter: Parameter) -> int | float | None:
+def number_of(parameter: DeclaredParameter) -> int | float | None:
     """Return the default as a number of the declared type; None when it is none.
 
     MLproject files that give no type mean "string": there the default's own type counts.
@@ -88,7 +81,7 @@ def number_of(parameter: Parameter) -> int | float | None:
             return as_integer(default)
         if parameter.type == "float":
             return as_number(default)
-        if parameter.type not in ("path", "uri") and isinstance(default, int | float) and not isinstance(default, bool):
+        if parameter.type not in ("path", "uri") and is_number(default):
             return default if isinstance(default, int) else as_number(default)
     return None
 
@@ -122,23 +115,18 @@ def _why_fixed(words: list[str], role: str | None, number: float) -> str:
 def _float_range(value: float, words: list[str], role: str | None) -> tuple[dict[str, Any], str]:
     if set(words) & _SHARES and 0 <= value <= 1:
         low, high = max(0.0, value - 0.25), min(max(0.99, value), value + 0.25)
-        return {"low": _short(low), "high": _short(high)}, "within 0 and 1"
+        return {"low": rounded(low, 3), "high": rounded(high, 3)}, "within 0 and 1"
     if value == 0 and role == "regularization":
         return {"low": 1e-6, "high": 1e-2, "log": True}, "small values on a log scale; 0 itself is not among them"
     if value == 0:
         return {"low": 0.0, "high": 1.0}, "from 0 to 1"
     if value < 0:
-        return {"low": _short(2 * value), "high": 0.0}, "from twice the default to 0"
-    if value < 1:
-        return {"low": _short(value / 10), "high": _short(value * 10), "log": True}, "a decade either side, log scale"
-    return {"low": _short(value / 4), "high": _short(value * 4), "log": True}, "a quarter to four times, log scale"
+        return {"low": rounded(2 * value, 3), "high": 0.0}, "from twice the default to 0"
+    times, why = (10, "a decade either side, log scale") if value < 1 else (4, "a quarter to four times, log scale")
+    return {"low": rounded(value / times, 3), "high": rounded(value * times, 3), "log": True}, why
 
 
 def _int_range(value: int) -> tuple[dict[str, Any], str]:
     if value >= 8:
         return {"low": value // 4, "high": value * 4, "log": True}, "a quarter to four times, log scale"
     return {"low": min(1, value), "high": max(4, 2 * value)}, "from small to twice the default"
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.3g}")

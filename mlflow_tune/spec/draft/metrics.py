@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft.words import word_set, words_of
+from mlflow_tune.spec.draft.words import word_set
 from mlflow_tune.spec.fields import as_metric
+from mlflow_tune.text import words_of
 from mlflow_tune.trial import Goal
 
 _MINIMIZED = word_set(

@@ -8,12 +8,12 @@ from typing import ClassVar, Literal
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Space, as_integer, as_number, unknown
-from mlflow_tune.space.values import at
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, make_axis
 from mlflow_tune.strategies.bisection.boundary import Boundary, Keep
 from mlflow_tune.strategies.bisection.optimum import Optimum
 from mlflow_tune.strategies.constraint import Constraint, parse_constraint
+from mlflow_tune.text import at
 from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
 
 __all__ = ["Bisection"]

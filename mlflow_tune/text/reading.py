@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.text.safe import cut
 
 _T = TypeVar("_T")
 _SHORT = reprlib.Repr()
@@ -20,7 +21,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 def shown(value: object) -> str:
     """Return the value as a message shows it: in Python's notation, cut where it is long; "nothing" for None."""
     text = "nothing" if value is None else _SHORT.repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    return cut(text, 200)
 
 
 def as_number(value: object) -> float:
