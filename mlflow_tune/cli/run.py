@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
-from mlflow_tune.cli.study_argument import find_record, find_study, newest, study_argument
+from mlflow_tune.cli.study_argument import find_record, find_study, study_argument
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 
@@ -105,9 +105,9 @@ def _tell_earlier(study: Study, common: Common) -> None:
     """Say which finished study of this name exists: a person may have meant to go on with that one."""
     from mlflow_tune.study.creation import resume_command
 
-    record, shown = newest(study.spec, study.client, but=study.run_id), console(common)
-    if record is None or record.state != "finished":
+    if (record := study.earlier) is None:
         return
+    shown = console(common)
     shown.print(f"a finished study {record.name!r} exists (run {record.run_id}): to go on with that one:")
     print_whole(shown, resume_command(record, study.spec, common.tracking_uri))
 
@@ -134,7 +134,7 @@ def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None
             print_whole(shown, study.resume_command)
         raise
     assert study.ending is not None
-    trials = study.trials
+    trials = study.history
     if common.as_json:
         print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
     print_summary(shown, study, trials, bool(listener.ran))

@@ -8,6 +8,7 @@ import signal
 import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import replace
 from weakref import WeakKeyDictionary
@@ -68,10 +69,9 @@ class Driver:
         """Whether a trial runs."""
         return bool(self._running)
 
-    def drive(self, signals: Interruptions, retry_failed: bool = False) -> None:
+    def drive(self, signals: Interruptions) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
-            self.read(retry_failed)
             while True:
                 self._heed(signals)
                 if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
@@ -121,9 +121,13 @@ class Driver:
                 with contextlib.suppress(Exception):
                     self._put(self._trials.finish(trial, outcome))
 
-    def read(self, retry_failed: bool = False) -> None:
-        """Read the study's trials, ending those that a dead driver left open, before all else."""
-        self.history = self._trials.take_over()
+    def know(self, history: Sequence[Trial], retry_failed: bool = False, fresh: bool = False) -> None:
+        """Go on from the study's trials as they were taken over, none of which runs, before all else.
+
+        With `retry_failed` those that failed run again too. A `fresh` study was just made: nothing is in its queue yet.
+        """
+        self.history = [*history]
+        self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]

@@ -36,9 +36,19 @@ class Publisher:
         self._drawn: dict[str, int] | None = None  # the last step of each curve
         self._told: set[str] = set()
         self._next_note = self._next_curve = 0.0
+        self._owed: list[tuple[str, Callable[[], None]]] = []
+
+    def owe(self, what: str, write: Callable[[], None]) -> None:
+        """Keep a file for which the first trial need not wait: it is written at the next pulse, or at the end."""
+        self._owed.append((what, write))
+
+    def _pay(self) -> None:
+        while self._owed:
+            self.keep(*self._owed.pop(0))
 
     def pulse(self, history: Sequence[Trial]) -> None:
         """Write what has changed, not more often than a person would look."""
+        self._pay()
         if time.monotonic() >= self._next_curve:
             self._draw(history)
             self._tell(self._findings(history))
@@ -65,6 +75,7 @@ class Publisher:
 
     def close(self, history: Sequence[Trial], state: StudyState, why: str) -> None:
         """Write the study's state and the run's status, after all that people look at."""
+        self._pay()
         self._draw(history)
         standing = self._standing(history, state, why)
         self._tell(standing.findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlflow_tune.report.figures.posterior import PosteriorSlice
+    from mlflow_tune.report.forest import Forests
     from mlflow_tune.report.page import Page
     from mlflow_tune.report.subject import Subject
 
@@ -35,6 +36,7 @@ class Reporter:
     trials: Trials
     record: StudyRecord
     spec: StudySpec
+    _fitted: list[tuple[list[Trial], Forests]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def images(self, history: Sequence[Trial], known: set[int]) -> None:
         """Log the posterior behind each model-based trial that is not `known`, and add it: the run page's slider."""
@@ -83,7 +85,8 @@ class Reporter:
 
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
-        found = study_figures(subject, history, self._curves(subject, history), strategy.requirement, bracket)
+        curves, forests = self._curves(subject, history), self._forests(subject, history)
+        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -101,9 +104,19 @@ class Reporter:
         """Write the comparison in MLflow's UI again, with the parameters that matter most first."""
         from mlflow_tune.report.figures.importance import importance_of
 
-        importance = importance_of(subject_of(self.spec, history), history)
+        subject = subject_of(self.spec, history)
+        importance = importance_of(subject, history, forests=self._forests(subject, history))
         spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
         save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names)
+
+    def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
+        """Return what is fitted to the trials: the same as before for the same ones, as fitting takes seconds."""
+        from mlflow_tune.report.forest import Forests
+
+        trials = list(history)
+        if not self._fitted or self._fitted[-1][0] != trials:
+            self._fitted[:] = [(trials, Forests(subject, trials))]
+        return self._fitted[-1][1]
 
     def _log_image(self, posterior: PosteriorSlice) -> None:
         from mlflow_tune.report.figures.posterior import posterior_figure

@@ -17,16 +17,25 @@ logger = logging.getLogger(__name__)
 ASKED = "ask() and tell()"  # what stands for the objective of a study whose trials the caller runs
 
 
-def recorded_spec(record: StudyRecord) -> StudySpec:
-    """Return the definition that the tracking server holds. Raises InputError when it cannot be read."""
+def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = None) -> StudySpec:
+    """Return the definition that the tracking server holds; `objective`, where given, is what it runs from now on.
+
+    Raises InputError when it cannot be read, or runs no Python object.
+    """
     if record.newer:
         raise InputError(
             f"the study {record.run_id} was written by a newer mlflow-tune (tune.format {record.format[:20]!r}): "
             "update mlflow-tune to go on with it"
         )
+    definition = dict(record.definition)
+    if objective is not None and isinstance(run := definition.get("run"), Mapping):
+        definition["run"] = {**run, "objective": _name_of(objective)}
     try:
-        return parse_study(record.definition)
+        return parse_study(definition)
     except InputError as error:
+        if objective is not None:
+            recorded_spec(record)  # it raises when the fault is not that of the objective
+            raise
         raise InputError(f"the study {record.run_id} cannot be read back: {error}") from None
 
 
@@ -52,20 +61,20 @@ def _name_of(objective: Callable[..., Any]) -> str:
 
 
 def changed_spec(
-    spec: StudySpec, held: int, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None = None,
+    spec: StudySpec, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None = None,
     workers: int | None = None, executor: Mapping[str, str] | None = None,
 ) -> StudySpec:  # fmt: skip
-    """Return the definition with another budget of trials (`held` are there), strategy, workers or executor.
+    """Return the definition with another strategy, other workers or another executor.
 
-    Raises InputError when they do not fit the study.
+    A budget of `trials` is checked with them; what it comes to says `with_budget`, when it is known how many trials
+    there are. Raises InputError when they do not fit the study.
     """
-    stop = None if trials is None else with_trials(spec.stop, trials, held)
-    given: dict[str, object] = {"stop": stop, "strategy": strategy, "workers": workers, "executor": executor}
+    budgeted = with_budget(spec, trials, 0)
+    given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor}
     changed = {name: value for name, value in given.items() if value is not None}
-    fields = {name: getattr(spec, name) for name in StudySpec.model_fields}
     if not changed:
-        return spec
-    merged = {**fields, **changed}
+        return budgeted
+    merged = {**{name: getattr(budgeted, name) for name in StudySpec.model_fields}, **changed}
     if spec.stop.expected_improvement is not None and strategy is not None and not _has_model(strategy):
         logger.warning(
             "stop.expected_improvement is dropped: only the strategy %s has a model", " or ".join(model_based())
@@ -74,6 +83,14 @@ def changed_spec(
     after = parse_study(merged)
     _refuse_other_constraint(spec, after)
     return after
+
+
+def with_budget(spec: StudySpec, trials: int | str | None, held: int) -> StudySpec:
+    """Return the definition with a budget of `trials`, of which `held` are there; with its own when None is given.
+
+    Raises InputError for a budget that is no number, or is too small.
+    """
+    return spec if trials is None else spec.model_copy(update={"stop": with_trials(spec.stop, trials, held)})
 
 
 def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow_tune.driver.callbacks import Listener, Silence
@@ -16,7 +16,9 @@ from mlflow_tune.driver.ending import Ending
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.pool import Crew
 from mlflow_tune.launchers.call import metrics_of
+from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.tracking import Studies, claimed, told_when_deleted
+from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.trial import Job, Outcome, Params, Trial
 
 if TYPE_CHECKING:
@@ -25,27 +27,44 @@ if TYPE_CHECKING:
 LEFT = Ending("interrupted", "left by the code that asked for its trials")
 
 
+@dataclass(frozen=True)
+class Resumption:
+    """How one goes on: with a budget of `trials` ("+20": so many more), with failed ones too, or queued ones only."""
+
+    trials: int | str | None = None
+    retry_failed: bool = False
+    only_queued: bool = False
+
+
 @contextmanager
 def session(
-    study: Study, crew: Crew, defaults: Params, listener: Listener | None = None, by_hand: Ending | None = None,
-    create: Callable[[], None] | None = None,
+    study: Study, crew: Crew, defaults: Params, listener: Listener | None = None,
+    resumption: Resumption = Resumption(), create: Callable[[], None] | None = None,
 ) -> Iterator[Driver]:  # fmt: skip
     """Make the study by `create`, or open it again; hold it, give its driver, and close it as the driver ended.
 
-    Raises StudyConflict when somebody else drives it, and TrackingError.
+    The trials of a study that is opened again are read once, while it is held: budget, driver, summary and report know
+    the same ones. Raises StudyConflict when somebody else drives it, InputError for a budget that is too small, and
+    TrackingError.
     """
     study.client.abandoned.clear()
     if create is not None:
         create()
-    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id):
-        if create is None:
-            definition = study.spec.model_dump(mode="json", exclude_none=True)
-            Studies(study.client).reopen(study.run_id, definition)
-        listener = listener or Silence()
-        listener.began(study.spec, study.links)
+    fresh = create is not None
+    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, fresh) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
         trials = replace(study.trial_store, source=study.source, fixed=fixed)
+        fresh &= claim.first  # else somebody has had the time to adopt a run
+        history = [] if fresh else trials.take_over()
+        if create is None:
+            _reopen(study, history, resumption)
+        listener = listener or Silence()
+        listener.began(study.spec, study.links)
+        by_hand = _after_queue(study, history) if resumption.only_queued else None
         driver = Driver(study.spec, publisher := study.publisher, trials, crew, listener, by_hand)
+        driver.know(history, resumption.retry_failed, fresh)
+        if fresh:
+            publisher.owe("study.yaml", study.log_study_file)
         try:
             yield driver
         except (StudyConflict, StudyNotFound, TrackingError):
@@ -55,14 +74,23 @@ def session(
             raise
         assert driver.ending is not None
         publisher.close(driver.history, driver.ending.state, driver.ending.why)
+        study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
 
 
-def after_queue(study: Study) -> Ending:
+def _reopen(study: Study, history: Sequence[Trial], resumption: Resumption) -> None:
+    """Mark the study as running again, within its new budget."""
+    study.spec = with_budget(study.spec, resumption.trials, len(history))
+    if not resumption.only_queued:
+        tell_length(study.spec)
+    Studies(study.client).reopen(study.run_id, study.spec.model_dump(mode="json", exclude_none=True))
+
+
+def _after_queue(study: Study, history: Sequence[Trial]) -> Ending:
     """Return how the study ends when what waits in its queue has run, and nothing else."""
     strategy, over = study.spec.strategy, study.record.state == "finished"
     if strategy.by_hand:
-        over = not strategy.suggest(study.spec.space, study.trials, 1)
+        over = not strategy.suggest(study.spec.space, history, 1)
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
 
 
@@ -108,8 +136,6 @@ class Asking:
         self._driver = self._open.enter_context(opened)
         self.closed = False
         self._process = os.getpid()
-        with self._leaving_on_error():
-            self._driver.read()
         atexit.register(self._close_at_exit)
 
     def ask(self) -> Trial | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -28,8 +28,8 @@ from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.study.creation import create_study, refuse_second, resume_command
-from mlflow_tune.study.lifecycle import LEFT, Asking, HandCrew, after_queue, session
+from mlflow_tune.study.creation import Place, create_study, log_study_file, place_for, resume_command
+from mlflow_tune.study.lifecycle import LEFT, Asking, HandCrew, Resumption, session
 from mlflow_tune.tracking import (
     Artifacts,
     Client,
@@ -65,7 +65,7 @@ class Study:
     ) -> None:  # fmt: skip
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
-        self.spec = parse_study(
+        spec = parse_study(
             {
                 "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
                 "run": run_options(objective, run, **more),
@@ -73,19 +73,29 @@ class Study:
                 "batch": batch, "executor": executor,
             }
         )  # fmt: skip
-        refuse_limits(self.spec, objective)
+        self._take_up(spec, objective, folder, tracking_uri)
+
+    def _take_up(
+        self, spec: StudySpec, objective: Callable[..., Any] | None, folder: str | Path, tracking_uri: str | None
+    ) -> None:
+        refuse_limits(spec, objective)
+        self.spec = spec
         self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
+        self._place = Place(None)
         self._record: StudyRecord | None = None
         self._connection: Client | None = None
         self._keep = Keeper()
         self._asking: Asking | None = None
         self._turn = threading.RLock()
         self.ending: Ending | None = None
+        self.history: Sequence[Trial] = ()  # the trials as the last session left them, but for deleted runs
 
     @classmethod
-    def of(cls, spec: StudySpec, **more: Any) -> Study:
-        """Return the study of a checked study file; `more` are further arguments of Study."""
-        return cls(**{name: getattr(spec, name) for name in StudySpec.model_fields}, **more)
+    def of(cls, spec: StudySpec, *, folder: str | Path = ".", tracking_uri: str | None = None) -> Study:
+        """Return the study of a checked study file, whose code lies in `folder`."""
+        study = cls.__new__(cls)  # the arguments of Study would be checked once more
+        study._take_up(spec, None, folder, tracking_uri)
+        return study
 
     @classmethod
     def load(
@@ -111,9 +121,8 @@ class Study:
         folder: str | Path | None = None,
     ) -> Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
-        loaded = cls.of(
-            recorded_spec(record), objective=objective, tracking_uri=tracking_uri, folder=folder or record.folder
-        )
+        loaded = cls.__new__(cls)
+        loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
         loaded._record, loaded._connection = record, client
         return loaded
 
@@ -138,6 +147,11 @@ class Study:
         return self._record is not None
 
     @property
+    def earlier(self) -> StudyRecord | None:
+        """The newest study of this name that had finished when this one was made here, if any."""
+        return self._place.finished[-1] if self._place.finished else None
+
+    @property
     def run_id(self) -> str:
         """The MLflow run id of the parent. Raises InputError before the study is run."""
         return self.record.run_id
@@ -155,8 +169,9 @@ class Study:
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
         defaults = declared_defaults(self.spec, self._objective, self._folder)
-        refuse_second(self.client, self.spec, self._given_uri)
+        self._find_place()
         self._create(defaults)
+        self._keep("study.yaml", self.log_study_file)
         self.ending = Ending("interrupted", "made, and no trial run yet")
         self.publisher.close([], self.ending.state, self.ending.why)
         return self
@@ -170,7 +185,7 @@ class Study:
         resumable).
         """
         with checked_launcher(self.spec, self._objective, self._folder, executor is not None) as (launcher, defaults):
-            refuse_second(self.client, self.spec, self._given_uri)
+            self._find_place()
             tell_length(self.spec)
             prepare(launcher)
             with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
@@ -200,17 +215,14 @@ class Study:
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        held = len(self.trial_store.all(deleted=True)) if trials is not None else 0
         given, named = (executor, None) if isinstance(executor, Executor) else (None, executor)
-        self.spec = changed_spec(self.spec, held, trials, strategy, workers, named)
-        by_hand = after_queue(self) if only_queued else None
+        self.spec = changed_spec(self.spec, trials, strategy, workers, named)
+        resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(self.spec, self._objective, self._folder, self.record.commit, given is not None) as found:
             launcher, defaults = found
-            if not only_queued:
-                tell_length(self.spec)
             prepare(launcher)
             with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as crew:
-                return self._drive(crew, session(self, crew, defaults, listener, by_hand), retry_failed)
+                return self._drive(crew, session(self, crew, defaults, listener, resumption))
 
     def ask(self, trials: int | None = None) -> Trial | None:
         """Start the next trial and return it: a loop of one's own trains its `params`, and tells the value.
@@ -256,6 +268,10 @@ class Study:
         self.publisher.report(self.trials, self.record.state, self.record.why_stopped)
         return self
 
+    def log_study_file(self) -> None:
+        """Log the study's definition as its file study.yaml."""
+        log_study_file(self.client, self.run_id, self.spec)
+
     @property
     def resume_command(self) -> str:
         """The command line that goes on with this study."""
@@ -283,9 +299,9 @@ class Study:
         reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
         return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
 
-    def _drive(self, crew: Crew, opened: AbstractContextManager[Driver], retry_failed: bool = False) -> Study:
+    def _drive(self, crew: Crew, opened: AbstractContextManager[Driver]) -> Study:
         with Interruptions(lambda: crew.busy, self.client.abandoned.set) as signals, opened as driver:
-            driver.drive(signals, retry_failed)
+            driver.drive(signals)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
             raise KeyboardInterrupt
@@ -295,17 +311,19 @@ class Study:
 
     def _opened(self, trials: int | None) -> Asking:
         """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
-        if trials is not None:
-            self.spec = changed_spec(self.spec, len(self.trial_store.all(deleted=True)) if self.started else 0, trials)
+        self.spec = changed_spec(self.spec, trials)
         create = None if self.started else functools.partial(self._create, {})
         if create is not None:
-            refuse_second(self.client, self.spec, self._given_uri)
+            self._find_place()
         crew, self.ending = HandCrew(), None
-        return Asking(crew, session(self, crew, {}, create=create), self.spec.metric)
+        return Asking(crew, session(self, crew, {}, resumption=Resumption(trials), create=create), self.spec.metric)
+
+    def _find_place(self) -> None:
+        self._place = place_for(self.client, self.spec, self._given_uri)
 
     def _create(self, defaults: Params) -> None:
         self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self.client, self.spec, self.source, self._folder, self._keep, self._given_uri)
+        self._record = create_study(self.client, self.spec, self.source, self._folder, self._place, self._given_uri)
 
     @property
     def _given_uri(self) -> str | None:

@@ -7,7 +7,7 @@ from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without
 from mlflow_tune.tracking.holder import user_here
 from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
 from mlflow_tune.tracking.links import has_server, study_links, ui_command
-from mlflow_tune.tracking.name_claim import take_name, unfinished, withdraw
+from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.refresh import Refresh
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
@@ -33,13 +33,13 @@ __all__ = [
     "is_deleted",
     "is_driven",
     "last_driver",
+    "namesakes",
     "public_uri",
     "save_view",
     "study_links",
     "take_name",
     "told_when_deleted",
     "ui_command",
-    "unfinished",
     "user_here",
     "withdraw",
     "without_run",

@@ -40,6 +40,7 @@ class Claim:
     """The right to drive a study. `check` stands before each write of its holder's connection."""
 
     def __init__(self, client: Client, run_id: str, number: int, since: float) -> None:
+        self.first = number == 1  # nobody has held the study before
         self._client, self._run_id, self._number = client, run_id, number
         self._lease = lease_seconds()
         self._peaceful_until = since + self._lease
@@ -77,13 +78,14 @@ class Claim:
 
 
 @contextmanager
-def claimed(client: Client, run_id: str) -> Iterator[Claim]:
+def claimed(client: Client, run_id: str, fresh: bool = False) -> Iterator[Claim]:
     """Hold the study while the context is open, and let its heart beat, whatever this thread does meanwhile.
 
-    The study is let go of at the end, for which a server that hangs is waited for `PARTING` seconds. Raises
-    StudyConflict when somebody else drives it.
+    A `fresh` study was just made by this process, so that most likely nobody has claimed it yet. The study is let go of
+    at the end, for which a server that hangs is waited for `PARTING` seconds. Raises StudyConflict when somebody else
+    drives it.
     """
-    claim = _take(client, run_id)
+    claim = _take(client, run_id, fresh)
     over = threading.Event()
     thread = threading.Thread(target=_live, args=(claim, over), name="mlflow-tune-heartbeat", daemon=True)
     thread.start()
@@ -111,9 +113,11 @@ def last_driver(client: Client, run_id: str) -> str | None:
     return holder.user if holder else None
 
 
-def _take(client: Client, run_id: str) -> Claim:
+def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
-    number, holder, released = _held(client.send("get_run", run_id))
+    from mlflow.entities import Param, RunTag
+
+    number, holder, released = (0, None, True) if fresh else _held(client.send("get_run", run_id))
     if holder is not None and not released:
         if not _is_dead(client, run_id, holder):
             number, holder, released = _held(client.send("get_run", run_id))  # it may have let go meanwhile
@@ -123,11 +127,15 @@ def _take(client: Client, run_id: str) -> Claim:
             logger.warning("taking the study over from %s: it is dead", holder.words)
     ours, moment = Holder.here(now(), lease_seconds()), _clock()
     try:
-        client.send("log_param", run_id, f"{PARAM}{number + 1}", ours.to_text())
+        # MLflow writes the params first, and no tag when it refuses one of them.
+        claim, beat = Param(f"{PARAM}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
+        client.send("log_batch", run_id, params=[claim], tags=[beat])
     except TrackingError as error:
         number_now, winner, _ = _held(client.send("get_run", run_id))
         if number_now == number or winner is None:
             raise error
+        if fresh:  # somebody who adopts runs, say, and may have let go of it again
+            return _take(client, run_id)
         raise _conflict(run_id, winner) from None
     return Claim(client, run_id, number + 1, moment)
 
@@ -185,7 +193,7 @@ def _live(claim: Claim, over: threading.Event) -> None:
 
 
 def _keep_beating(claim: Claim, over: threading.Event) -> None:
-    while True:
+    while not over.wait(lease_seconds() / BEATS):  # the first one came with the claim
         try:
             with nothing_imported():
                 claim.beat()
@@ -193,8 +201,6 @@ def _keep_beating(claim: Claim, over: threading.Event) -> None:
             return
         except Exception as error:  # whatever it is, the next beat comes soon
             logger.debug("no heartbeat: %s", error)
-        if over.wait(lease_seconds() / BEATS):
-            return
 
 
 def _clock() -> float:

@@ -15,41 +15,43 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import KIND, search
-from mlflow_tune.tracking.studies import Studies, StudyRecord, study_record
+from mlflow_tune.tracking.studies import Studies, StudyRecord, shown_params, study_record
 
 PARAM = "tune.claim.name"
 HELD, LEFT = "held", "left"
 WITHDRAWN = "withdrawn"  # the kind of a run that would have been a study
 
 
-def unfinished(client: Client, experiment_id: str, name: str) -> list[StudyRecord]:
-    """Return the unfinished studies of this name in the experiment; those that hold the name first, then the oldest."""
+def namesakes(client: Client, experiment_id: str, name: str) -> tuple[list[StudyRecord], list[StudyRecord]]:
+    """Return the unfinished and the finished studies of this name in the experiment.
+
+    Of the unfinished ones those that hold the name come first, then the oldest; the finished ones are oldest first.
+    """
     runs = search(client, [experiment_id], f"tags.`{KIND}` = 'study'")
     found = [(study_record(run), run.data.params) for run in runs]
-    held = {record.run_id: _holds(params) for record, params in found}
-    wanted = [
-        record
-        for record, params in found
-        if record.name == name and record.state != "finished" and params.get(PARAM) != LEFT
-    ]
-    return sorted(wanted, key=lambda record: not held[record.run_id])
+    named = [(record, params) for record, params in found if record.name == name]
+    wanted = [each for each in named if each[0].state != "finished" and each[1].get(PARAM) != LEFT]
+    unfinished = [record for record, _ in sorted(wanted, key=lambda each: not _holds(each[1]))]
+    return unfinished, [record for record, _ in named if record.state == "finished"]
 
 
 def take_name(client: Client, study: StudyRecord) -> StudyRecord | None:
     """Let a study that was just made keep its name: return None, or the study that has it already.
 
-    That is the new study itself when the other one has ended meanwhile.
+    That is the new study itself when the other one has ended meanwhile. The params that show what the study is about
+    are written in the same request.
     """
     others = _others(client, study)
     for other in others:
         if _age(other) < _age(study) or not _written(client, other.run_id, LEFT):
             return other
-    if _written(client, study.run_id, HELD):
+    if _written(client, study.run_id, HELD, shown_params(study.definition)):
         return None
     return next(iter(_others(client, study)), study)
 
@@ -68,7 +70,7 @@ def withdraw(client: Client, study: StudyRecord, why: str) -> None:
 
 
 def _others(client: Client, study: StudyRecord) -> list[StudyRecord]:
-    found = unfinished(client, study.experiment_id, study.name)
+    found, _ = namesakes(client, study.experiment_id, study.name)
     return [record for record in found if record.run_id != study.run_id]
 
 
@@ -81,11 +83,18 @@ def _holds(params: Mapping[str, str]) -> bool:
     return params.get(PARAM) == HELD or "tune.claim.1" in params
 
 
-def _written(client: Client, run_id: str, value: str) -> bool:
-    """Write the param of a run; return whether it has this value now, and not another one that was written first."""
+def _written(client: Client, run_id: str, value: str, others: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Write the param of a run; return whether it has this value now, and not another one that was written first.
+
+    The `others` are written with it where they can be: MLflow takes all params of a request, or none.
+    """
+    from mlflow.entities import Param
+
     try:
-        client.send("log_param", run_id, PARAM, value)
+        client.send("log_batch", run_id, params=[Param(*each) for each in {PARAM: value, **others}.items()])
     except TrackingError as error:
+        if others:  # `mlflow run` has logged a project's own params of these names
+            return _written(client, run_id, value)
         found: Any = client.send("get_run", run_id)
         gone = found.info.lifecycle_stage != "active"  # whose it was has withdrawn, or a person deleted it
         held = found.data.params.get(PARAM, LEFT if gone else None)

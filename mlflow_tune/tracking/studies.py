@@ -112,7 +112,7 @@ class Studies:
         self, definition: Mapping[str, Any], experiment_id: str, source: Mapping[str, str], folder: str,
         reference: Sequence[float] = (),
     ) -> StudyRecord:  # fmt: skip
-        """Make the parent run, RUNNING, with all that a resume needs; `source` are MLflow's own tags.
+        """Make the parent run, RUNNING, with all that a resume needs but its params; `source` are MLflow's own tags.
 
         A run that MLflow started this process in (MLFLOW_RUN_ID, as `mlflow run` sets it) becomes the parent, unless
         it is a study or a trial itself. `reference` are values of the true function, evenly over the range of the only
@@ -131,9 +131,7 @@ class Studies:
             **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
         }
         started = take_started_run(self._client, tags, tags[STUDY])
-        record = self.get(started) if started else self._made(tags, experiment_id)
-        self._log_params(record.run_id, record.definition)
-        return record
+        return self.get(started) if started else self._made(tags, experiment_id)
 
     def _made(self, tags: Mapping[str, str], experiment_id: str) -> StudyRecord:
         return study_record(make_run(self._client, experiment_id, tags[STUDY], tags, now()))
@@ -229,9 +227,14 @@ class Studies:
     def _log_params(self, run_id: str, definition: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        params = [Param(key, str(definition[key])) for key in ("metric", "goal")]
+        params = [Param(*each) for each in shown_params(definition).items()]
         with contextlib.suppress(TrackingError):  # `mlflow run` has logged a project's own params of these names
             self._client.send("log_batch", run_id, params=params)
+
+
+def shown_params(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the params of a parent run: what the study is about, for whoever looks at it in MLflow."""
+    return {key: str(definition[key]) for key in ("metric", "goal")}
 
 
 def _changeable_tags(definition: Mapping[str, Any]) -> dict[str, str]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_tune import Study
+from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.space import Float, Space
 from mlflow_tune.strategies import Random
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.trials import run_name
-from mlflow_tune.trial import Suggestion
+from mlflow_tune.trial import Suggestion, Trial
 
 SPACE = Space({f"x{index}": Float(1e-4, 1, log=index % 2 == 0) for index in range(8)})
+
+MOMENT = 1_700_000_000_000  # when the first trial began
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ def loss(**point: float) -> float:
 def study_of(uri: str, name: str, trials: int = 5) -> Study:
     """Return a study, not made yet, in an experiment of its own that has its name."""
     return Study(
-        name=name, experiment=name, objective=loss, space=SPACE, metric="loss", stop={"trials": trials},
-        strategy="random", tracking_uri=uri,
+        name=name, experiment=name, run={"function": "filled_store:loss"}, space=SPACE, metric="loss",
+        stop={"trials": trials}, strategy="random", tracking_uri=uri, folder=Path(__file__).parent,
     )  # fmt: skip
 
 
@@ -76,9 +79,8 @@ def optuna_row(number: int, suggestion: Suggestion, parent: str) -> Row:
 
 def write(connection: sqlite3.Connection, experiment: str, rows: Iterable[Row], salt: str) -> None:
     """Write the runs into MLflow's tables."""
-    moment = 1_700_000_000_000
     for at, row in enumerate(rows):
-        run, began, ended = f"{salt}{at:024x}", moment + 100 * at, moment + 100 * at + 50
+        run, began, ended = f"{salt}{at:024x}", MOMENT + 100 * at, MOMENT + 100 * at + 50
         place = f"mlflow-artifacts:/{experiment}/{run}/artifacts"
         run_values = (run, row.name, "UNKNOWN", "", "", "root", "FINISHED", began, ended, "", "active", place)
         connection.execute(f"INSERT INTO runs VALUES ({'?, ' * 13}NULL)", (*run_values, experiment))
@@ -88,6 +90,20 @@ def write(connection: sqlite3.Connection, experiment: str, rows: Iterable[Row], 
         for table in ("metrics", "latest_metrics"):
             columns = f"{table} (key, value, timestamp, step, is_nan, run_uuid)"
             connection.executemany(f"INSERT INTO {columns} VALUES (?, ?, ?, ?, ?, ?)", points)
+
+
+def write_curves(connection: sqlite3.Connection, parent: str, rows: Sequence[Row]) -> None:
+    """Write the curves of the parent run, which grew while its trials ended."""
+    ended = [
+        Trial(at, {}, "ok", row.metrics["loss"][0], end_time=MOMENT + 100 * at - 50)
+        for at, row in enumerate(rows, start=1)
+    ]
+    curves = {"best_loss": best_curve(ended, "minimize"), **count_curves(ended)}
+    for key, points in curves.items():
+        values = [(key, value, time, step, 0, parent) for step, value, time in points]
+        for table, written_points in (("metrics", values), ("latest_metrics", values[-1:])):
+            columns = f"{table} (key, value, timestamp, step, is_nan, run_uuid)"
+            connection.executemany(f"INSERT INTO {columns} VALUES (?, ?, ?, ?, ?, ?)", written_points)
 
 
 def written(connection: sqlite3.Connection, parent: str) -> list[object]:
@@ -126,7 +142,9 @@ def fill(path: Path, sizes: Iterable[int], storage: Iterable[int]) -> dict[str, 
     with sqlite3.connect(path) as connection:
         for at, (name, size) in enumerate((ours | theirs).items()):
             make = optuna_row if name in theirs else lambda *given: our_row(*given, source)
-            rows = (make(number, point, parents[name]) for number, point in enumerate(points[:size], start=1))
+            rows = [make(number, point, parents[name]) for number, point in enumerate(points[:size], start=1)]
             write(connection, ids[name], rows, f"{at:08x}")
+            if name in ours:
+                write_curves(connection, parents[name], rows)
         assert written(connection, parents["check"]) == written(connection, real.run_id), "not as mlflow_tune writes"
     return {name: (ids[name], parent) for name, parent in parents.items()}

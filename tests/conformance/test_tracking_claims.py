@@ -112,7 +112,7 @@ def test_who_is_suspended_while_a_request_is_under_way_is_not_at_peace(tracker, 
 
 
 def test_who_is_suspended_while_it_claims_is_not_at_peace(tracker, run_id, clock):
-    during(tracker, "log_param", lambda: setattr(clock, "now", clock.now + 2 * LEASE))
+    during(tracker, "log_batch", lambda: setattr(clock, "now", clock.now + 2 * LEASE))
     claim = claims._take(tracker.client, run_id)
     take_over(tracker, run_id)
     with pytest.raises(StudyConflict):

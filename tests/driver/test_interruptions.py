@@ -13,10 +13,10 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from mlflow_tune import Int, Study
+from mlflow_tune import Int, Study, creation
 from mlflow_tune.cli import main
 from mlflow_tune.driver.publisher import Publisher
-from mlflow_tune.tracking import Artifacts, Studies, Trials
+from mlflow_tune.tracking import Trials, claim
 from tests.fixtures.small_studies.helpers import (
     Tune,
     interrupt,
@@ -268,9 +268,9 @@ class InterruptedAt:
 @pytest.mark.parametrize(
     ("target", "method"),
     [
-        (Studies, "_log_params"),  # the parent run is there, and nothing else
-        (Artifacts, "log_text"),
-        (Trials, "take_over"),
+        (creation, "take_name"),  # the parent run is there, and nothing else
+        (creation, "save_view"),
+        (claim, "_take"),
         (Trials, "log_point"),  # a child run is there, and its trial has not begun
         (Trials, "log_end"),
         (Trials, "terminate"),  # the trial has an outcome, and its run no status
@@ -291,6 +291,17 @@ def test_interruptions_at_bad_moments_leave_no_run_open(sqlite_store, monkeypatc
     parent, children = runs_of(sqlite_store, NAME)
     assert sorted(points(children, "ok")) == [1, 2, 3, 4]
     assert parent.info.status == "FINISHED"
+
+
+def test_an_interruption_while_the_trials_are_read_starts_none(sqlite_store, monkeypatch):
+    in_process(lambda x: x, sqlite_store).create()
+    at = InterruptedAt(Trials, "take_over", signal.SIGINT)
+    monkeypatch.setattr(Trials, "take_over", at.method())
+    with pytest.raises(KeyboardInterrupt):
+        Study.load(NAME, objective=lambda x: x, tracking_uri=sqlite_store).resume("+1")
+    assert at.calls == 1
+    parent, children = runs_of(sqlite_store, NAME)
+    assert (parent.info.status, parent.data.tags["tune.state"], children) == ("KILLED", "interrupted", [])
 
 
 def test_an_interruption_while_the_last_words_are_written_changes_nothing(sqlite_store, monkeypatch):

@@ -7,12 +7,18 @@ paced in time: the driver's requests about the parent, and its looks into the qu
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
 
 import pytest
+from click.testing import CliRunner
 
 from mlflow_tune import Study
+from mlflow_tune.cli import main
+from mlflow_tune.report import forest
+from mlflow_tune.tracking import records
+from mlflow_tune.tracking import trials as tracked
 from tests.fixtures import TRAINING_CODE
 from tests.fixtures.training_code.light import AGENT, objective
 
@@ -31,6 +37,15 @@ RUNS = {
     "project": ({"run": {"project": "."}, "workers": 2}, WITH_CURVE),
     "without a curve": ({"run": {"command": [*COMMAND, "", "1"]}, "workers": 2}, SUBPROCESS),
 }
+STUDY = """\
+name: {name}
+experiment: requests
+metric: loss
+run: {{function: "light:objective"}}
+space: {{x: {{type: float, low: 0, high: 1}}}}
+strategy: random
+stop: {{trials: {trials}}}
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,3 +134,59 @@ def test_a_failed_trial_costs_what_others_do(proxy):
     assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
     for trial in study.trials:
         assert calls_of(proxy, trial.run_id) == SUBPROCESS
+
+
+def tune(proxy, monkeypatch, *words):
+    """Run a command through the proxy; return its requests, by call."""
+    monkeypatch.syspath_prepend(str(HERE))
+    proxy.requests.clear()
+    result = CliRunner().invoke(main, [*words, "--tracking-uri", proxy.uri], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return [request.call if "/mlflow" in request.path else f"GET {request.path}" for request in proxy.requests]
+
+
+def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypatch):
+    file = tmp_path / "study.yaml"
+    file.write_text(STUDY.format(name=f"first-{uuid.uuid4().hex}", trials=1))
+    shutil.copy(HERE / "light.py", tmp_path)
+    calls = tune(proxy, monkeypatch, "run", str(file))
+    _, first_trial = (index for index, call in enumerate(calls) if call == "POST runs/create")
+    before = calls[:first_trial]
+    assert before == [
+        "GET /health",
+        "GET experiments/get-by-name",
+        "POST runs/search",  # others of this name
+        "POST runs/create",  # the parent
+        "POST runs/search",  # others that were made at the same moment, which no look before can find
+        "POST runs/log-batch",  # its params, and that it keeps its name
+        "POST experiments/set-experiment-tag",  # its view
+        "POST runs/log-batch",  # the claim, with its first heartbeat
+    ], f"{len(before)} requests before the first trial: {before}"
+
+
+def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
+    monkeypatch.setattr(records, "PAGE", 10)
+    name, file = f"again-{uuid.uuid4().hex}", tmp_path / "study.yaml"
+    two = "{x: {type: float, low: 0, high: 1}, unused: {type: float, low: 0, high: 1}}"
+    text = STUDY.format(name=name, trials=24).replace("light:objective", "both:objective")
+    text = text.replace("experiment: requests", f"experiment: {name}")  # so that a page holds all of its studies
+    file.write_text(text.replace("{x: {type: float, low: 0, high: 1}}", two))
+    (tmp_path / "both.py").write_text("def objective(x, unused):\n    return x + 0.1 * unused\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    tune(proxy, monkeypatch, "run", str(file))
+    fits, searches = [], []
+    fit, search = forest._fit, tracked.search
+    monkeypatch.setattr(forest, "_fit", lambda *given: fits.append(given) or fit(*given))
+
+    def counted(client, experiments, query, deleted=False):
+        searches.append((query, deleted))
+        return search(client, experiments, query, deleted)
+
+    monkeypatch.setattr(tracked, "search", counted)
+    calls = tune(proxy, monkeypatch, "resume", name, "--experiment", name, "--trials", "+1")
+    assert [deleted for _, deleted in searches] == [False, True]  # the history, and the runs that a person deleted
+    # The study by its name; three pages of trials; those that were deleted; the queue, before a trial and at the end.
+    assert calls.count("POST runs/search") <= 1 + 3 + 1 + 2, calls
+    assert len(fits) == forest.FOLDS
+    assert len(Study.load(name, experiment=name, tracking_uri=proxy.uri).trials) == 25

@@ -385,3 +385,14 @@ def test_a_nearly_full_lattice_is_drawn_and_a_random_search_is_not():
     assert heat_map_figure(subject, gridded()[:7]) is None
     assert heat_map_figure(SUBJECT, made(50)) is None
     assert heat_map_figure(subject, gridded()[:3]) is None
+
+
+def test_of_many_trials_a_part_of_the_lines_is_drawn_with_the_best():
+    trials = made(1001)
+    figure = parallel_figure(SUBJECT, trials)
+    lines, best = (each for each in figure.axes[0].collections if isinstance(each, LineCollection))
+    assert (len(lines.get_paths()), len(best.get_paths())) == (500, 1)
+    first = min(trials, key=lambda trial: trial.value).number
+    assert f"The best, trial {first} " in words_of(figure)
+    assert "501 of 1001 trials" in words_of(figure)
+    assert "501 of 1001 trials" in figure.get_suptitle().replace("\n", " ")

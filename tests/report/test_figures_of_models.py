@@ -11,9 +11,10 @@ from matplotlib.collections import LineCollection
 
 from mlflow_tune.report.figures.calibration import calibration_figure, forecasts
 from mlflow_tune.report.figures.dependence import dependence_figure, dependence_of
-from mlflow_tune.report.figures.importance import importance_figure, importance_of, least_trials
+from mlflow_tune.report.figures.importance import importance_figure, importance_of
 from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_figure, posterior_grid, posterior_xs
 from mlflow_tune.report.figures.style import render, words_of
+from mlflow_tune.report.forest import least_trials
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Space
 from mlflow_tune.trial import Trial
@@ -172,3 +173,13 @@ def test_flat_and_hostile_posteriors():
     for figure in (posterior_figure(flat), posterior_grid([flat] * 3)):
         assert not clipped(figure)
         assert render(figure, "svg")
+
+
+def test_of_many_trials_a_forest_takes_a_part_and_says_so():
+    trials = made(501)
+    words = words_of(importance_figure(SUBJECT, trials))
+    assert "500 of 501 trials, drawn at random" in words
+    assert "500 of 501 trials, drawn at random" in words_of(dependence_figure(SUBJECT, trials))
+    found = importance_of(SUBJECT, trials)
+    assert (next(iter(found.mean)), found.trials) == ("lr", 500)
+    assert importance_of(SUBJECT, trials) == found

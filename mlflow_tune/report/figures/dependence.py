@@ -18,10 +18,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from mlflow_tune.report.figures.importance import fit_forest, least_trials, points_of
-from mlflow_tune.report.figures.scales import Array, limits, plain_ticks, shades, unit_ticks
+from mlflow_tune.report.figures.scales import Array, plain_ticks, shades, unit_ticks
 from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean, finish, headline, in_house_style, sheet
-from mlflow_tune.report.subject import Subject, value_of
+from mlflow_tune.report.forest import Forests
+from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Dimension
 from mlflow_tune.trial import Trial
 
@@ -49,24 +49,22 @@ class Dependence:
     over: dict[tuple[int, int], Array]
 
 
-def dependence_of(subject: Subject, trials: Sequence[Trial]) -> Dependence | None:
-    """Return the partial dependence on the parameters that the forest splits by most, at most four.
+def dependence_of(subject: Subject, trials: Sequence[Trial], forests: Forests | None = None) -> Dependence | None:
+    """Return the partial dependence on the parameters that the forests split by most, at most four.
 
     Values far on the worse side count as the end of the axis. None with one parameter, and with fewer than
-    `importance.least_trials` trials that have a value.
+    `forest.least_trials` trials that have a value. `forests` are those that are fitted to these trials already.
     """
-    used, rows = points_of(subject, trials)
-    if len(subject.space) < 2 or len(used) < least_trials(subject):
+    forests = forests or Forests(subject, trials)
+    if len(subject.space) < 2 or not forests.enough:
         return None
-    values = np.array([value_of(trial) for trial in used])
-    forest = fit_forest(rows, np.clip(values, *limits(values, subject.goal)), seed=0)
-    first = np.argsort(-forest.feature_importances_, kind="stable")[:MOST_PANELS]
+    first = np.argsort(-forests.splits, kind="stable")[:MOST_PANELS]
     names = list(subject.space)
     sides = tuple(_side(names[column], subject.space[names[column]], int(column)) for column in first)
-    sample = rows[:: -(-len(rows) // AVERAGED)]
-    along = {index: _average(forest, sample, (side,)) for index, side in enumerate(sides)}
+    sample = forests.rows[:: -(-len(forests.rows) // AVERAGED)]
+    along = {index: _average(forests, sample, (side,)) for index, side in enumerate(sides)}
     over = {
-        (row, column): _average(forest, sample, (sides[row], sides[column]))
+        (row, column): _average(forests, sample, (sides[row], sides[column]))
         for row, column in product(range(len(sides)), repeat=2)
         if column < row
     }
@@ -78,30 +76,30 @@ def _side(name: str, dimension: Dimension, column: int) -> Side:
     return Side(name, dimension, column, (np.arange(count) + 0.5) / count)
 
 
-def _average(forest: Any, sample: Array, sides: tuple[Side, ...]) -> Array:
+def _average(forests: Forests, sample: Array, sides: tuple[Side, ...]) -> Array:
     """Return the mean prediction over the sample with the sides held at each of their units: (k,) or (k, m)."""
     held = np.array(list(product(*(side.units for side in sides))))
     points = np.tile(sample, (len(held), 1))
     for index, side in enumerate(sides):
         points[:, side.column] = np.repeat(held[:, index], len(sample))
-    predicted: Array = np.asarray(forest.predict(points), dtype=float)
-    means = predicted.reshape(len(held), len(sample)).mean(axis=1)
+    means = forests.predict(points).reshape(len(held), len(sample)).mean(axis=1)
     return np.reshape(means, [len(side.units) for side in sides])
 
 
 @in_house_style
-def dependence_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
+def dependence_figure(subject: Subject, trials: Sequence[Trial], forests: Forests | None = None) -> Figure | None:
     """Draw the partial dependence: along each parameter on the diagonal, over each pair below it, with the trials.
 
     None as `dependence_of`.
     """
-    found = dependence_of(subject, trials)
+    forests = forests or Forests(subject, trials)
+    found = dependence_of(subject, trials, forests)
     if found is None:
         return None
     count = len(found.sides)
     figure = sheet(0.9 + 1.8 * count, 0.9 + 1.95 * count)
     grid = figure.subplots(count, count, squeeze=False)
-    used, rows = points_of(subject, trials)
+    used, rows = forests.used, forests.rows
     best = subject.best(used)
     star = None if best is None else rows[[trial.number for trial in used].index(best.number)]
     drawn = np.concatenate([each.ravel() for each in (*found.along.values(), *found.over.values())])
@@ -118,7 +116,7 @@ def dependence_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | Non
         _ticks(axes, found, (row, column))
     _colour_bar(grid[0, -1], subject, norm)
     headline(figure, f"Partial dependence of {clean(subject.metric)}; dots are trials, the star is the best")
-    return finish(figure, _words(subject, found, best, len(used)))
+    return finish(figure, _words(subject, found, best, forests.words))
 
 
 def _along(axes: Axes, found: Dependence, index: int, rows: Array, norm: Normalize) -> None:
@@ -185,12 +183,12 @@ def _ticks(axes: Axes, found: Dependence, cell: tuple[int, int]) -> None:
         axes.set_ylabel(clean(found.sides[row].name, 18))
 
 
-def _words(subject: Subject, found: Dependence, best: Trial | None, count: int) -> str:
+def _words(subject: Subject, found: Dependence, best: Trial | None, fitted: str) -> str:
     parts = []
     for index, side in enumerate(found.sides):
         low, high = float(found.along[index].min()), float(found.along[index].max())
         parts.append(f"{side.name} moves it from {low:.4g} to {high:.4g}")
-    words = f"Partial dependence of {subject.metric}, by a random forest on {count} trials: {', '.join(parts)}."
+    words = f"Partial dependence of {subject.metric}, by random forests on {fitted}: {', '.join(parts)}."
     if best is None:
         return words
     at = ", ".join(f"{side.name} = {best.params.get(side.name)}" for side in found.sides)

@@ -43,12 +43,16 @@ def lattice_of(subject: Subject, trials: Sequence[Trial], pair: tuple[str, str])
     None unless each has two or more values, the lattice at most 400 cells, and four fifths of these a trial.
     """
     ended = [trial for trial in trials if trial.done]
-    known = np.stack([places(subject.space[name], name, ended) for name in pair], axis=1) if ended else np.empty((0, 2))
-    sides = [np.unique(column[~np.isnan(column)]) for column in known.T]
+    return _lattice(ended, pair, [places(subject.space[name], name, ended) for name in pair])
+
+
+def _lattice(ended: Sequence[Trial], pair: tuple[str, str], known: Sequence[Array]) -> Lattice | None:
+    """Return the lattice of trials that stand at the `known` places (n,) of the two parameters."""
+    sides = [np.unique(column[~np.isnan(column)]) for column in known]
     if min(map(len, sides)) < 2 or len(sides[0]) * len(sides[1]) > MOST_CELLS:
         return None
     found: dict[tuple[float, float], list[Trial]] = {}
-    for (x, y), trial in zip(known.tolist(), ended, strict=True):
+    for x, y, trial in zip(known[0].tolist(), known[1].tolist(), ended, strict=True):
         if not math.isnan(x) and not math.isnan(y):
             found.setdefault((x, y), []).append(trial)
     if len(found) < FULL * len(sides[0]) * len(sides[1]):
@@ -64,7 +68,9 @@ def heat_map_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     A cell of several trials has the best of them, over the other parameters. Of several lattices the one with the
     most cells is drawn. None when there is none, as with a random search, or when no trial has a value.
     """
-    pairs = [lattice_of(subject, trials, pair) for pair in combinations(list(subject.space)[:MOST_PARAMETERS], 2)]
+    ended, names = [trial for trial in trials if trial.done], list(subject.space)[:MOST_PARAMETERS]
+    known = {name: places(subject.space[name], name, ended) for name in names}
+    pairs = [_lattice(ended, (a, b), (known[a], known[b])) for a, b in combinations(names, 2)]
     lattices = [lattice for lattice in pairs if lattice is not None]
     if not lattices or not scored(trials):
         return None

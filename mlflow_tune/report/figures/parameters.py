@@ -43,6 +43,7 @@ from mlflow_tune.trial import Trial
 
 MOST_PANELS = 24
 MOST_LINES = 12
+MOST_DRAWN = 1000
 
 
 @in_house_style
@@ -91,26 +92,30 @@ def _parameter_panel(axes: Axes, subject: Subject, trials: Sequence[Trial], name
 def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     """Draw every trial as a line across the parameters, coloured by the metric: the darker the better, the best red.
 
-    Each parameter has its own scale; a line has a gap where a trial lacks a value. The first 12 parameters. None
-    with fewer than two parameters or than two trials with a value.
+    Each parameter has its own scale; a line has a gap where a trial lacks a value. The first 12 parameters. Of more
+    than 1,000 trials a part is drawn, evenly from the worst to the best. None with fewer than two parameters or than
+    two trials with a value.
     """
     found, names = list(reversed(subject.ranked(trials))), list(subject.space)[:MOST_LINES]
     if len(names) < 2 or len(found) < 2:
         return None
+    drawn = found[:: len(found) // -MOST_DRAWN][::-1]  # the best is among them
     figure = sheet(4.2, max(WIDTH, 1.5 + 1.0 * len(names)))
     axes = figure.add_subplot()
-    values = np.array([value_of(trial) for trial in found])
-    norm, colours = shading(subject, values), shades(subject)
-    heights = [_height(subject.space[name], name, found) for name in names]
+    norm, colours = shading(subject, [value_of(trial) for trial in found]), shades(subject)
+    values = np.array([value_of(trial) for trial in drawn])
+    heights = [_height(subject.space[name], name, drawn) for name in names]
     lines = np.stack([*heights, np.asarray(norm(values), dtype=float)], axis=1)
     _lines(axes, lines, colours(norm(values)))
     for index, name in enumerate(names):
         _upright(axes, index, name, subject.space[name])
     _metric_strip(axes, len(names), subject, norm, colours)
     best = found[-1]
-    headline(figure, f"Parallel coordinates: red is the best, trial {best.number}")
+    count = f"{len(drawn)} of {len(found)}" if len(drawn) < len(found) else f"{len(found)}"
+    part = f" ({count} trials)" if len(drawn) < len(found) else ""
+    headline(figure, f"Parallel coordinates: red is the best, trial {best.number}{part}")
     ranges = ", ".join(f"{name} = {best.params.get(name)}" for name in names)
-    words = f"Parallel coordinates of {len(found)} trials over {', '.join(names)}, coloured by {subject.metric}."
+    words = f"Parallel coordinates of {count} trials over {', '.join(names)}, coloured by {subject.metric}."
     return finish(figure, f"{words} The best, trial {best.number} with {value_of(best):.6g}, runs through {ranges}.")
 
 

@@ -44,7 +44,10 @@ def _place(dimension: Dimension, value: object) -> float:
     try:
         if isinstance(dimension, Categorical):
             return float(dimension.values.index(dimension.decode(value)))
-        number = float(dimension.decode(value))
+        if isinstance(dimension, Float) and isinstance(value, float) and math.isfinite(value):
+            number = value  # thousands of times a picture: the full check takes longer than all else here
+        else:
+            number = float(dimension.decode(value))
     except (InputError, OverflowError):
         return math.nan
     if dimension.log:

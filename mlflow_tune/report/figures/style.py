@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib import style
@@ -117,8 +118,21 @@ def finish(figure: Figure, words: str) -> Figure:
     return figure
 
 
+_rendered: WeakKeyDictionary[Figure, dict[str, bytes]] = WeakKeyDictionary()  # a report needs each file twice
+
+
 def render(figure: Figure, form: Literal["png", "svg"] = "png") -> bytes:
-    """Return the image file of a figure; the same figure gives the same bytes with one version of matplotlib."""
+    """Return the image file of a finished figure, which is drawn once.
+
+    The same figure gives the same bytes with one version of matplotlib.
+    """
+    known = _rendered.setdefault(figure, {})
+    if form not in known:
+        known[form] = _drawn(figure, form)
+    return known[form]
+
+
+def _drawn(figure: Figure, form: Literal["png", "svg"]) -> bytes:
     metadata = {"Software": None} if form == "png" else {"Date": None, "Description": words_of(figure)}
     dpi = DPI if form == "png" else COARSE_DPI
     file = io.BytesIO()
