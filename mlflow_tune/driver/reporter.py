@@ -17,8 +17,8 @@ from mlflow_tune.trial import Curve, Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mlflow_tune.report.figures.forest import Forests
     from mlflow_tune.report.figures.posterior import PosteriorSlice
-    from mlflow_tune.report.forest import Forests
     from mlflow_tune.report.page import Page
     from mlflow_tune.report.subject import Subject
 
@@ -111,7 +111,7 @@ class Reporter:
 
     def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
         """Return what is fitted to the trials: the same as before for the same ones, as fitting takes seconds."""
-        from mlflow_tune.report.forest import Forests
+        from mlflow_tune.report.figures.forest import Forests
 
         trials = list(history)
         if not self._fitted or self._fitted[-1][0] != trials:

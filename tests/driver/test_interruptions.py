@@ -13,10 +13,11 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from mlflow_tune import Int, Study, creation
+from mlflow_tune import Int, Study
 from mlflow_tune.cli import main
 from mlflow_tune.driver.publisher import Publisher
-from mlflow_tune.tracking import Trials, claim
+from mlflow_tune.study import creation
+from mlflow_tune.tracking import Trials, lease
 from tests.fixtures.small_studies.helpers import (
     Tune,
     interrupt,
@@ -270,7 +271,7 @@ class InterruptedAt:
     [
         (creation, "take_name"),  # the parent run is there, and nothing else
         (creation, "save_view"),
-        (claim, "_take"),
+        (lease, "_take"),
         (Trials, "log_point"),  # a child run is there, and its trial has not begun
         (Trials, "log_end"),
         (Trials, "terminate"),  # the trial has an outcome, and its run no status
