@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +13,16 @@ import pytest
 from tests.support.proxy import Proxy
 from tests.support.server import copy_store, make_template, mlflow_server
 
+pytest_plugins = ["tests.support.distribution"]
+
+# In the background of a shell and under nohup SIGINT is ignored, and what one starts inherits that: here Ctrl-C counts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_TUNE_REPORT"] = "false"  # drawing takes seconds: the tests of pictures turn it on
+# The tests themselves run side by side on all cores: more threads would only wait for each other.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 # What a person's shell may hold and would lead the tests to a store of theirs.
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
 
@@ -27,8 +37,15 @@ def clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite store, to be copied."""
-    return make_template(tmp_path_factory.mktemp("template") / "mlflow.db")
+    """An empty SQLite store, to be copied: the first test process that needs it makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    template = folder / "template.db"
+    with (folder / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            make_template(folder / "half-made.db").rename(template)
+    return template
 
 
 @pytest.fixture(scope="session")

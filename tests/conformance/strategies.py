@@ -6,20 +6,14 @@ that `test_strategies.py` can show that each of them rejects a strategy that bre
 
 import copy
 import math
-import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random, Strategy
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.trial import Params, Suggestion, Trial
-
-ROOT = Path(__file__).parents[2]
+from tests.conformance.fresh import elsewhere
 
 FINITE = Space(
     {
@@ -28,6 +22,7 @@ FINITE = Space(
         "batch": Int(16, 48, step=16, grid=2, role="batch_size"),
     }
 )
+FEW = Space({"act": Categorical(["relu", "tanh"]), "depth": Int(1, 3, grid=[1, 3]), "batch": Int(16, 32, step=16)})
 MIXED = Space(
     {
         "lr": Float(1e-4, 1e-1, log=True, grid=4, role="learning_rate"),
@@ -173,20 +168,8 @@ def check_pure(strategy: Strategy, space: Space) -> None:
 def check_fresh_process(strategy: Strategy, space: Space) -> None:
     """Another process, with other hash seeds, answers as this one does."""
     history = simulate(strategy, space, 4, kinds=with_failures)
-    code = (
-        "import pickle, sys; strategy, *question = pickle.load(sys.stdin.buffer); "
-        "sys.stdout.buffer.write(pickle.dumps(strategy.suggest(*question)))"
-    )
     for seed in ("1", "2"):
-        answer = subprocess.run(
-            [sys.executable, "-c", code],
-            input=pickle.dumps((strategy, space, history, 2)),
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=ROOT,
-            check=True,
-        ).stdout
-        there, here = pickle.loads(answer), strategy.suggest(space, history, 2)
+        there, here = elsewhere(seed, (strategy, space, history, 2)), strategy.suggest(space, history, 2)
         demand(there == here, "another process answers otherwise", here, there)
 
 

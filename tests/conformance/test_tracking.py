@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ import pytest
 from mlflow_tune.errors import InputError, StudyNotFound
 from mlflow_tune.tracking import Artifacts, Client, Studies
 from tests.conformance.tracker import OK, definition, start
+from tests.fixtures.small_studies.helpers import start as start_process
 
 WRITER = Path(__file__).with_name("writer.py")
 UNKNOWN = "f" * 32
@@ -165,17 +164,16 @@ def test_a_curve_and_a_file_are_kept_and_a_repeated_point_is_one_point(tracker):
 # --- several writers --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("store", ["sqlite", pytest.param("server", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow
 def test_several_processes_write_studies_and_trials_at_once(tracker, tmp_path):
     shared = f"shared-{uuid.uuid4().hex}"
     writers = [
-        subprocess.Popen([sys.executable, str(WRITER), tracker.client.uri, shared, str(index), str(tmp_path)])
-        for index in range(3)
+        start_process([WRITER, tracker.client.uri, shared, str(index), tmp_path], tmp_path) for index in range(3)
     ]
     while len(list(tmp_path.glob("ready-*"))) < 3 and all(writer.poll() is None for writer in writers):
         time.sleep(0.01)
     (tmp_path / "go").touch()
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
     studies = tracker.studies.all(shared)
     assert sorted(study.name for study in studies) == ["writer 0", "writer 1", "writer 2"]
     for study in studies:
@@ -196,8 +194,7 @@ def test_several_threads_of_one_driver_write_at_once(tracker):
 def test_several_processes_make_the_same_new_store(tmp_path):
     (tmp_path / "go").touch()
     uri = f"sqlite:///{tmp_path / 'deep' / 'new.db'}"
-    command = [sys.executable, str(WRITER), uri, "shared"]
-    writers = [subprocess.Popen([*command, str(index), str(tmp_path)]) for index in range(3)]
-    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    writers = [start_process([WRITER, uri, "shared", str(index), tmp_path], tmp_path) for index in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len(Studies(Client(uri)).all()) == 3
     assert not list(tmp_path.glob("deep/.mlflow-new-*"))

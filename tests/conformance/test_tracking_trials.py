@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
-from mlflow_tune.tracking import records
+from mlflow_tune.tracking import Client, Trials, records
+from mlflow_tune.tracking.records import PAGE
 from mlflow_tune.trial import Outcome, Suggestion
-from tests.conformance.tracker import OK, start
+from tests.benchmarks.filled_store import Row, write
+from tests.conformance.tracker import OK, start, tracker_of
+from tests.support.server import Server
 
 POINTS = [
     {"lr": 1e-4, "units": 16, "on": True, "kind": "relu"},
@@ -195,16 +200,29 @@ def test_a_trial_that_starts_between_two_pages_neither_hides_nor_doubles_one(tra
     assert (len(seen), len(set(seen))) == (5, 5)
 
 
-@pytest.mark.slow
-def test_more_trials_than_one_page_of_mlflows(tracker):
-    trials, mlflow = tracker.trials(), tracker.mlflow
-    for number in range(1, 1006):
-        tags = {
-            "tune.kind": "trial", "mlflow.parentRunId": trials.study.run_id, "tune.trial": str(number),
-            "tune.params": f'{{"lr":{number / 2000}}}', "tune.outcome": "failed",
-        }  # fmt: skip
-        mlflow.create_run(tracker.experiment_id, tags=tags)
-    assert [trial.number for trial in trials.all()] == list(range(1, 1006))
+@pytest.mark.parametrize("kind", ["sqlite", "server"])
+def test_more_trials_than_one_page_of_mlflows(kind, sqlite_store, tmp_path, mlflow_unchanged):
+    tracker = tracker_of(sqlite_store)
+    study, count = tracker.study(), PAGE + 5
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        write(connection, tracker.experiment_id, (_failed(study.run_id, number) for number in range(1, count + 1)), "")
+        connection.commit()
+    with Server(tmp_path) if kind == "server" else nullcontext() as server:
+        client = Client(server.uri) if server else tracker.client
+        trials = Trials(client, study, {"mlflow.user": "ann"}, {"epochs": 3}).all()
+    assert [trial.number for trial in trials] == list(range(1, count + 1))
+
+
+def _failed(parent: str, number: int) -> Row:
+    """Return a failed trial as it stands in MLflow's tables: making a thousand by requests would take long."""
+    tags = {
+        "tune.kind": "trial",
+        "mlflow.parentRunId": parent,
+        "tune.trial": str(number),
+        "tune.params": f'{{"lr":{number / 2000}}}',
+        "tune.outcome": "failed",
+    }
+    return Row(f"#{number:03d}", tags, {}, {})
 
 
 def test_text_that_no_store_takes_costs_no_trial(tracker):

@@ -85,14 +85,12 @@ def others(proxy, study):
     ("kind", "most"),
     [
         ("in this process", 12),
-        ("worker processes", 50),
+        ("worker processes", 16),
         ("pickled", 8),
         ("command", 8),
         ("project", 8),
         ("without a curve", 8),
         pytest.param("in this process", 50, marks=pytest.mark.slow),
-        pytest.param("command", 50, marks=pytest.mark.slow),
-        pytest.param("project", 50, marks=pytest.mark.slow),
     ],
 )
 def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):

@@ -119,7 +119,12 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
     assert parent.data.tags["tune.executor"] == f'{{"dask":"{cluster.address}"}}'
 
 
-@pytest.mark.parametrize("kind", ["command", "function", "folder", "git"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "kind", ["command", "function", pytest.param("folder", marks=SLOW), pytest.param("git", marks=SLOW)]
+)
 def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, server, tmp_path):
     folder = write_project(tmp_path / "work" / "travels")
     run, version = {"project": "travels"}, ""
@@ -132,8 +137,8 @@ def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, 
     elif kind != "folder":
         run = {"command": {"command": ["python", "train.py", "{x}"]}, "function": {"function": "tuned:loss"}}[kind]
     where = folder if kind in ("command", "function") else folder.parent
-    done = study(server, cluster, run=run, folder=where).run()
-    assert [(trial.outcome, trial.reason) for trial in done.trials] == [("ok", "")] * 4
+    done = study(server, cluster, run=run, folder=where, stop={"trials": 2}).run()
+    assert [(trial.outcome, trial.reason) for trial in done.trials] == [("ok", "")] * 2
     assert [trial.value for trial in done.trials] == [trial.params["x"] for trial in done.trials]
     if kind != "function":
         places = {run.data.params["place"] for run in runs_of(server, done.spec.name)[1]}
@@ -155,11 +160,13 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
     assert "ValueError: no luck" in reasons[False]
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
     done = study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run()
     assert [trial.outcome for trial in done.trials] == ["timeout"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server, tmp_path):
     def objective(x):
         (tmp_path / f"{os.getppid()}-{x}").touch()
@@ -185,6 +192,7 @@ def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server,
     assert len(list(tmp_path.glob("*-0.*"))) == 9, "Dask ran an attempt again by itself"
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
     def objective(x):
         worker = psutil.Process().parent().parent()
@@ -212,6 +220,7 @@ def ran(place: Path) -> list[int]:
     return [int(path.name.removeprefix("pid-")) for path in place.glob("pid-*")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["cluster", "local"])
 def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(where, cluster, server, tmp_path):
     name, address = f"killed-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
@@ -228,6 +237,7 @@ def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(wh
     assert again.record.definition["executor"] == {"dask": address}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["cluster", "local"])
 def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server, tmp_path):
     name, address = f"stopped-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
@@ -244,6 +254,7 @@ def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server
     assert parent.data.tags["tune.state"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
     folder, name = write_project(tmp_path / "travels"), f"typed-{uuid.uuid4().hex}"
     lines = [f"name: {name}", "run: {project: .}", "metric: loss", f"space: {json.dumps(SPACE)}", "strategy: random"]
@@ -299,6 +310,7 @@ def test_ray_by_the_adapter_of_the_readme(sqlite_store):
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_told_before_a_run_is_made(server):
     lonely = study(server, objective=lambda x: x)
     lonely.spec = lonely.spec.model_copy(update={"executor": type("E", (), {"dask": f"tcp://127.0.0.1:{free_port()}"})})

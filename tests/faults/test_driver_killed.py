@@ -49,7 +49,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 }
 MOMENT = 0.3  # seconds; about what a trial takes
 START = 1.5  # seconds in which a driver connects, claims the study, reads it and starts the first trial
-COMMAND = [sys.executable, "train.py", "--x", "{lr}", "--alpha", "{alpha}", "--client", "mlflow"]
+COMMAND = [sys.executable, "train.py", "--x", "{lr}", "--alpha", "{alpha}"]
 
 
 @dataclass(frozen=True)

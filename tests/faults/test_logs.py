@@ -9,6 +9,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from mlflow_tune import Study
 from tests.fixtures.small_studies.helpers import runs_of, start, study_file
 
@@ -43,6 +45,7 @@ def history_on(uri: str, name: str) -> dict[tuple[int, int], tuple[object, ...]]
     return history
 
 
+@pytest.mark.slow
 def test_a_study_can_be_rebuilt_from_its_log(sqlite_store, tmp_path):
     """Retries, a driver that was killed and taken over, a point from the queue, and why it stopped."""
     path = study_file(

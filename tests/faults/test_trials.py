@@ -203,7 +203,7 @@ def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp
     ]
 
 
-@pytest.mark.parametrize("what", ["run", "experiment"])
+@pytest.mark.parametrize("what", ["run", pytest.param("experiment", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("run", [HELD, pytest.param(HELD_COMMAND, marks=pytest.mark.slow)], ids=["function", "command"])
 def test_a_study_that_is_deleted_while_it_is_driven_stops_and_says_how_to_go_on(server, tmp_path, run, what):
     client = mlflow_client(server)
@@ -277,7 +277,7 @@ def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store,
     check_kept(process, sqlite_store, "kept")
 
 
-@pytest.mark.parametrize("status", [503, FULL])
+@pytest.mark.parametrize("status", [pytest.param(503, marks=pytest.mark.slow), FULL])
 def test_an_artifact_store_that_is_full_or_away_costs_files_only(proxy, tmp_path, status):
     from tests.support.proxy import Fault
 

@@ -155,7 +155,7 @@ def run_scripts(place):
     params=[
         pytest.param(("workers", "server"), marks=pytest.mark.slow),
         ("workers", "sqlite"),
-        ("in process", "server"),
+        pytest.param(("in process", "server"), marks=pytest.mark.slow),
         pytest.param(("in process", "sqlite"), marks=pytest.mark.slow),
     ],
     ids=" on ".join,

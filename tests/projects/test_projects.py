@@ -10,6 +10,7 @@ import pytest
 
 from tests.benchmarks.diagnosis import train as train_in_process
 from tests.fixtures import ROOT
+from tests.fixtures.small_studies.helpers import fork
 
 DIGITS = ROOT / "projects" / "digits"
 EPOCHS = 3
@@ -43,30 +44,39 @@ class Result:
 
 
 def run_in(folder, *command):
-    """Run the command in `folder` against a new SQLite store there, and return its only run with all it said."""
-    from mlflow import MlflowClient
+    """Run the command in `folder` against the SQLite store there, and return its only run with all it said."""
+    process = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=240, check=False
+    )
+    return result(folder, process)
 
-    uri = f"sqlite:///{folder}/mlflow.db"
+
+def environment(folder):
+    """Return a person's environment, with the store in the folder."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTHONWARNINGS"))}
     # The command in MLproject says `python`: it must be the one that runs the tests.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    process = subprocess.run(
-        command,
-        cwd=folder,
-        env=clean | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": uri},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    client = MlflowClient(tracking_uri=uri)
+    return clean | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": store_in(folder)}
+
+
+def store_in(folder):
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def result(folder, process):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=store_in(folder))
     (run,) = client.search_runs(["0"])
     return Result(process, client, run)
 
 
 def train(folder, *arguments):
-    """Run train.py by hand."""
-    return run_in(folder, sys.executable, str(DIGITS / "train.py"), *arguments)
+    """Run train.py as by hand, but in a fork of a process that has imported MLflow."""
+    words = [str(DIGITS / "train.py"), *arguments]
+    done = fork(words, folder, environment(folder), "", folder / "out", folder / "err")
+    code = done.wait()
+    return result(folder, subprocess.CompletedProcess(words, code, done.out.read_text(), done.err.read_text()))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -87,7 +97,8 @@ def by_mlflow(tmp_path_factory):
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory):
     """The same training by hand, with what PARAMS and the defaults share left out."""
-    return train(tmp_path_factory.mktemp("by_hand"), "--lr", "0.01", "--units", "32", "--epochs", str(EPOCHS))
+    given = ("--lr", "0.01", "--units", "32", "--epochs", str(EPOCHS))
+    return run_in(tmp_path_factory.mktemp("by_hand"), sys.executable, str(DIGITS / "train.py"), *given)
 
 
 @pytest.mark.slow
@@ -148,14 +159,14 @@ def test_what_cannot_be_trained_is_refused_in_words(wrong):
 
 
 @pytest.mark.slow
-def test_a_diverging_run_logs_its_losses_as_they_are(tmp_path):
+def test_a_diverging_run_logs_its_losses_as_they_are(sqlite_store, tmp_path):
     result = train(tmp_path, "--lr", "10", "--activation", "tanh", "--epochs", "2")
     assert result.process.returncode == 0, result.process.stderr
     assert min(value for _, value in result.curves()["val_loss"]) > 10  # guessing gives ln(10) = 2.3
 
 
 @pytest.mark.slow
-def test_weights_that_overflow_fail_the_run(tmp_path):
+def test_weights_that_overflow_fail_the_run(sqlite_store, tmp_path):
     result = train(tmp_path, "--lr", "1e200")
     assert result.process.returncode == 1
     assert "ValueError: Solver produced non-finite parameter weights" in result.process.stderr

@@ -49,6 +49,7 @@ def test_a_persons_own_settings_change_no_picture():
         assert render(best_so_far_figure(SUBJECT, trials), "svg") == plain
 
 
+@pytest.mark.slow
 def test_equal_trials_give_equal_files():
     trials = made(30, predicted_mean=0.2, predicted_std=0.1)
     first, second = study_figures(SUBJECT, trials), study_figures(SUBJECT, list(reversed(trials)))
@@ -159,6 +160,7 @@ def test_clean_text():
     assert len(clean("x" * 99, 12)) == 12
 
 
+@pytest.mark.slow
 def test_two_thousand_trials_are_fast_and_their_files_small():
     trials = made(2000, failed=0.05, predicted_mean=0.1, predicted_std=0.1)
     curves = {number: [(step, 1.0 / step) for step in range(1, 11)] for number in range(1, 201)}

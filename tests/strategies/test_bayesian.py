@@ -257,7 +257,7 @@ def test_forests_find_a_minimum(kind):
 @pytest.mark.parametrize(
     ("strategy", "space"),
     [
-        (Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FINITE),
+        (Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FEW),
         (Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED),
         (Bayesian(acquisition="LCB", initial=3), suite.MIXED),
     ],

@@ -21,8 +21,9 @@ from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.trial import Trial
 from tests.conformance import strategies as suite
+from tests.fixtures import ROOT
 
-PACKAGE = Path(suite.ROOT, "mlflow_tune")
+PACKAGE = Path(ROOT, "mlflow_tune")
 (EXAMPLE,) = re.findall(r"^```python\n(.*?)^```$", (PACKAGE / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 SPACES = {"finite": suite.FINITE, "mixed": suite.MIXED, "line": suite.LINE}
 STUDY = {
