@@ -36,8 +36,8 @@ def adopt(study: str, common: Common, query: str, from_experiment: str | None, c
     from mlflow_tune.study.adoption import candidates
 
     loaded = find_study(study, common)
-    found = candidates(loaded, query, from_experiment, copy)
-    adopted = [] if dry_run else adopt_runs(loaded, found)
+    found = candidates(loaded.handle, query, from_experiment, copy)
+    adopted = [] if dry_run else adopt_runs(loaded.handle, found)
     if common.as_json:
         form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
         print_json({**form, "runs": [_json(candidate) for candidate in found]})

@@ -32,7 +32,7 @@ def compare(studies: tuple[str, ...], common: Common, target: float | None, html
     from mlflow_tune.study.comparison import StudyComparison
 
     loaded = [find_study(each, common) for each in studies]
-    found = StudyComparison(loaded, loaded[0].client, target)
+    found = StudyComparison([each.handle for each in loaded], loaded[0].client, target)
     show_comparison(found, common, html, no_log)
 
 

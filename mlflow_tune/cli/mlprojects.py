@@ -122,7 +122,7 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
         studies.append(study)
     if run_id:
         os.environ["MLFLOW_RUN_ID"] = run_id
-    show_comparison(StudyComparison(studies, studies[0].client), common)
+    show_comparison(StudyComparison([each.handle for each in studies], studies[0].client), common)
     if any(study.ending is None or study.ending.state != "finished" for study in studies):
         raise SystemExit(1)
 

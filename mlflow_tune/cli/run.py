@@ -103,7 +103,7 @@ def _strategy(text: str) -> Any:
 
 def _tell_earlier(study: Study, common: Common) -> None:
     """Say which finished study of this name exists: a person may have meant to go on with that one."""
-    from mlflow_tune.study.creation import resume_command
+    from mlflow_tune.study.handle import resume_command
 
     if (record := study.earlier) is None:
         return

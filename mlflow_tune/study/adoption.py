@@ -10,7 +10,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.strategies.base import next_number
-from mlflow_tune.study.study import Study
+from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.tracking import Run, Runs, Studies, claimed
 from mlflow_tune.trial import Outcome, Params, Trial
 
@@ -27,7 +27,7 @@ class Candidate:
     copied: bool = False
 
 
-def candidates(study: Study, query: str, experiment: str | None = None, copy: bool = False) -> list[Candidate]:
+def candidates(study: StudyHandle, query: str, experiment: str | None = None, copy: bool = False) -> list[Candidate]:
     """Return the runs that MLflow's filter `query` finds in the experiment (the study's own unless named), checked.
 
     Runs of another experiment are to be copied, with `copy` all are. Raises InputError for a filter that MLflow
@@ -55,7 +55,7 @@ def candidates(study: Study, query: str, experiment: str | None = None, copy: bo
     return found
 
 
-def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
+def adopt(study: StudyHandle, chosen: Sequence[Candidate]) -> list[Trial]:
     """Make trials of the candidates that were not refused; return them, with the numbers that they got.
 
     Raises StudyConflict while the study is driven: its driver numbers the trials.
@@ -73,7 +73,7 @@ def adopt(study: Study, chosen: Sequence[Candidate]) -> list[Trial]:
     return adopted
 
 
-def _adopted(study: Study, run: Run, trial: Trial, copied: bool) -> Trial:
+def _adopted(study: StudyHandle, run: Run, trial: Trial, copied: bool) -> Trial:
     runs = Runs(study.client)
     if copied:
         logs = study.spec.space.log10_metrics(trial.params)

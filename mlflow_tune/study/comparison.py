@@ -13,7 +13,7 @@ from mlflow_tune.driver.publisher import kept
 from mlflow_tune.driver.reporter import subject_of
 from mlflow_tune.provenance import user_tags
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, compare
-from mlflow_tune.study.study import Study
+from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, public_uri, ui_command
 from mlflow_tune.tracking.comparisons import Comparisons, comparison_links
 from mlflow_tune.tracking.records import now
@@ -42,7 +42,7 @@ class StudyComparison:
     `numbers` hold what the comparison tells; they are taken from the store once, when it is made.
     """
 
-    def __init__(self, studies: Sequence[Study], client: Client, target: float | None = None) -> None:
+    def __init__(self, studies: Sequence[StudyHandle], client: Client, target: float | None = None) -> None:
         """Read the trials of the studies. Raises InputError as `report.comparison.compare`, TrackingError."""
         self._studies, self._client = studies, client
         self.numbers: Comparison = compare([entrant_of(study) for study in studies], target)
@@ -56,7 +56,7 @@ class StudyComparison:
 
         Raises StudyNotFound, InputError (fewer than two studies, one twice, different metrics or goals), TrackingError.
         """
-        studies = [Study.load(name, experiment=experiment, tracking_uri=tracking_uri) for name in names]
+        studies = [StudyHandle.find(name, experiment, tracking_uri) for name in names]
         return cls(studies, Client(tracking_uri), target)
 
     @functools.cached_property
@@ -114,7 +114,7 @@ class StudyComparison:
             Artifacts(self._client, logged.run_id).log_folder(folder)
 
 
-def entrant_of(study: Study) -> Entrant:
+def entrant_of(study: StudyHandle) -> Entrant:
     """Return what is compared of a study, its trials as the store holds them now. Raises TrackingError."""
     record, trials = study.record, study.trials
     return Entrant(

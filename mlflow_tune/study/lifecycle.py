@@ -1,30 +1,91 @@
-"""One session of a study: from its claim to its end, driven by the loop or by a caller who asks and tells."""
+"""The life of a study: it is made, a session holds it and gives its driver, and it is closed as the driver ended."""
 
 from __future__ import annotations
 
-import atexit
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mlflow_tune.driver.callbacks import Listener, Silence
 from mlflow_tune.driver.driver import Driver
 from mlflow_tune.driver.ending import Ending
-from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
+from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
+from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import Crew
-from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.spec.definition import tell_length, with_budget
-from mlflow_tune.tracking import Studies, claimed, told_when_deleted
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.handle import StudyHandle, resume_command
+from mlflow_tune.tracking import (
+    Client,
+    Studies,
+    StudyRecord,
+    claimed,
+    namesakes,
+    save_view,
+    take_name,
+    told_when_deleted,
+    withdraw,
+)
 from mlflow_tune.tracking.deletion import DELETED
-from mlflow_tune.trial import Job, Outcome, Params, Trial
+from mlflow_tune.trial import Params, Trial
 
-if TYPE_CHECKING:
-    from mlflow_tune.study.study import Study
+# --- making a study --------------------------------------------------------------------------------------------------
 
-LEFT = Ending("interrupted", "left by the code that asked for its trials")
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study is to be made: its experiment, and the finished studies of its name there, oldest first.
+
+    `experiment_id` is None while there is no such experiment.
+    """
+
+    experiment_id: str | None
+    finished: Sequence[StudyRecord] = ()
+
+
+def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
+    """Return where the study is to be made.
+
+    Raises StudyConflict when an unfinished study of this name exists in the experiment.
+    """
+    experiment_id = Studies(client).experiment(spec.experiment)
+    if experiment_id is None:
+        return Place(None)
+    unfinished, finished = namesakes(client, experiment_id, spec.name)
+    if unfinished:
+        raise _second(unfinished[0], spec, uri)
+    return Place(experiment_id, finished)
+
+
+def create_study(
+    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place, uri: str | None = None
+) -> StudyRecord:
+    """Make the parent run with its view; return the study, which is then running.
+
+    Raises InputError when the study's true function cannot be called, and StudyConflict, as `place_for` does, when
+    somebody made a study of this name at the same moment.
+    """
+    reference = reference_values(spec, folder)
+    studies = Studies(client)
+    experiment_id = place.experiment_id or str(studies.experiment(spec.experiment, create=True))
+    definition = spec.model_dump(mode="json", exclude_none=True)
+    record = studies.create(definition, experiment_id, source, str(folder), reference)
+    if first := take_name(client, record):
+        withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
+        raise _second(first, spec, uri)
+    save_view(client, record, spec.metric, spec.goal, spec.space)
+    return record
+
+
+def _second(first: StudyRecord, spec: StudySpec, uri: str | None) -> StudyConflict:
+    return StudyConflict(
+        f"the study {first.name!r} exists and is not finished ({first.state}): go on with it by "
+        f"`{resume_command(first, spec, uri)}`, or give the new one another name"
+    )
+
+
+# --- driving it ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -38,31 +99,30 @@ class Resumption:
 
 @contextmanager
 def session(
-    study: Study, crew: Crew, defaults: Params, listener: Listener | None = None,
-    resumption: Resumption = Resumption(), create: Callable[[], None] | None = None,
-) -> Iterator[Driver]:  # fmt: skip
-    """Make the study by `create`, or open it again; hold it, give its driver, and close it as the driver ended.
+    obtain: Callable[[], StudyHandle],
+    crew: Crew,
+    defaults: Params,
+    listener: Listener | None = None,
+    resumption: Resumption | None = None,
+) -> Iterator[Driver]:
+    """Hold the study that `obtain` makes, or gives; give its driver, and close the study as that ended.
 
-    The trials of a study that is opened again are read once, while it is held: budget, driver, summary and report know
-    the same ones. Raises StudyConflict when somebody else drives it, InputError for a budget that is too small, and
-    TrackingError.
+    Without a `resumption` the study was made just now. The trials of one that is opened again are read once, while it
+    is held: budget, driver, summary and report know the same ones. Raises StudyConflict when somebody else drives it,
+    InputError for a budget that is too small, and TrackingError.
     """
-    study.client.abandoned.clear()
-    if create is not None:
-        create()
-    fresh = create is not None
-    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, fresh) as claim:
+    study, listener = obtain(), listener or Silence()
+    new = resumption is None
+    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
         trials = replace(study.trial_store, source=study.source, fixed=fixed)
-        fresh &= claim.first  # else somebody has had the time to adopt a run
+        fresh = new and claim.first  # else somebody has had the time to adopt a run
         history = [] if fresh else trials.take_over()
-        if create is None:
-            _reopen(study, history, resumption)
-        listener = listener or Silence()
+        by_hand = None if resumption is None else _reopen(study, history, resumption)
         listener.began(study.spec, study.links)
-        by_hand = _after_queue(study, history) if resumption.only_queued else None
-        driver = Driver(study.spec, publisher := study.publisher, trials, crew, listener, by_hand)
-        driver.know(history, resumption.retry_failed, fresh)
+        publisher = study.publisher
+        driver = Driver(study.spec, publisher, trials, crew, listener, by_hand)
+        driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)
         try:
@@ -78,118 +138,18 @@ def session(
         study.ending = driver.ending
 
 
-def _reopen(study: Study, history: Sequence[Trial], resumption: Resumption) -> None:
-    """Mark the study as running again, within its new budget."""
+def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption) -> Ending | None:
+    """Mark the study as running again, within its new budget.
+
+    Return how it ends when what waits in its queue has run, where nothing else is to run.
+    """
+    strategy, over = study.spec.strategy, study.record.state == "finished"
     study.spec = with_budget(study.spec, resumption.trials, len(history))
     if not resumption.only_queued:
         tell_length(study.spec)
     Studies(study.client).reopen(study.run_id, study.spec.model_dump(mode="json", exclude_none=True))
-
-
-def _after_queue(study: Study, history: Sequence[Trial]) -> Ending:
-    """Return how the study ends when what waits in its queue has run, and nothing else."""
-    strategy, over = study.spec.strategy, study.record.state == "finished"
+    if not resumption.only_queued:
+        return None
     if strategy.by_hand:
         over = not strategy.suggest(study.spec.space, history, 1)
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
-
-
-class HandCrew:
-    """The crew of a caller who runs the trials: each ends when it is told of."""
-
-    busy = False
-
-    def __init__(self) -> None:
-        self._running: dict[str, tuple[int, Future[Outcome]]] = {}  # number and future by run id
-
-    def submit(self, job: Job) -> Future[Outcome]:
-        """Wait for the caller to tell of the trial."""
-        future = Future[Outcome]()
-        self._running[job.run_id] = job.number, future
-        return future
-
-    def end(self, number: int, run_id: str, outcome: Outcome) -> None:
-        """End a trial. Raises InputError when it does not run."""
-        if run_id not in self._running:
-            running = ", ".join(str(number) for number, _ in self._running.values()) or "none"
-            what = f"the trial {number} (run {run_id}) does not run"
-            raise InputError(f"{what}, so nothing can be told of it; running are {running}")
-        _, future = self._running.pop(run_id)
-        future.set_result(outcome)
-
-    def result(self, future: Future[Outcome]) -> Outcome:
-        """Return what was told."""
-        return future.result()
-
-    def stop(self) -> None:
-        """End the trials of which nothing was told."""
-        for run_id, (number, _) in list(self._running.items()):
-            self.end(number, run_id, Outcome("interrupted", reason=LEFT.why))
-
-
-class Asking:
-    """A session whose trials its caller runs."""
-
-    def __init__(self, crew: HandCrew, opened: AbstractContextManager[Driver], metric: str) -> None:
-        self._crew, self._metric = crew, metric
-        self._open = ExitStack()
-        self._driver = self._open.enter_context(opened)
-        self.closed = False
-        self._process = os.getpid()
-        atexit.register(self._close_at_exit)
-
-    def ask(self) -> Trial | None:
-        """Return the next trial, which is running now; None when none can start before others end, or none at all."""
-        with self._leaving_on_error():
-            trial = self._driver.ask()
-        self._end_with_study()
-        return trial
-
-    def tell(self, trial: Trial, value: object, failed: str) -> None:
-        """End a trial. Raises InputError when it does not run, or the value is no number and no dict of metrics."""
-        self._crew.end(trial.number, trial.run_id, self._outcome(value, failed))
-        with self._leaving_on_error():
-            self._driver.tell()
-        self._end_with_study()
-
-    def close(self) -> None:
-        """Leave the study; trials that run are interrupted, and so is a study that has not ended."""
-        self._forget()
-        with self._open:
-            ending = self._driver.ending
-            # A study whose last trials are cut short is not finished, though a stop rule had struck.
-            if ending is None or (ending.state == "finished" and self._driver.running):
-                self._driver.ending = LEFT
-            self._crew.stop()
-            self._driver.tell()
-
-    def _close_at_exit(self) -> None:
-        if os.getpid() == self._process:  # a forked child has the study's objects, not the study
-            self.close()
-
-    def _forget(self) -> None:
-        atexit.unregister(self._close_at_exit)
-        self.closed = True
-
-    @contextmanager
-    def _leaving_on_error(self) -> Iterator[None]:
-        """Let go of the study when its driver fails, as a study that drives itself does."""
-        try:
-            yield
-        except BaseException as error:  # Ctrl-C too: who knows where it struck
-            self._forget()
-            with self._open:
-                self._driver.give_up(error)
-                raise
-
-    def _outcome(self, value: object, failed: str) -> Outcome:
-        if failed:
-            return Outcome("failed", logged=True, reason=failed)
-        try:
-            return Outcome("ok", metrics=metrics_of(value, self._metric, "tell() was given"), logged=True)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-
-    def _end_with_study(self) -> None:
-        if self._driver.ending is not None and not self._driver.running:
-            self.close()

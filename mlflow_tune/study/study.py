@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from mlflow_tune.cli.points import whole_point
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver
 from mlflow_tune.driver.ending import Ending
-from mlflow_tune.driver.publisher import Keeper, Publisher
-from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.driver.signals import Interruptions
 from mlflow_tune.errors import InputError
 from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
@@ -28,19 +25,10 @@ from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.study.creation import Place, create_study, log_study_file, place_for, resume_command
-from mlflow_tune.study.lifecycle import LEFT, Asking, HandCrew, Resumption, session
-from mlflow_tune.tracking import (
-    Artifacts,
-    Client,
-    Queue,
-    Studies,
-    StudyRecord,
-    Trials,
-    has_server,
-    public_uri,
-    study_links,
-)
+from mlflow_tune.study.ask_tell import LEFT, Asking, HandCrew
+from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
+from mlflow_tune.tracking import Client, Studies, StudyRecord
 from mlflow_tune.trial import Goal, Params, Trial
 
 
@@ -79,16 +67,14 @@ class Study:
         self, spec: StudySpec, objective: Callable[..., Any] | None, folder: str | Path, tracking_uri: str | None
     ) -> None:
         refuse_limits(spec, objective)
-        self.spec = spec
-        self._objective, self._folder, self._uri = objective, Path(folder).resolve(), tracking_uri
+        self._spec = spec
+        self._objective = objective
+        self._folder = Path(folder).resolve()
+        self._uri = tracking_uri
         self._place = Place(None)
-        self._record: StudyRecord | None = None
-        self._connection: Client | None = None
-        self._keep = Keeper()
+        self._handle: StudyHandle | None = None
         self._asking: Asking | None = None
         self._turn = threading.RLock()
-        self.ending: Ending | None = None
-        self.history: Sequence[Trial] = ()  # the trials as the last session left them, but for deleted runs
 
     @classmethod
     def of(cls, spec: StudySpec, *, folder: str | Path = ".", tracking_uri: str | None = None) -> Study:
@@ -99,9 +85,14 @@ class Study:
 
     @classmethod
     def load(
-        cls, study: str, *, objective: Callable[..., Any] | None = None, experiment: str | None = None,
-        tracking_uri: str | None = None, folder: str | Path | None = None,
-    ) -> Study:  # fmt: skip
+        cls,
+        study: str,
+        *,
+        objective: Callable[..., Any] | None = None,
+        experiment: str | None = None,
+        tracking_uri: str | None = None,
+        folder: str | Path | None = None,
+    ) -> Study:
         """Return the study with this run id, or the newest of this name, as the tracking server holds it.
 
         `folder` is where its code lies, when that is not where it was. Raises StudyNotFound, InputError, TrackingError.
@@ -123,28 +114,62 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        loaded._record, loaded._connection = record, client
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri)
         return loaded
 
-    @property
-    def record(self) -> StudyRecord:
-        """The study as the tracking server held it when it was last read. Raises InputError before it is run."""
-        if self._record is None:
-            raise InputError("this study has not been run yet: call run() first, or Study.load() one that has")
-        ending = self.ending
-        return replace(self._record, state=ending.state, why_stopped=ending.why) if ending else self._record
+    # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
-    def client(self) -> Client:
-        """The connection to the study's tracking store, made when it is first needed."""
-        if self._connection is None:
-            self._connection = Client(self._uri)
-        return self._connection
+    def handle(self) -> StudyHandle:
+        """The study as the tracking server holds it. Raises InputError before it is run."""
+        if self._handle is None:
+            raise InputError("this study has not been run yet: call run() first, or Study.load() one that has")
+        return self._handle
 
     @property
     def started(self) -> bool:
         """Whether the study is on the tracking server."""
-        return self._record is not None
+        return self._handle is not None
+
+    @property
+    def spec(self) -> StudySpec:
+        """The definition of the study."""
+        return self._handle.spec if self._handle else self._spec
+
+    @functools.cached_property
+    def client(self) -> Client:
+        """The connection to the study's tracking store, made when it is first needed."""
+        return self._handle.client if self._handle else Client(self._uri)
+
+    @property
+    def record(self) -> StudyRecord:
+        """The study as the tracking server held it when it was last read. Raises InputError before it is run."""
+        return self.handle.record
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run id of the parent. Raises InputError before the study is run."""
+        return self.handle.run_id
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials as the tracking server holds them now: the latest attempt of each, by number."""
+        return self.handle.trials
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best value, None when none has one."""
+        return self.spec.best(self.trials)
+
+    @property
+    def history(self) -> Sequence[Trial]:
+        """The trials as the last session from here left them, but for those whose runs were deleted."""
+        return self._handle.history if self._handle else ()
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the last session from here ended, None where there was none."""
+        return self._handle.ending if self._handle else None
 
     @property
     def earlier(self) -> StudyRecord | None:
@@ -152,28 +177,25 @@ class Study:
         return self._place.finished[-1] if self._place.finished else None
 
     @property
-    def run_id(self) -> str:
-        """The MLflow run id of the parent. Raises InputError before the study is run."""
-        return self.record.run_id
+    def links(self) -> dict[str, str]:
+        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
+        return self.handle.links
 
     @property
-    def trials(self) -> list[Trial]:
-        """The trials as the tracking server holds them now: the latest attempt of each, by number."""
-        return self.trial_store.all()
+    def resume_command(self) -> str:
+        """The command line that goes on with this study."""
+        return self.handle.resume_command
 
-    @property
-    def best(self) -> Trial | None:
-        """The trial with the best value, None when none has one."""
-        return self.spec.best(self.trials)
+    # --- driving it --------------------------------------------------------------------------------------------------
 
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
         defaults = declared_defaults(self.spec, self._objective, self._folder)
         self._find_place()
-        self._create(defaults)
-        self._keep("study.yaml", self.log_study_file)
-        self.ending = Ending("interrupted", "made, and no trial run yet")
-        self.publisher.close([], self.ending.state, self.ending.why)
+        study = self._created(defaults)
+        study.keep_study_file()
+        study.ending = Ending("interrupted", "made, and no trial run yet")
+        study.publisher.close([], study.ending.state, study.ending.why)
         return self
 
     def run(self, listener: Listener | None = None, executor: Executor | None = None) -> Study:
@@ -189,14 +211,19 @@ class Study:
             tell_length(self.spec)
             prepare(launcher)
             with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
-                create = functools.partial(self._create, defaults)
-                return self._drive(crew, session(self, crew, defaults, listener, create=create))
+                create = functools.partial(self._created, defaults)
+                return self._drive(crew, session(create, crew, defaults, listener))
 
     def resume(
-        self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None,
-        strategy: Strategy | Mapping[str, Any] | str | None = None, workers: int | None = None,
-        executor: Executor | Mapping[str, str] | None = None, only_queued: bool = False,
-    ) -> Study:  # fmt: skip
+        self,
+        trials: int | str | None = None,
+        retry_failed: bool = False,
+        listener: Listener | None = None,
+        strategy: Strategy | Mapping[str, Any] | str | None = None,
+        workers: int | None = None,
+        executor: Executor | Mapping[str, str] | None = None,
+        only_queued: bool = False,
+    ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
         It runs what the tracking server names, whoever wrote it there, and asks nobody: that its caller must decide.
@@ -215,14 +242,18 @@ class Study:
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
-        given, named = (executor, None) if isinstance(executor, Executor) else (None, executor)
-        self.spec = changed_spec(self.spec, trials, strategy, workers, named)
+        study = self.handle
+        given = executor if isinstance(executor, Executor) else None
+        named = None if isinstance(executor, Executor) else executor
+        study.spec = changed_spec(study.spec, trials, strategy, workers, named)
         resumption = Resumption(trials, retry_failed, only_queued)
-        with found_launcher(self.spec, self._objective, self._folder, self.record.commit, given is not None) as found:
+        with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
-            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as crew:
-                return self._drive(crew, session(self, crew, defaults, listener, resumption))
+            with crew_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as crew:
+                return self._drive(crew, session(lambda: study, crew, defaults, listener, resumption))
+
+    # --- a loop of one's own -----------------------------------------------------------------------------------------
 
     def ask(self, trials: int | None = None) -> Trial | None:
         """Start the next trial and return it: a loop of one's own trains its `params`, and tells the value.
@@ -255,51 +286,25 @@ class Study:
             if self._asking is not None and not self._asking.closed:
                 self._asking.close()
 
+    # --- other points and pictures -----------------------------------------------------------------------------------
+
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
 
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
         outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
         """
-        return Queue(self.client, self.record).put(whole_point(self.spec.space, params), why, self.source)
+        study = self.handle
+        return study.queue.put(whole_point(study.spec.space, params), why, study.source)
 
     def report(self) -> Study:
         """Draw the study's pictures, table and HTML report from what the tracking server holds; return itself."""
-        self.publisher.report(self.trials, self.record.state, self.record.why_stopped)
+        study = self.handle
+        study.publisher.report(study.trials, study.record.state, study.record.why_stopped)
         return self
 
-    def log_study_file(self) -> None:
-        """Log the study's definition as its file study.yaml."""
-        log_study_file(self.client, self.run_id, self.spec)
-
-    @property
-    def resume_command(self) -> str:
-        """The command line that goes on with this study."""
-        return resume_command(self.record, self.spec, self._given_uri, self._folder)
-
-    @property
-    def links(self) -> dict[str, str]:
-        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
-        return study_links(public_uri(self.client.uri), self.record) if has_server(self.client.uri) else {}
-
-    @functools.cached_property
-    def source(self) -> dict[str, str]:
-        """The tags that tell where the study's code comes from."""
-        # Asked of git and of MLflow's plugins: only a study that is driven needs it.
-        return source_tags(self.spec.run.source, self.spec.run.kind, self._folder)
-
-    @property
-    def trial_store(self) -> Trials:
-        """The trials on the tracking server."""
-        return Trials(self.client, self.record, space=self.spec.space)
-
-    @property
-    def publisher(self) -> Publisher:
-        """Who brings the parent run up to date."""
-        reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
-        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
-
     def _drive(self, crew: Crew, opened: AbstractContextManager[Driver]) -> Study:
+        self.client.abandoned.clear()
         with Interruptions(lambda: crew.busy, self.client.abandoned.set) as signals, opened as driver:
             driver.drive(signals)
         assert self.ending is not None
@@ -311,19 +316,28 @@ class Study:
 
     def _opened(self, trials: int | None) -> Asking:
         """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
-        self.spec = changed_spec(self.spec, trials)
-        create = None if self.started else functools.partial(self._create, {})
-        if create is not None:
+        crew, changed = HandCrew(), changed_spec(self.spec, trials)
+        self.client.abandoned.clear()
+        if self._handle is None:
+            self._spec = changed
             self._find_place()
-        crew, self.ending = HandCrew(), None
-        return Asking(crew, session(self, crew, {}, resumption=Resumption(trials), create=create), self.spec.metric)
+            opened = session(functools.partial(self._created, {}), crew, {})
+        else:
+            study = self._handle
+            study.spec, study.ending = changed, None
+            opened = session(lambda: study, crew, {}, resumption=Resumption(trials))
+        return Asking(crew, opened, self.spec.metric)
 
     def _find_place(self) -> None:
         self._place = place_for(self.client, self.spec, self._given_uri)
 
-    def _create(self, defaults: Params) -> None:
-        self.spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
-        self._record = create_study(self.client, self.spec, self.source, self._folder, self._place, self._given_uri)
+    def _created(self, defaults: Params) -> StudyHandle:
+        """Make the study on the tracking server."""
+        spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
+        source = source_tags(spec.run.source, spec.run.kind, self._folder)
+        record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
+        self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
+        return self._handle
 
     @property
     def _given_uri(self) -> str | None:

@@ -271,12 +271,12 @@ def test_runs_made_by_hand_become_trials_or_are_told_why_not(store):
         by_hand(store, "adopt", {"loss": 1.0}, "FAILED", x=1): "its status is FAILED",
         by_hand(store, "adopt", {"loss": 1.0}, "RUNNING", x=1): "its status is RUNNING",
     }
-    found = candidates(study, "")
+    found = candidates(study.handle, "")
     assert {candidate.run.run_id for candidate in found} == set(cases)
     for candidate in found:
         assert cases[candidate.run.run_id] in candidate.refusal
         assert (candidate.trial is None) == bool(cases[candidate.run.run_id])
-    (adopted,) = adopt(study, found)
+    (adopted,) = adopt(study.handle, found)
     run = MlflowClient(store).get_run(next(iter(cases)))
     assert (adopted.run_id, adopted.number, adopted.value) == (run.info.run_id, 1, 2.5)
     assert (run.info.run_name, run.info.status) == ("by hand", "FINISHED")
@@ -284,7 +284,7 @@ def test_runs_made_by_hand_become_trials_or_are_told_why_not(store):
     assert run.data.metrics == {"loss": 2.5, "trial": 1.0, "objective": 2.5}
     assert (run.data.tags["own"], run.data.tags["tune.strategy"]) == ("tag", "adopted")
     assert "2.5" in MlflowClient(store).get_run(study.run_id).data.tags["mlflow.note.content"]
-    assert [candidate.refusal for candidate in candidates(study, "params.x = '2'")] == [
+    assert [candidate.refusal for candidate in candidates(study.handle, "params.x = '2'")] == [
         "it is a trial of mlflow-tune already"
     ]
     study.resume(trials=3)
@@ -296,7 +296,7 @@ def test_runs_of_another_experiment_are_copied_and_stay_as_they_are(sqlite_store
     original = by_hand(sqlite_store, "there", {"loss": [3.0, 2.0, 1.0]}, x=4)
     client = MlflowClient(sqlite_store)
     before = client.get_run(original).to_dictionary()
-    (trial,) = adopt(study, candidates(study, "", "there"))
+    (trial,) = adopt(study.handle, candidates(study.handle, "", "there"))
     assert client.get_run(original).to_dictionary() == before
     copy = client.get_run(trial.run_id)
     assert copy.data.tags["tune.copied_from"] == original
@@ -309,9 +309,9 @@ def test_runs_of_another_experiment_are_copied_and_stay_as_they_are(sqlite_store
 def test_adopt_refuses_a_wrong_filter_and_a_study_that_runs(sqlite_store):
     study = made(sqlite_store).create()
     with pytest.raises(InputError, match="--filter: MLflow refuses it"):
-        candidates(study, "bogus ===")
+        candidates(study.handle, "bogus ===")
     with pytest.raises(InputError, match="--from-experiment: there is no experiment 'nope'"):
-        candidates(study, "", "nope")
+        candidates(study.handle, "", "nope")
     code, form = said("adopt", "queued", "--filter", "params.x = '77'", uri=sqlite_store)
     assert (code, form["adopted"], form["runs"]) == (1, 0, [])
 

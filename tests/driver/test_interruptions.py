@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from mlflow_tune import Int, Study
 from mlflow_tune.cli import main
 from mlflow_tune.driver.publisher import Publisher
-from mlflow_tune.study import creation
+from mlflow_tune.study import lifecycle
 from mlflow_tune.tracking import Trials, lease
 from tests.fixtures.small_studies.helpers import (
     Tune,
@@ -269,8 +269,8 @@ class InterruptedAt:
 @pytest.mark.parametrize(
     ("target", "method"),
     [
-        (creation, "take_name"),  # the parent run is there, and nothing else
-        (creation, "save_view"),
+        (lifecycle, "take_name"),  # the parent run is there, and nothing else
+        (lifecycle, "save_view"),
         (lease, "_take"),
         (Trials, "log_point"),  # a child run is there, and its trial has not begun
         (Trials, "log_end"),

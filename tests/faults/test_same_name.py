@@ -97,7 +97,7 @@ def test_one_whose_request_lands_late_withdraws_though_its_start_time_is_earlier
 def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_store, tmp_path):
     from mlflow_tune.errors import StudyConflict, StudyNotFound
     from mlflow_tune.spec.study_file import read_study_file
-    from mlflow_tune.study.creation import Place, create_study
+    from mlflow_tune.study.lifecycle import Place, create_study
     from mlflow_tune.tracking import Client, Studies
 
     spec, client = read_study_file(study_file(tmp_path, name="twin"), {}), Client(sqlite_store)

@@ -344,7 +344,7 @@ def test_a_child_whose_run_is_deleted_keeps_its_number_from_adopted_runs(sqlite_
     client.log_param(by_hand, "x", 4)
     client.log_metric(by_hand, "loss", 4.0)
     client.set_terminated(by_hand)
-    [adopted] = adopt(done, candidates(done, "params.x = '4'"))
+    [adopted] = adopt(done.handle, candidates(done.handle, "params.x = '4'"))
     assert (adopted.number, [trial.number for trial in done.trials]) == (3, [1, 3])
 
 

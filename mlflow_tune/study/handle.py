@@ -1,0 +1,144 @@
+"""A study as the tracking server holds it: what it is, its trials, and the command that goes on with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.publisher import Keeper, Publisher
+from mlflow_tune.driver.reporter import Reporter
+from mlflow_tune.provenance import source_tags
+from mlflow_tune.spec.definition import ASKED, recorded_spec
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.text.yaml import dump_yaml
+from mlflow_tune.tracking import (
+    Artifacts,
+    Client,
+    Queue,
+    Studies,
+    StudyRecord,
+    Trials,
+    has_server,
+    public_uri,
+    study_links,
+)
+from mlflow_tune.trial import Trial
+
+
+class StudyHandle:
+    """A study that is on the tracking server, and whoever reads and writes its parts.
+
+    `spec` is its definition, `folder` where its code lies, `uri` the tracking URI where that is not the environment's,
+    `source` the tags that tell where the code comes from, where they are known already.
+    `ending` says how the last session from here ended, and `history` are the trials as it left them, but for those
+    whose runs were deleted.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        record: StudyRecord,
+        spec: StudySpec,
+        folder: Path | None = None,
+        uri: str | None = None,
+        source: Mapping[str, str] | None = None,
+    ) -> None:
+        self.client = client
+        self.spec = spec
+        self.folder = folder or Path(record.folder)
+        self.uri = uri
+        self.ending: Ending | None = None
+        self.history: Sequence[Trial] = ()
+        self._record = record
+        self._source = source
+        self._keep = Keeper()
+
+    @classmethod
+    def find(cls, study: str, experiment: str | None = None, tracking_uri: str | None = None) -> StudyHandle:
+        """Return the study with this run id, or the newest of this name.
+
+        Raises StudyNotFound, InputError, TrackingError.
+        """
+        client = Client(tracking_uri)
+        record = Studies(client).find(study, experiment)
+        return cls(client, record, recorded_spec(record), uri=tracking_uri)
+
+    @property
+    def record(self) -> StudyRecord:
+        """The study's parent run as it was when it was last read, or as the last session left it."""
+        if self.ending is None:
+            return self._record
+        return replace(self._record, state=self.ending.state, why_stopped=self.ending.why)
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run id of the parent."""
+        return self._record.run_id
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials as the tracking server holds them now: the latest attempt of each, by number."""
+        return self.trial_store.all()
+
+    @property
+    def trial_store(self) -> Trials:
+        """The trials on the tracking server."""
+        return Trials(self.client, self.record, space=self.spec.space)
+
+    @property
+    def queue(self) -> Queue:
+        """The points that wait to be run next."""
+        return Queue(self.client, self.record)
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who brings the parent run up to date."""
+        reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
+        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
+        return study_links(public_uri(self.client.uri), self.record) if has_server(self.client.uri) else {}
+
+    @property
+    def source(self) -> Mapping[str, str]:
+        """The tags that tell where the study's code comes from."""
+        if self._source is None:  # asked of git and of MLflow's plugins: only a study that is driven needs it
+            self._source = source_tags(self.spec.run.source, self.spec.run.kind, self.folder)
+        return self._source
+
+    @property
+    def resume_command(self) -> str:
+        """The command line that goes on with this study."""
+        return resume_command(self.record, self.spec, self.client.uri if self.uri else None, self.folder)
+
+    def log_study_file(self) -> None:
+        """Log the study's definition as its file study.yaml."""
+        text = dump_yaml(self.spec.model_dump(mode="json", exclude_none=True))
+        Artifacts(self.client, self.run_id).log_text("study.yaml", text)
+
+    def keep_study_file(self) -> None:
+        """Log study.yaml, or warn that it cannot be written."""
+        self._keep("study.yaml", self.log_study_file)
+
+
+def resume_command(record: StudyRecord, spec: StudySpec, uri: str | None, folder: Path | None = None) -> str:
+    """Return the command that goes on with a study.
+
+    `uri` is the tracking URI where it is not the environment's, `folder` where its code lies when that is not where
+    it was.
+    """
+    server = public_uri(uri) if uri else ""
+    if spec.run.objective:
+        given = f", tracking_uri={server!r}" if server else ""
+        if spec.run.objective == ASKED:
+            return f"Study.load({record.run_id!r}{given}).ask()"
+        return f"Study.load({record.run_id!r}, objective=...{given}).resume()"
+    words = ["mlflow-tune", "resume", record.run_id]
+    words += ["--tracking-uri", server] if server else []
+    words += ["--folder", str(folder)] if folder and str(folder) != record.folder else []
+    return shlex.join(words)
