@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.note import Standing
+from mlflow_tune.report.page import Page
+from mlflow_tune.report.posterior import PosteriorSlice, posterior_before
+from mlflow_tune.report.subject import Subject, subject_of
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.tracking import Artifacts, StudyRecord, Trials, save_view
 from mlflow_tune.trial import Curve, Trial
@@ -17,10 +21,6 @@ from mlflow_tune.trial import Curve, Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mlflow_tune.report.figures.forest import Forests
-    from mlflow_tune.report.figures.posterior import PosteriorSlice
-    from mlflow_tune.report.page import Page
-    from mlflow_tune.report.subject import Subject
 
 logger = logging.getLogger(__name__)
 IMAGE = "posterior"
@@ -111,8 +111,6 @@ class Reporter:
 
     def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
         """Return what is fitted to the trials: the same as before for the same ones, as fitting takes seconds."""
-        from mlflow_tune.report.figures.forest import Forests
-
         trials = list(history)
         if not self._fitted or self._fitted[-1][0] != trials:
             self._fitted[:] = [(trials, Forests(subject, trials))]
@@ -126,7 +124,6 @@ class Reporter:
             self.artifacts.log_image(IMAGE, posterior.number, pixels(figure))
 
     def _page(self, standing: Standing, subject: Subject) -> Page:
-        from mlflow_tune.report.page import Page
         from mlflow_tune.strategies import strategy_to_json
         from mlflow_tune.tracking.records import now
 
@@ -143,55 +140,5 @@ class Reporter:
         )
 
 
-def subject_of(spec: StudySpec, history: Sequence[Trial]) -> Subject:
-    """Return what the figures are about."""
-    from mlflow_tune.report.subject import Subject
-
-    judged = zip(history, spec.strategy.eligible(history), strict=True)
-    unmet = frozenset(trial.number for trial, kept in judged if trial.value is not None and kept.value is None)
-    return Subject(spec.metric, spec.goal, spec.space, unmet)
-
-
-def posterior_before(
-    spec: StudySpec, reference: Sequence[float], history: Sequence[Trial], trial: Trial
-) -> PosteriorSlice | None:
-    """Return what the model that chose `trial` believed, rebuilt from what had ended and what ran when it started."""
-    import numpy
-
-    from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_xs
-
-    (name, dimension), strategy = next(iter(spec.space.items())), spec.strategy
-    before = [_as_of(trial.start_time, each) for each in history if each.number < trial.number]
-    seen = [each for each in before if each.value is not None and spec.space.contains(each.params)]
-    next_x = float(trial.params[name])
-    xs = posterior_xs(dimension, [float(each.params[name]) for each in seen], next_x)
-    values = [dimension.decode(str(x)) for x in xs]
-    believed = strategy.posterior(spec.space, before, [{name: value} for value in values])
-    if believed is None:
-        return None
-    units = [dimension.to_unit(value) for value in values]
-    return PosteriorSlice(
-        number=trial.number,
-        parameter=name,
-        log=dimension.log,
-        xs=xs,
-        mean=believed.mean,
-        std=believed.std,
-        acquisition=believed.acquisition,
-        acquisition_name=believed.acquisition_name,
-        observed_x=[float(each.params[name]) for each in seen],
-        observed_y=[float(each.value or 0.0) for each in seen],
-        next_x=next_x,
-        reference=numpy.interp(units, numpy.linspace(0, 1, len(reference)), reference).tolist() if reference else None,
-        metric=spec.metric,
-    )
-
-
 def _is_drawn(spec: StudySpec, trial: Trial) -> bool:
     return spec.strategy.has_model and spec.one_number and "predicted_mean" in trial.metrics
-
-
-def _as_of(time: int, trial: Trial) -> Trial:
-    """Return the trial as it stood at that time: one that had not ended yet was running."""
-    ended = trial.end_time is not None and trial.end_time <= time
-    return trial if ended else replace(trial, outcome=None, value=None, end_time=None)

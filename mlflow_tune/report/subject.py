@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.space import Space
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.trial import Goal, Trial, ranked
 
 
@@ -50,3 +51,10 @@ def value_of(trial: Trial) -> float:
 def without_value(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials that ended by themselves without a value, by number."""
     return sorted((trial for trial in trials if trial.done and trial.value is None), key=lambda trial: trial.number)
+
+
+def subject_of(spec: StudySpec, history: Sequence[Trial]) -> Subject:
+    """Return what the figures are about."""
+    judged = zip(history, spec.strategy.eligible(history), strict=True)
+    unmet = frozenset(trial.number for trial, kept in judged if trial.value is not None and kept.value is None)
+    return Subject(spec.metric, spec.goal, spec.space, unmet)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow_tune.driver.publisher import kept
-from mlflow_tune.driver.reporter import subject_of
 from mlflow_tune.provenance import user_tags
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, compare
+from mlflow_tune.report.subject import subject_of
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, public_uri, ui_command
 from mlflow_tune.tracking.comparisons import Comparisons, comparison_links

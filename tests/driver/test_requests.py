@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from mlflow_tune import Study
 from mlflow_tune.cli import main
-from mlflow_tune.report.figures import forest
+from mlflow_tune.report import forest
 from mlflow_tune.tracking import records
 from mlflow_tune.tracking import trials as tracked
 from tests.fixtures import TRAINING_CODE

@@ -91,8 +91,8 @@ def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(sql
     from mlflow import MlflowClient
 
     from mlflow_tune import Study
-    from mlflow_tune.driver.reporter import subject_of
     from mlflow_tune.report.figures.heat_map import heat_map_figure
+    from mlflow_tune.report.subject import subject_of
 
     python(sqlite_store, "-m", "mlflow_tune", "run", LESSONS / "dropout_grid" / "grid.yaml")
     client = MlflowClient(sqlite_store)

@@ -20,9 +20,9 @@ from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure, bracket_figure, learning_curves_figure
-from mlflow_tune.report.figures.scales import limits
 from mlflow_tune.report.figures.study import study_figures
 from mlflow_tune.report.figures.style import clean, pixels, render, save_figures, words_of
+from mlflow_tune.report.places import limits
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Constraint

@@ -11,10 +11,11 @@ from matplotlib.collections import LineCollection
 
 from mlflow_tune.report.figures.calibration import calibration_figure, forecasts
 from mlflow_tune.report.figures.dependence import dependence_figure, dependence_of
-from mlflow_tune.report.figures.forest import least_trials
 from mlflow_tune.report.figures.importance import importance_figure, importance_of
-from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_figure, posterior_grid, posterior_xs
+from mlflow_tune.report.figures.posterior import posterior_figure, posterior_grid
 from mlflow_tune.report.figures.style import render, words_of
+from mlflow_tune.report.forest import least_trials
+from mlflow_tune.report.posterior import PosteriorSlice, posterior_xs
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Space
 from mlflow_tune.trial import Trial

@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 
 from mlflow_tune import Bayesian, Bisection, Float, InputError, Study
 from mlflow_tune.cli import main
-from mlflow_tune.driver.reporter import subject_of
 from mlflow_tune.report.figures.progress import bracket_figure
+from mlflow_tune.report.subject import subject_of
 from tests.fixtures import ROOT
 from tests.support.drawn import marks
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mlflow_tune.report.comparison.comparison import Comparison, Group, MeanCurve
 from mlflow_tune.report.comparison.words import mean_text, target_text, value_text
-from mlflow_tune.report.figures.scales import legend_below, limits, plain_ticks, within_reach
+from mlflow_tune.report.figures.scales import legend_below, plain_ticks
 from mlflow_tune.report.figures.style import (
     BLUE,
     GREEN,
@@ -27,6 +27,7 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
+from mlflow_tune.report.places import limits, within_reach
 from mlflow_tune.text import count_text
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mlflow_tune.report.difference.difference import Difference, Two
-from mlflow_tune.report.figures.scales import legend_below, limits, log_ticks, plain_ticks, within_reach
+from mlflow_tune.report.figures.scales import legend_below, log_ticks, plain_ticks
 from mlflow_tune.report.figures.style import BLUE, MANY, VERMILLION, clean, finish, headline, in_house_style, sheet
+from mlflow_tune.report.places import limits, within_reach
 from mlflow_tune.trial import Curve, finite_points
 
 DECADES = 30  # the ratio of its values from which on a loss is drawn on a log scale

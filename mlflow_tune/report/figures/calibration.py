@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlflow_tune.report.figures.scales import BAND, legend_below, limits, plain_ticks, within_reach
+from mlflow_tune.report.figures.scales import BAND, legend_below, plain_ticks
 from mlflow_tune.report.figures.style import (
     BLUE,
     GREY,
@@ -21,6 +21,7 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
+from mlflow_tune.report.places import limits, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of
 from mlflow_tune.trial import Trial
 

@@ -18,9 +18,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from mlflow_tune.report.figures.forest import Forests
-from mlflow_tune.report.figures.scales import Array, plain_ticks, shades, unit_ticks
+from mlflow_tune.report.figures.scales import plain_ticks, shades, unit_ticks
 from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean, finish, headline, in_house_style, sheet
+from mlflow_tune.report.forest import Forests
+from mlflow_tune.report.places import Array
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Dimension
 from mlflow_tune.trial import Trial

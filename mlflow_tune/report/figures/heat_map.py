@@ -14,8 +14,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mlflow_tune.report.figures.scales import Array, metric_label, places, shades, shading
+from mlflow_tune.report.figures.scales import metric_label, shades, shading
 from mlflow_tune.report.figures.style import GREY, INK, VERMILLION, clean, finish, headline, in_house_style, sheet
+from mlflow_tune.report.places import Array, places
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical
 from mlflow_tune.text import rounded, tick_text

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from mlflow_tune.report.figures.forest import Forests, Part
-from mlflow_tune.report.figures.scales import Array
 from mlflow_tune.report.figures.style import BLUE, INK, clean, finish, headline, in_house_style, sheet
+from mlflow_tune.report.forest import Forests, Part
+from mlflow_tune.report.places import Array
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.trial import Trial
 

@@ -13,16 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mlflow_tune.report.figures.scales import (
-    Array,
-    jitter,
     legend_below,
     metric_axis,
     parameter_axis,
-    places,
     shades,
     shading,
     trial_marks,
-    unit_places,
     unit_ticks,
 )
 from mlflow_tune.report.figures.style import (
@@ -36,6 +32,7 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
+from mlflow_tune.report.places import Array, jitter, places, unit_places
 from mlflow_tune.report.subject import Subject, scored, value_of
 from mlflow_tune.space import Categorical, Dimension
 from mlflow_tune.text import tick_text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,48 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from mlflow_tune.report.figures.scales import BAND, Array, legend_below, log_ticks, plain_ticks
+from mlflow_tune.report.figures.scales import BAND, legend_below, log_ticks, plain_ticks
 from mlflow_tune.report.figures.style import BLUE, clean, finish, headline, in_house_style, sheet
-from mlflow_tune.space import Categorical, Dimension
+from mlflow_tune.report.places import Array
+from mlflow_tune.report.posterior import PosteriorSlice
 
 RED = "#D00000"
 MOST = 24
 COLUMNS = 4
-
-
-@dataclass(frozen=True)
-class PosteriorSlice:
-    """What the model that chose trial `number` believed of `parameter`, at the places `xs`, in ascending order.
-
-    `mean`, `std` and `acquisition` have a number for each of `xs`; `reference`, if there is one, the true function's.
-    `observed_x` and `observed_y` are the trials that the model saw. `metric` names the vertical axis.
-    """
-
-    number: int
-    parameter: str
-    log: bool
-    xs: Sequence[float]
-    mean: Sequence[float]
-    std: Sequence[float]
-    acquisition: Sequence[float]
-    acquisition_name: str
-    observed_x: Sequence[float]
-    observed_y: Sequence[float]
-    next_x: float
-    reference: Sequence[float] | None = None
-    metric: str = "objective"
-
-
-def posterior_xs(dimension: Dimension, observed: Sequence[float], next_x: float, count: int = 200) -> list[float]:
-    """Return where to ask the model: `count` places evenly on the parameter's scale, the trials' and the next one.
-
-    With the trials' own places among them the uncertainty is seen to vanish there. Empty for a categorical, which has
-    no axis to draw along.
-    """
-    if isinstance(dimension, Categorical):
-        return []
-    even = [float(dimension.from_unit(index / (count - 1))) for index in range(count)]
-    return sorted({*even, *map(float, observed), float(next_x)})
 
 
 @in_house_style

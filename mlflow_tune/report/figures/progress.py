@@ -12,14 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 from mlflow_tune.report.figures.scales import (
     legend_below,
-    limits,
     metric_axis,
     metric_label,
     parameter_axis,
-    places,
     plain_ticks,
     trial_marks,
-    within_reach,
 )
 from mlflow_tune.report.figures.style import (
     BLUE,
@@ -34,6 +31,7 @@ from mlflow_tune.report.figures.style import (
     in_house_style,
     sheet,
 )
+from mlflow_tune.report.places import limits, places, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Categorical
 from mlflow_tune.strategies import Constraint

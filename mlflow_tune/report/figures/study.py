@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from mlflow_tune.report.figures.calibration import calibration_figure
 from mlflow_tune.report.figures.dependence import dependence_figure
-from mlflow_tune.report.figures.forest import Forests
 from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import Curves, best_so_far_figure, bracket_figure, learning_curves_figure
+from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.strategies import Constraint
 from mlflow_tune.trial import Trial

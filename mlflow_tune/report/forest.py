@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_tune.report.figures.scales import Array, limits, unit_places
+from mlflow_tune.report.places import Array, limits, unit_places
 from mlflow_tune.report.subject import Subject, scored, value_of
 from mlflow_tune.trial import Trial
 
