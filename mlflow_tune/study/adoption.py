@@ -95,9 +95,16 @@ def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) 
     params = _point(spec, run)
     who = f" of {run.user}" if run.user else ""
     return Trial(
-        number, params, outcome="ok", value=_value(spec, runs, run), run_id=run.run_id, strategy=STRATEGY,
-        why=f"adopted from the run {run.name}{who}", start_time=run.start_time, end_time=run.end_time,
-    )  # fmt: skip
+        number,
+        params,
+        outcome="ok",
+        value=_value(spec, runs, run),
+        run_id=run.run_id,
+        strategy=STRATEGY,
+        why=f"adopted from the run {run.name}{who}",
+        start_time=run.start_time,
+        end_time=run.end_time,
+    )
 
 
 def _point(spec: StudySpec, run: Run) -> Params:

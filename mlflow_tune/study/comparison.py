@@ -49,9 +49,12 @@ class StudyComparison:
 
     @classmethod
     def load(
-        cls, names: Sequence[str], target: float | None = None, experiment: str | None = None,
+        cls,
+        names: Sequence[str],
+        target: float | None = None,
+        experiment: str | None = None,
         tracking_uri: str | None = None,
-    ) -> StudyComparison:  # fmt: skip
+    ) -> StudyComparison:
         """Return the comparison of the studies with these names or run ids.
 
         Raises StudyNotFound, InputError (fewer than two studies, one twice, different metrics or goals), TrackingError.

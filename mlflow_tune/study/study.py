@@ -43,24 +43,48 @@ class Study:
     """
 
     def __init__(
-        self, *, name: str, space: Space | Mapping[str, Any], metric: str, objective: Callable[..., Any] | None = None,
-        run: RunSpec | Mapping[str, Any] | None = None, goal: Goal = "minimize", value: str = "last",
-        strategy: Strategy | Mapping[str, Any] | str = "random", stop: StopRules | Mapping[str, Any] | None = None,
-        workers: int = 1, parameters: Params | None = None, timeout: str | None = None, retries: int | None = None,
-        experiment: str | None = None, tracking_uri: str | None = None, folder: str | Path = ".",
-        reference: str | None = None, memory: str | None = None, batch: bool = False,
+        self,
+        *,
+        name: str,
+        space: Space | Mapping[str, Any],
+        metric: str,
+        objective: Callable[..., Any] | None = None,
+        run: RunSpec | Mapping[str, Any] | None = None,
+        goal: Goal = "minimize",
+        value: str = "last",
+        strategy: Strategy | Mapping[str, Any] | str = "random",
+        stop: StopRules | Mapping[str, Any] | None = None,
+        workers: int = 1,
+        parameters: Params | None = None,
+        timeout: str | None = None,
+        retries: int | None = None,
+        experiment: str | None = None,
+        tracking_uri: str | None = None,
+        folder: str | Path = ".",
+        reference: str | None = None,
+        memory: str | None = None,
+        batch: bool = False,
         executor: ExecutorSpec | Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
         spec = parse_study(
             {
-                "name": name, "experiment": experiment, "metric": metric, "goal": goal, "value": value,
+                "name": name,
+                "experiment": experiment,
+                "metric": metric,
+                "goal": goal,
+                "value": value,
                 "run": run_options(objective, run, **more),
-                "space": space, "strategy": strategy, "stop": stop or {}, "workers": workers, "reference": reference,
-                "batch": batch, "executor": executor,
+                "space": space,
+                "strategy": strategy,
+                "stop": stop or {},
+                "workers": workers,
+                "reference": reference,
+                "batch": batch,
+                "executor": executor,
             }
-        )  # fmt: skip
+        )
         self._take_up(spec, objective, folder, tracking_uri)
 
     def _take_up(

@@ -114,9 +114,12 @@ def _best_words(sample: Sample) -> str:
 
 
 def _verdicts(
-    comparison: Comparison, ordered: Sequence[Group], number: Callable[[Group], Sample], text: Callable[[float], str],
+    comparison: Comparison,
+    ordered: Sequence[Group],
+    number: Callable[[Group], Sample],
+    text: Callable[[float], str],
     whole: str,
-) -> str:  # fmt: skip
+) -> str:
     """Return how a sentence on groups ends: the first of them against each other one, where there is evidence.
 
     `whole` says what every study of a group must have done for its mean to be known.

@@ -24,9 +24,13 @@ Two: TypeAlias = tuple[T, T]
 Kind: TypeAlias = Literal["image", "text", "other"]
 
 IMAGES = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
     ".svg": "image/svg+xml",
-}  # fmt: skip
+}
 TEXTS = {".txt", ".log", ".json", ".csv", ".yaml", ".yml", ".md"}
 LARGEST = {"image": 20_000_000, "text": 2_000_000, "other": 0}  # bytes that are shown
 MOST_PIXELS = 100_000_000  # a small file may hold a picture that no browser can open

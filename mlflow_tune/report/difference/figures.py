@@ -60,9 +60,7 @@ def _draw(axes: Axes, curve: Curve, label: str, look: dict[str, Any]) -> None:
     if curve:
         steps, values = np.array(curve, dtype=float).T
         size = 3.5 if len(curve) <= 40 else 0.0
-        axes.plot(
-            steps, values, label=label, linewidth=1.6, markersize=size, rasterized=len(curve) > MANY, **look
-        )  # fmt: skip
+        axes.plot(steps, values, label=label, linewidth=1.6, markersize=size, rasterized=len(curve) > MANY, **look)
 
 
 def _value_axis(axes: Axes, values: Sequence[float], falls: bool) -> None:

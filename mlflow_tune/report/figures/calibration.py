@@ -93,7 +93,14 @@ def calibration_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | No
 def _bars(axes: Axes, chosen: Sequence[Forecast], colour: str, marker: str, label: str) -> None:
     if chosen:
         axes.errorbar(
-            [within_reach(each.mean) for each in chosen], [within_reach(each.value) for each in chosen],
-            xerr=[within_reach(BAND * each.std) for each in chosen], fmt=marker, color=colour, markersize=5,
-            elinewidth=0.9, alpha=0.8, label=label, rasterized=len(chosen) > MANY,
-        )  # fmt: skip
+            [within_reach(each.mean) for each in chosen],
+            [within_reach(each.value) for each in chosen],
+            xerr=[within_reach(BAND * each.std) for each in chosen],
+            fmt=marker,
+            color=colour,
+            markersize=5,
+            elinewidth=0.9,
+            alpha=0.8,
+            label=label,
+            rasterized=len(chosen) > MANY,
+        )

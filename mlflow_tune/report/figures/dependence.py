@@ -131,9 +131,15 @@ def _along(axes: Axes, found: Dependence, index: int, rows: Array, norm: Normali
     axes.set(xlim=(0, 1), ylim=(low - margin, high + margin))
     plain_ticks(axes.yaxis)
     axes.scatter(
-        rows[:, side.column], np.full(len(rows), low - margin), marker="|", s=30, color=INK, linewidths=1, alpha=0.5,
+        rows[:, side.column],
+        np.full(len(rows), low - margin),
+        marker="|",
+        s=30,
+        color=INK,
+        linewidths=1,
+        alpha=0.5,
         rasterized=len(rows) > MANY,
-    )  # fmt: skip
+    )
 
 
 def _over(
@@ -143,9 +149,16 @@ def _over(
     axes.imshow(found.over[cell], cmap=colours, norm=norm, **look)
     y, x = (found.sides[index].column for index in cell)
     axes.scatter(
-        rows[:, x], rows[:, y], s=9, color=INK, edgecolors="white", linewidths=0.4, clip_on=False, zorder=3,
+        rows[:, x],
+        rows[:, y],
+        s=9,
+        color=INK,
+        edgecolors="white",
+        linewidths=0.4,
+        clip_on=False,
+        zorder=3,
         rasterized=len(rows) > MANY,
-    )  # fmt: skip
+    )
     axes.grid(visible=False)
 
 

@@ -140,9 +140,13 @@ def _upright(axes: Axes, x: int, name: str, dimension: Dimension) -> None:
 
 def _metric_strip(axes: Axes, x: int, subject: Subject, norm: Normalize, colours: Colormap) -> None:
     axes.imshow(
-        np.linspace(0, 1, 256)[:, None], cmap=colours, extent=(x, x + 0.12, 0, 1), origin="lower", aspect="auto",
+        np.linspace(0, 1, 256)[:, None],
+        cmap=colours,
+        extent=(x, x + 0.12, 0, 1),
+        origin="lower",
+        aspect="auto",
         zorder=3,
-    )  # fmt: skip
+    )
     axes.text(x, 1.05, clean(subject.metric, 16), ha="center", va="bottom", fontsize=9, fontweight="bold")
     low, high = float(norm.vmin or 0.0), float(norm.vmax or 0.0)
     for tick in MaxNLocator(5).tick_values(low, high) if low < high else [low]:
