@@ -8,11 +8,9 @@ from urllib.parse import urlencode
 
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.links import TRAINING
-from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text
-from mlflow_tune.tracking.started import take_started_run
+from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text, take_started_run
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.ui import comparison, write_state
+from mlflow_tune.tracking.ui import TRAINING, comparison, write_state
 
 COMPARED = "tune.compared"
 DRAWN = ("LINE", "BAR")

@@ -24,8 +24,8 @@ from mlflow_tune.tracking.records import (
     search,
     split_tag,
     tag_text,
+    take_started_run,
 )
-from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
