@@ -10,11 +10,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlflow_tune.driver.callbacks import Listener, Silence
-from mlflow_tune.driver.driver import Driver
-from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.callbacks import Listener, SilentListener
+from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
-from mlflow_tune.executors.pool import Crew
+from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.tracking import Studies, claimed, told_when_deleted
@@ -38,7 +37,7 @@ class Resumption:
 
 @contextmanager
 def session(
-    study: Study, crew: Crew, defaults: Params, listener: Listener | None = None,
+    study: Study, pool: WorkerPool, defaults: Params, listener: Listener | None = None,
     resumption: Resumption = Resumption(), create: Callable[[], None] | None = None,
 ) -> Iterator[Driver]:  # fmt: skip
     """Make the study by `create`, or open it again; hold it, give its driver, and close it as the driver ended.
@@ -58,10 +57,10 @@ def session(
         history = [] if fresh else trials.take_over()
         if create is None:
             _reopen(study, history, resumption)
-        listener = listener or Silence()
+        listener = listener or SilentListener()
         listener.began(study.spec, study.links)
         by_hand = _after_queue(study, history) if resumption.only_queued else None
-        driver = Driver(study.spec, publisher := study.publisher, trials, crew, listener, by_hand)
+        driver = Driver(study.spec, publisher := study.publisher, trials, pool, listener, by_hand)
         driver.know(history, resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)
@@ -94,8 +93,8 @@ def _after_queue(study: Study, history: Sequence[Trial]) -> Ending:
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
 
 
-class HandCrew:
-    """The crew of a caller who runs the trials: each ends when it is told of."""
+class ManualPool:
+    """The worker pool of a caller who runs the trials: each ends when it is told of."""
 
     busy = False
 
@@ -130,8 +129,8 @@ class HandCrew:
 class Asking:
     """A session whose trials its caller runs."""
 
-    def __init__(self, crew: HandCrew, opened: AbstractContextManager[Driver], metric: str) -> None:
-        self._crew, self._metric = crew, metric
+    def __init__(self, pool: ManualPool, opened: AbstractContextManager[Driver], metric: str) -> None:
+        self._pool, self._metric = pool, metric
         self._open = ExitStack()
         self._driver = self._open.enter_context(opened)
         self.closed = False
@@ -147,7 +146,7 @@ class Asking:
 
     def tell(self, trial: Trial, value: object, failed: str) -> None:
         """End a trial. Raises InputError when it does not run, or the value is no number and no dict of metrics."""
-        self._crew.end(trial.number, trial.run_id, self._outcome(value, failed))
+        self._pool.end(trial.number, trial.run_id, self._outcome(value, failed))
         with self._leaving_on_error():
             self._driver.tell()
         self._end_with_study()
@@ -160,7 +159,7 @@ class Asking:
             # A study whose last trials are cut short is not finished, though a stop rule had struck.
             if ending is None or (ending.state == "finished" and self._driver.running):
                 self._driver.ending = LEFT
-            self._crew.stop()
+            self._pool.stop()
             self._driver.tell()
 
     def _close_at_exit(self) -> None:

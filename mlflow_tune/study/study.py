@@ -14,14 +14,13 @@ from typing import Any
 
 from mlflow_tune.cli.points import whole_point
 from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.driver import Driver
-from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.publisher import Keeper, Publisher
 from mlflow_tune.driver.reporter import Reporter
-from mlflow_tune.driver.signals import Interruptions
+from mlflow_tune.driver.signals import Signals
 from mlflow_tune.errors import InputError
 from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
-from mlflow_tune.executors.pool import Crew, crew_of
+from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
@@ -29,7 +28,7 @@ from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.study.creation import Place, create_study, log_study_file, place_for, resume_command
-from mlflow_tune.study.lifecycle import LEFT, Asking, HandCrew, Resumption, session
+from mlflow_tune.study.lifecycle import LEFT, Asking, ManualPool, Resumption, session
 from mlflow_tune.tracking import (
     Artifacts,
     Client,
@@ -188,9 +187,9 @@ class Study:
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
-            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
+            with pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool:
                 create = functools.partial(self._create, defaults)
-                return self._drive(crew, session(self, crew, defaults, listener, create=create))
+                return self._drive(pool, session(self, pool, defaults, listener, create=create))
 
     def resume(
         self, trials: int | str | None = None, retry_failed: bool = False, listener: Listener | None = None,
@@ -221,8 +220,8 @@ class Study:
         with found_launcher(self.spec, self._objective, self._folder, self.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
-            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as crew:
-                return self._drive(crew, session(self, crew, defaults, listener, resumption))
+            with pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, given) as pool:
+                return self._drive(pool, session(self, pool, defaults, listener, resumption))
 
     def ask(self, trials: int | None = None) -> Trial | None:
         """Start the next trial and return it: a loop of one's own trains its `params`, and tells the value.
@@ -299,8 +298,8 @@ class Study:
         reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
         return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
 
-    def _drive(self, crew: Crew, opened: AbstractContextManager[Driver]) -> Study:
-        with Interruptions(lambda: crew.busy, self.client.abandoned.set) as signals, opened as driver:
+    def _drive(self, pool: WorkerPool, opened: AbstractContextManager[Driver]) -> Study:
+        with Signals(lambda: pool.busy, self.client.abandoned.set) as signals, opened as driver:
             driver.drive(signals)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
@@ -315,8 +314,8 @@ class Study:
         create = None if self.started else functools.partial(self._create, {})
         if create is not None:
             self._find_place()
-        crew, self.ending = HandCrew(), None
-        return Asking(crew, session(self, crew, {}, resumption=Resumption(trials), create=create), self.spec.metric)
+        pool, self.ending = ManualPool(), None
+        return Asking(pool, session(self, pool, {}, resumption=Resumption(trials), create=create), self.spec.metric)
 
     def _find_place(self) -> None:
         self._place = place_for(self.client, self.spec, self._given_uri)
