@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Space, check_name, nearest, shown
+from mlflow_tune.space import Categorical, Dimension, Space, check_name
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -44,7 +44,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.text import escaped
+from mlflow_tune.text import escaped, nearest, shown
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, best_trial

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Float, Int, as_integer, as_number
+from mlflow_tune.space import Float, Int
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.spec.draft.words import word_set
-from mlflow_tune.text import is_number, rounded, words_of
+from mlflow_tune.text import as_integer, as_number, is_number, rounded, words_of
 
 _FIXED = {
     "it sets how long or how often, not how well": "epoch epochs step steps iteration iterations iter iters rounds "
