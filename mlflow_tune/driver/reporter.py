@@ -56,10 +56,8 @@ class Reporter:
         subject = subject_of(self.spec, history)
         posteriors = self._posteriors(history)
         figures = self._figures(history, subject, posteriors)
-        page, table = (
-            report_html(self._page(standing, subject), history, figures),
-            trials_table(history, self.spec.space),
-        )
+        page = report_html(self._page(standing, subject), history, figures)
+        table = trials_table(history, self.spec.space)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "trials.csv").write_text(columns_csv(table), encoding="utf-8")
@@ -85,7 +83,8 @@ class Reporter:
 
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
-        curves, forests = self._curves(subject, history), self._forests(subject, history)
+        curves = self._curves(subject, history)
+        forests = self._forests(subject, history)
         found = study_figures(subject, history, curves, strategy.requirement, bracket, forests)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
@@ -106,7 +105,8 @@ class Reporter:
 
         subject = subject_of(self.spec, history)
         importance = importance_of(subject, history, forests=self._forests(subject, history))
-        spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
+        spec = self.spec
+        names = list(importance.mean) if importance else list(self.spec.space)
         save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names)
 
     def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
@@ -160,7 +160,8 @@ def posterior_before(
 
     from mlflow_tune.report.figures.posterior import PosteriorSlice, posterior_xs
 
-    (name, dimension), strategy = next(iter(spec.space.items())), spec.strategy
+    name, dimension = next(iter(spec.space.items()))
+    strategy = spec.strategy
     before = [_as_of(trial.start_time, each) for each in history if each.number < trial.number]
     seen = [each for each in before if each.value is not None and spec.space.contains(each.params)]
     next_x = float(trial.params[name])

@@ -23,7 +23,8 @@ class Signals:
     def __init__(self, busy: Callable[[], bool], abandon: Callable[[], None]) -> None:
         self.level = 0
         self.signal: int | None = None
-        self._busy, self._abandon = busy, abandon
+        self._busy = busy
+        self._abandon = abandon
         self._before: dict[int, Any] = {}
 
     @property

@@ -41,7 +41,9 @@ class ProjectLauncher(Launcher):
         version: str | None = None,
         memory: int | None = None,
     ) -> None:
-        self._project, self._entry_point_name, self._version = project, entry_point, version
+        self._project = project
+        self._entry_point_name = entry_point
+        self._version = version
         self._parameters = dict(parameters or {})
         self._env_manager = env_manager
         self._timeout = timeout

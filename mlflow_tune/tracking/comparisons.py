@@ -56,7 +56,8 @@ def comparison_links(base: str, run_id: str, studies: Sequence[StudyRecord]) -> 
     root = f"{base.rstrip('/') + '/' if base else ''}#"
     runs = f"{root}/experiments/{studies[0].experiment_id}/runs"
     experiments = list(dict.fromkeys(study.experiment_id for study in studies))
-    page, query = runs, {"viewStateShareKey": run_id}
+    page = runs
+    query = {"viewStateShareKey": run_id}
     if len(experiments) > 1:
         page = f"{root}/compare-experiments/s"
         query = {"experiments": compact(experiments), "searchFilter": _these(studies)}

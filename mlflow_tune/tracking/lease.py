@@ -42,7 +42,9 @@ class Claim:
 
     def __init__(self, client: Client, run_id: str, number: int, since: float) -> None:
         self.first = number == 1  # nobody has held the study before
-        self._client, self._run_id, self._number = client, run_id, number
+        self._client = client
+        self._run_id = run_id
+        self._number = number
         self._lease = lease_seconds()
         self._peaceful_until = since + self._lease
         self._suspect_until = 0.0
@@ -126,7 +128,8 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
                 raise _conflict(run_id, holder)
         else:
             logger.warning("taking the study over from %s: it is dead", holder.words)
-    ours, moment = Holder.here(now(), lease_seconds()), _clock()
+    ours = Holder.here(now(), lease_seconds())
+    moment = _clock()
     try:
         # MLflow writes the params first, and no tag when it refuses one of them.
         claim, beat = Param(f"{PARAM}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
@@ -161,7 +164,8 @@ def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:
     if holder.gone:
         return True
     lease = _patience(holder)
-    first, deadline = _pulse(client, run_id), _clock() + lease
+    first = _pulse(client, run_id)
+    deadline = _clock() + lease
     told = False
     while _clock() < deadline:
         time.sleep(0.3)

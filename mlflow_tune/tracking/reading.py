@@ -120,7 +120,8 @@ def _is_news(trial: Trial, known: Trial | None) -> bool:
 
 
 def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> Trial:
-    named, value = tags.get("tune.outcome"), metrics.get("objective")
+    named = tags.get("tune.outcome")
+    value = metrics.get("objective")
     outcome: OutcomeKind | None = next((kind for kind in get_args(OutcomeKind) if kind == named), None)
     sound = outcome == "ok" and value is not None and is_finite(value)
     return Trial(

@@ -89,7 +89,8 @@ def number_of(parameter: DeclaredParameter) -> int | float | None:
 def role_of(name: str) -> str | None:
     """Return what a parameter of a well-known name does, as the key `role` of a study file says it."""
     words = words_of(name)
-    known, joined = set(words), "_".join(words)
+    known = set(words)
+    joined = "_".join(words)
     if known & {"epoch", "epochs"}:
         return "epochs"
     if joined.endswith("batch_size") or joined in ("batch", "bs"):
