@@ -33,9 +33,9 @@ from mlflow_tune.cli.trust import foreign_code
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.errors import InputError, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
-from mlflow_tune.space import nearest, shown, unknown
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study, read_study_file
 from mlflow_tune.study.study import Study
+from mlflow_tune.text import nearest, shown, unknown
 from mlflow_tune.tracking import Client
 
 RESERVED = ("ENV_MANAGER", "SYNCHRONOUS", "DOCKER_ARGS", "STORAGE_DIR", "build_image", "docker_auth")

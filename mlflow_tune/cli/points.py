@@ -9,7 +9,8 @@ from itertools import product
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Scalar, Space, as_integer, as_number, shown, unknown
+from mlflow_tune.space import Categorical, Dimension, Scalar, Space
+from mlflow_tune.text import as_integer, as_number, shown, unknown
 from mlflow_tune.trial import Params
 
 MOST = 1000

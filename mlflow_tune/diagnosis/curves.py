@@ -46,7 +46,8 @@ class CostCurve:
     @property
     def body(self) -> int:
         """The index of the first point that counts: a lone huge first value would make all that follows look flat."""
-        low, first = min(self.costs), 0
+        low = min(self.costs)
+        first = 0
         while first < len(self.costs) // 10 + 1 and self._is_outlier(first, low):
             first += 1
         return first

@@ -14,14 +14,14 @@ Split: TypeAlias = Literal["train", "validation", ""]
 
 TRAIN = {"train", "training", "trn"}
 VALIDATION = {"val", "valid", "validation", "dev", "eval", "evaluation", "holdout", "test", "testing"}
-COSTS = {
-    "loss", "losses", "error", "err", "mse", "rmse", "rmsle", "msle", "mae", "mape", "logloss", "nll", "ce", "bce",
-    "crossentropy", "xent", "deviance", "brier", "hinge", "perplexity", "ppl", "wer", "cer", "l1", "l2",
-}  # fmt: skip
-SHARES = {
-    "acc", "accuracy", "auc", "auroc", "auprc", "f1", "precision", "recall", "sensitivity", "specificity", "iou",
-    "miou", "dice", "ap", "map", "ndcg", "mrr", "top1", "top5", "r2",
-}  # fmt: skip
+_LOSSES = {"loss", "losses", "deviance", "brier", "hinge"}
+_ERRORS = {"error", "err", "mse", "rmse", "rmsle", "msle", "mae", "mape", "l1", "l2", "wer", "cer"}
+_ENTROPIES = {"logloss", "nll", "ce", "bce", "crossentropy", "xent", "perplexity", "ppl"}
+COSTS = _LOSSES | _ERRORS | _ENTROPIES
+_HITS = {"acc", "accuracy", "f1", "precision", "recall", "sensitivity", "specificity", "top1", "top5", "r2"}
+_AREAS = {"auc", "auroc", "auprc", "iou", "miou", "dice"}
+_RANKINGS = {"ap", "map", "ndcg", "mrr"}
+SHARES = _HITS | _AREAS | _RANKINGS
 SCORES = SHARES | {"bleu", "rouge", "psnr", "ssim", "reward", "return", "kappa", "mcc"}
 
 

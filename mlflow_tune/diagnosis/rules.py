@@ -76,7 +76,8 @@ def _grew(curve: CostCurve) -> Finding | None:
 
 
 def _above_guessing(evidence: Evidence) -> Finding | None:
-    curve, guess = evidence.driving, evidence.guess
+    curve = evidence.driving
+    guess = evidence.guess
     if guess is None or not curve.is_loss:
         return None
     peak = max(curve.costs)
@@ -110,7 +111,8 @@ def unstable(evidence: Evidence) -> Finding | None:
     curve = evidence.smooth
     if not jumps(curve):
         return None
-    since, share = len(curve.steps) // 3, curve.jitter / curve.spread
+    since = len(curve.steps) // 3
+    share = curve.jitter / curve.spread
     text = (
         f"unstable: from step {curve.steps[since]} on {curve.name} jumps by about {curve.jitter:.3g} at each step, "
         f"{share:.0%} of all that it moved, and ends at {_at(curve, -1)}"
@@ -132,7 +134,8 @@ def not_learning(evidence: Evidence, blown: Finding | None, jumpy: Finding | Non
     The figure `rises`, the share of the training loss's movement that goes up, tells too small steps (0: it creeps
     down) from a network that is stuck.
     """
-    main, driving = evidence.main, evidence.driving
+    main = evidence.main
+    driving = evidence.driving
     fall = max(_relative(each.start, each.best) for each in evidence.known)
     guesses = _guesses(evidence) and (blown is not None or _recent(driving)[0] < RECENT)
     still = fall < LEARNED and driving.start != 0 and jumpy is None
@@ -169,7 +172,8 @@ def overfitting(evidence: Evidence) -> Finding | None:
 
 
 def _overfits(train: CostCurve, validation: CostCurve) -> Finding | None:
-    rose, low = _rose(validation), validation.costs.index(validation.best)
+    rose = _rose(validation)
+    low = validation.costs.index(validation.best)
     since = low if rose else _settled(validation)
     progress = progress_at(validation, since)
     then = index_at(train, progress)
@@ -219,7 +223,8 @@ def _recent(curve: CostCurve) -> tuple[float, int]:
     """Return the share of the whole fall that the last quarter of the steps brought, 0 within noise, and its start."""
     since, lately = (min(index_at(curve, progress), len(curve.costs) - 2) for progress in (0.75, 0.875))
     before, half_way, last = (curve.level(index) for index in (since, lately, len(curve.costs) - 1))
-    fall, gain = curve.start - curve.best, before - last
+    fall = curve.start - curve.best
+    gain = before - last
     goes_on = half_way - last >= LATELY * gain
     clear = fall > 0 and gain > NOISES * curve.jitter and last <= curve.floor + NOISES * curve.jitter
     return (gain / fall if clear and goes_on else 0.0), since
@@ -235,7 +240,8 @@ def plateaued(evidence: Evidence) -> Finding | None:
     idle = min(1 - progress_at(each, _settled(each)) for each in evidence.judged)
     if idle < PLATEAU_SHARE:
         return None
-    since, low = _settled(curve), curve.costs.index(curve.best)
+    since = _settled(curve)
+    low = curve.costs.index(curve.best)
     text = (
         f"plateaued since step {curve.steps[since]}: {curve.name} was {_at(curve, since)} and came no further than "
         f"{_at(curve, low)} until step {curve.steps[-1]}"

@@ -28,8 +28,10 @@ class Custom:
     factors: tuple[float, float]
 
 
-LESS, MORE = Custom(up=False, factors=(3, 10)), Custom(up=True, factors=(3, 10))
-HALVE, DOUBLE = Custom(up=False, factors=(2, 2)), Custom(up=True, factors=(2, 2))
+LESS = Custom(up=False, factors=(3, 10))
+MORE = Custom(up=True, factors=(3, 10))
+HALVE = Custom(up=False, factors=(2, 2))
+DOUBLE = Custom(up=True, factors=(2, 2))
 STOP_THERE = Custom(up=False, factors=(1, 1))  # epochs: end where the finding begins
 CUSTOMS: dict[tuple[str, str], tuple[Custom, ...]] = {
     ("diverged", "learning_rate"): (LESS,),

@@ -22,10 +22,10 @@ class Listener(Protocol):
         """Tell that a trial has ended."""
 
     def stands(self, history: Sequence[Trial], asked: int) -> None:
-        """Tell, in each round of the loop, of all trials; `asked` is the level of `Interruptions`."""
+        """Tell, in each round of the loop, of all trials; `asked` is the level of `Signals`."""
 
 
-class Silence:
+class SilentListener:
     """A listener that shows nothing."""
 
     def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The loop that drives a study: suggest, start, wait, judge, finish, until a rule ends it or a person stops it."""
+"""The loop that drives a study: suggest, start, wait, evaluate, finish, until a rule ends it or a person stops it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.ending import Ending
-from mlflow_tune.driver.evaluation import Judge
+from mlflow_tune.driver.evaluation import Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.publisher import Publisher
-from mlflow_tune.driver.signals import Interruptions
+from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
-from mlflow_tune.executors.pool import Crew
+from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.spec.stopping import why_aborted, why_done
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
@@ -33,7 +32,18 @@ from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 
 logger = logging.getLogger(__name__)
-PULSE, LOOK, GIVE_UP = 2.0, 1.0, 20.0  # seconds
+PULSE = 2.0  # seconds from one look at what others ask of the study to the next
+LOOK = 1.0  # seconds from one look into the queue to the next
+GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an error ends the study
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a drive ended: the study's state, the words for it, and the signal that interrupted it."""
+
+    state: StudyState
+    why: str
+    signal: int | None = None
 
 
 class Driver:
@@ -43,12 +53,21 @@ class Driver:
     """
 
     def __init__(
-        self, spec: StudySpec, publisher: Publisher, trials: Trials, crew: Crew, listener: Listener,
+        self,
+        spec: StudySpec,
+        publisher: Publisher,
+        trials: Trials,
+        pool: WorkerPool,
+        listener: Listener,
         by_hand: Ending | None = None,
-    ) -> None:  # fmt: skip
-        self._spec, self._publisher, self._trials = spec, publisher, trials
-        self._crew, self._listener = crew, listener
-        self._by_hand, self._judge = by_hand, Judge(spec, trials)
+    ) -> None:
+        self._spec = spec
+        self._publisher = publisher
+        self._trials = trials
+        self._pool = pool
+        self._listener = listener
+        self._by_hand = by_hand
+        self._evaluator = Evaluator(spec, trials)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
@@ -69,7 +88,7 @@ class Driver:
         """Whether a trial runs."""
         return bool(self._running)
 
-    def drive(self, signals: Interruptions) -> None:
+    def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
             while True:
@@ -89,7 +108,7 @@ class Driver:
             self.give_up(error)
             raise
         finally:
-            self._crew.stop()
+            self._pool.stop()
             self._suggester.close()
 
     def ask(self) -> Trial | None:
@@ -108,7 +127,7 @@ class Driver:
 
     def give_up(self, error: BaseException) -> None:
         """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
-        self._crew.stop()
+        self._pool.stop()
         wait(self._running, timeout=GIVE_UP)
         if isinstance(error, TrackingError):
             self._trials.client.abandoned.set()  # it has been waited for long enough
@@ -131,11 +150,12 @@ class Driver:
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
-        known, again = len(self.history), len(self._again)
         study = self._trials.study
+        known = len(self.history)
+        again = len(self._again)
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
-    def _heed(self, signals: Interruptions) -> None:
+    def _heed(self, signals: Signals) -> None:
         self._listener.stands(self.history, signals.level)
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
@@ -144,7 +164,7 @@ class Driver:
         elif self._cut and self.ending is None:  # by code in this process that raised KeyboardInterrupt itself
             self._end("interrupted", self._cut, signal.SIGINT)
         if signals.level > 1:
-            self._crew.stop()
+            self._pool.stop()
 
     def _refill(self, most: int) -> None:
         """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
@@ -167,20 +187,21 @@ class Driver:
     def _look(self, at_once: bool = False) -> bool:
         """Look into the queue, not more often than needed; return whether anything waits there."""
         if at_once or time.monotonic() >= self._next_look:
-            self._waiting, self._next_look = self._queue.waiting(), time.monotonic() + LOOK
+            self._waiting = self._queue.waiting()
+            self._next_look = time.monotonic() + LOOK
         return bool(self._waiting)
 
     def _why_stop(self) -> tuple[StudyState, str] | None:
-        rules, history = self._spec.stop, self.history
+        rules = self._spec.stop
         waiting = {trial.number for trial in self._again}  # their retries may yet succeed
-        if why := why_aborted(rules, [trial for trial in history if trial.number not in waiting], self._began):
+        if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
         if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
             return None
         # A point that must run again was started within the budget: only the other rules may keep it back.
         if self._again:
             rules = rules.model_copy(update={"trials": None})
-        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(history), now())
+        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(self.history), now())
         return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
@@ -190,7 +211,8 @@ class Driver:
     def _start_new(self, free: int) -> bool:
         suggestions = [] if self._by_hand else self._suggester.suggest(self.history, free)
         for suggestion in suggestions:
-            number, strategy = next_number(self.history), self._spec.strategy.name
+            number = next_number(self.history)
+            strategy = self._spec.strategy.name
             logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
             self._start(number, suggestion, strategy)
         if suggestions or self._running:
@@ -221,7 +243,8 @@ class Driver:
             logger.info("trial %d is not run: the run %s was deleted", number, queued.run_id)
 
     def _start(self, number: int, point: Suggestion, by: str, queued: str = "", before: Trial | None = None) -> None:
-        attempt, earlier = (before.attempt + 1, before.attempts) if before else (1, ())
+        attempt = before.attempt + 1 if before else 1
+        earlier = before.attempts if before else ()
         logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
@@ -233,7 +256,7 @@ class Driver:
         job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._listener.started(trial)
         try:
-            future = self._crew.submit(job)
+            future = self._pool.submit(job)
         except (BrokenExecutor, RuntimeError) as error:
             self._lose_executor(trial, error)
             return
@@ -253,7 +276,7 @@ class Driver:
         wait(self._running, timeout, FIRST_COMPLETED)
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
-            self._take_in(self._running[future], self._crew.result(future), self._ended.pop(future, time.monotonic()))
+            self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
             del self._running[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
@@ -268,13 +291,14 @@ class Driver:
         self._ended[future] = time.monotonic()
 
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
-        """Judge how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
+        """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         try:
-            trial, outcome, value = self._judge.judge(trial, result, at)
+            trial, outcome, value = self._evaluator.judge(trial, result, at)
         except TrackingError:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
-            outcome, value = result, None
+            outcome = result
+            value = None
         self._put(ended := ended_trial(trial, outcome, value, now()))
         self._outbox.end(ended, outcome)
         if outcome.kind in ("failed", "timeout"):

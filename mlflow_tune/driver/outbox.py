@@ -24,7 +24,9 @@ class Outbox:
     """
 
     def __init__(self, trials: Trials, publisher: Publisher, told: Callable[[Trial], None]) -> None:
-        self._trials, self._publisher, self._told = trials, publisher, told
+        self._trials = trials
+        self._publisher = publisher
+        self._told = told
         self._waiting: deque[tuple[float, Trial, Callable[[], object]]] = deque()
         self._refused: dict[str, str] = {}
 

@@ -30,8 +30,12 @@ class Publisher:
         self, studies: Studies, spec: StudySpec, reporter: Reporter, resume_command: str, keep: Keeper
     ) -> None:
         self.keep = keep
-        self._studies, self._spec, self._reporter, self._resume = studies, spec, reporter, resume_command
-        self._run_id, self._links = reporter.record.run_id, study_links("", reporter.record)
+        self._studies = studies
+        self._spec = spec
+        self._reporter = reporter
+        self._resume = resume_command
+        self._run_id = reporter.record.run_id
+        self._links = study_links("", reporter.record)
         self._pictured: set[int] = set()
         self._drawn: dict[str, int] | None = None  # the last step of each curve
         self._told: set[str] = set()
@@ -106,7 +110,8 @@ class Publisher:
         return self._spec.strategy.findings(self._spec.space, history)
 
     def _standing(self, history: Sequence[Trial], state: str = "running", why: str = "") -> Standing:
-        spec, findings = self._spec, tuple(self._findings(history))
+        spec = self._spec
+        findings = tuple(self._findings(history))
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
         return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses)
 

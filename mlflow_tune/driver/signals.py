@@ -11,7 +11,7 @@ from typing import Any
 _KILL = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Interruptions:
+class Signals:
     """Counts what a person asks for while the context is open.
 
     `level` is 0 while nothing was asked, 1 after one Ctrl-C (start no new trial), 2 after another one, SIGTERM or
@@ -23,7 +23,8 @@ class Interruptions:
     def __init__(self, busy: Callable[[], bool], abandon: Callable[[], None]) -> None:
         self.level = 0
         self.signal: int | None = None
-        self._busy, self._abandon = busy, abandon
+        self._busy = busy
+        self._abandon = abandon
         self._before: dict[int, Any] = {}
 
     @property
@@ -31,7 +32,7 @@ class Interruptions:
         """The signal in words."""
         return "Ctrl-C" if self.signal == signal.SIGINT else signal.Signals(self.signal or 0).name
 
-    def __enter__(self) -> Interruptions:
+    def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, *_KILL):
                 # A process that was started to ignore a signal (nohup) goes on ignoring it.

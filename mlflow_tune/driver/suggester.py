@@ -23,7 +23,8 @@ class Suggester:
         self._spec = spec
         self._strategy: Strategy = spec.strategy
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow-tune-suggester")
-        self._number, self._prepared = 0, Future[list[Suggestion]]()
+        self._number = 0
+        self._prepared = Future[list[Suggestion]]()
         self._prepared.cancel()
         self._took = math.inf
 
@@ -52,10 +53,12 @@ class Suggester:
         It may miss the results that come meanwhile: one worker alone waits for the suggestion, which then knows all,
         and so do the workers of a batch, and those whose trials take far longer.
         """
-        number, alone = next_number(history), self._spec.workers == 1 or self._spec.batch
+        number = next_number(history)
+        alone = self._spec.workers == 1 or self._spec.batch
         left = not self._spec.stop.trials or len(history) < self._spec.stop.trials
         if self._strategy.takes_long and left and not alone and self._number != number and self._prepared.done():
-            self._number, self._prepared = number, self._thread.submit(self._timed, [*history])
+            self._prepared = self._thread.submit(self._timed, [*history])
+            self._number = number
 
     def _timed(self, history: Sequence[Trial]) -> list[Suggestion]:
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Where trials run: any `concurrent.futures.Executor` will do."""
+"""Dask as an executor: a cluster to run trials on, and what guards an attempt in one of its tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,28 +20,6 @@ _UNDISTURBED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # 
 
 class WorkerLost(Exception):
     """The worker that ran an attempt died in it."""
-
-
-class SerialExecutor(Executor):
-    """Runs each call at once, in the calling thread, so that Python code sees its own process and main thread."""
-
-    def __init__(self) -> None:
-        self.busy = False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call and return its finished future; an interruption is kept in it like any exception."""
-        future: Future[Any] = Future()
-        try:
-            try:
-                self.busy = True  # from here on a signal may raise KeyboardInterrupt
-                result = fn(*args, **kwargs)
-            finally:
-                self.busy = False
-        except BaseException as error:  # the future raises it again
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        return future
 
 
 class DaskExecutor(Executor):
@@ -59,9 +37,12 @@ class DaskExecutor(Executor):
         self._cluster = None
         if address == LOCAL:
             self._cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL,
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
                 preload=[_UNDISTURBED],
-            )  # fmt: skip
+            )
         try:
             self._client = Client(self._cluster or address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -99,7 +80,8 @@ def within_dask(stop: Callable[[], None]) -> Iterator[None]:
     if worker is None:
         yield
         return
-    key, over = worker.get_current_task(), threading.Event()
+    key = worker.get_current_task()
+    over = threading.Event()
     client = worker._get_client()
     if client.get_metadata(key, False):
         raise WorkerLost("its worker died")
@@ -129,8 +111,3 @@ def _watch(worker: Any, key: Any, stop: Callable[[], None], over: threading.Even
         if task is None or task.state != "executing":
             stop()
             return
-
-
-def local_executor(workers: int, in_process: bool) -> Executor:
-    """Return the executor of a study on this machine: its threads wait for processes, they do no work themselves."""
-    return SerialExecutor() if in_process else ThreadPoolExecutor(workers, thread_name_prefix="mlflow-tune-worker")

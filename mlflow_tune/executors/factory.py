@@ -68,7 +68,8 @@ def reference_values(spec: StudySpec, folder: Path) -> list[float]:
     """
     if spec.reference is None:
         return []
-    (name, dimension), values = next(iter(spec.space.items())), []
+    name, dimension = next(iter(spec.space.items()))
+    values: list[float] = []
     with contextlib.closing(FunctionLauncher(spec.reference, "reference", {}, None, folder)) as launcher:
         try:
             launcher.check(spec.space)

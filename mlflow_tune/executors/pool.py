@@ -1,17 +1,17 @@
-"""Who runs the trials of a study: processes of this machine, or an executor elsewhere."""
+"""The worker pool of a study: what runs its trials, on this machine or by an executor elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from pickle import PickleError
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mlflow_tune.errors import InputError, TuneError
-from mlflow_tune.executors.dask import LOCAL, DaskExecutor, local_executor
+from mlflow_tune.executors.dask import LOCAL, DaskExecutor
 from mlflow_tune.executors.factory import runs_in_process
 from mlflow_tune.executors.remote import Shipment, shipment_of
 from mlflow_tune.launchers import Launcher
@@ -23,7 +23,7 @@ from mlflow_tune.trial import Job, Outcome
 _NOT_RUNNABLE = (ImportError, AttributeError, PickleError, TuneError)  # as where mlflow_tune is not installed
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Runs trials for a driver, several at once."""
 
     @property
@@ -44,11 +44,34 @@ class Crew(Protocol):
         ...
 
 
-class LocalCrew:
+class SerialExecutor(Executor):
+    """Runs each call at once, in the calling thread, so that Python code sees its own process and main thread."""
+
+    def __init__(self) -> None:
+        self.busy = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call and return its finished future; an interruption is kept in it like any exception."""
+        future: Future[Any] = Future()
+        try:
+            try:
+                self.busy = True  # from here on a signal may raise KeyboardInterrupt
+                result = fn(*args, **kwargs)
+            finally:
+                self.busy = False
+        except BaseException as error:  # the future raises it again
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        return future
+
+
+class LocalPool:
     """Runs trials on this machine, by the study's launcher."""
 
     def __init__(self, launcher: Launcher, executor: Executor) -> None:
-        self._launcher, self._executor = launcher, executor
+        self._launcher = launcher
+        self._executor = executor
 
     @property
     def busy(self) -> bool:
@@ -68,7 +91,7 @@ class LocalCrew:
         self._launcher.stop()
 
 
-class RemoteCrew:
+class RemotePool:
     """Runs trials by an executor that may be on other machines.
 
     A shipment has an answer to whatever training code does: so what its future raises, but for what says that the
@@ -78,7 +101,8 @@ class RemoteCrew:
     busy = False
 
     def __init__(self, shipment: Shipment, executor: Executor) -> None:
-        self._shipment, self._executor = shipment, executor
+        self._shipment = shipment
+        self._executor = executor
         self._futures: set[Future[Outcome]] = set()
         self._stopped = False
 
@@ -107,26 +131,35 @@ class RemoteCrew:
 
 
 @contextlib.contextmanager
-def crew_of(
-    spec: StudySpec, launcher: Launcher, objective: Callable[..., Any] | None, folder: Path, uri: str,
+def pool_of(
+    spec: StudySpec,
+    launcher: Launcher,
+    objective: Callable[..., Any] | None,
+    folder: Path,
+    uri: str,
     executor: Executor | None,
-) -> Iterator[Crew]:  # fmt: skip
-    """Give the crew of a study: that of the executor where one is given or the study names one, else this machine's.
+) -> Iterator[WorkerPool]:
+    """Give the worker pool of a study: by the executor that is given or that the study names, else on this machine.
 
     Raises InputError when the code cannot be sent to workers, or they could not reach the tracking store at `uri`.
     """
     if executor is None and spec.executor is None:
-        with local_executor(spec.workers, runs_in_process(spec, objective)) as threads:
-            yield LocalCrew(launcher, threads)
+        with _local_executor(spec.workers, runs_in_process(spec, objective)) as threads:
+            yield LocalPool(launcher, threads)
         return
     if executor is not None:
-        yield RemoteCrew(shipment_of(spec, objective, folder, launcher), executor)
+        yield RemotePool(shipment_of(spec, objective, folder, launcher), executor)
         return
     assert spec.executor is not None
     refuse_local_store(spec.executor.dask, uri)
     shipment = shipment_of(spec, objective, folder, launcher)
     with DaskExecutor(spec.executor.dask, spec.workers) as cluster:
-        yield RemoteCrew(shipment, cluster)
+        yield RemotePool(shipment, cluster)
+
+
+def _local_executor(workers: int, in_process: bool) -> Executor:
+    """Return the executor of a study on this machine: its threads wait for processes, they do no work themselves."""
+    return SerialExecutor() if in_process else ThreadPoolExecutor(workers, thread_name_prefix="mlflow-tune-worker")
 
 
 def refuse_local_store(address: str, uri: str) -> None:

@@ -12,7 +12,8 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
 from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.process import Processes
-from mlflow_tune.space import Scalar, Space, unknown
+from mlflow_tune.space import Scalar, Space
+from mlflow_tune.text import unknown
 from mlflow_tune.trial import Job, Outcome, Params
 
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]*)\}")  # `${HOME}` is for whoever runs a shell

@@ -78,7 +78,8 @@ class FunctionLauncher(Launcher):
         workers: int = 1,
     ) -> None:
         self._function = _checked_name(function) if isinstance(function, str) else pickled(function)
-        self._metric, self._workers = metric, workers
+        self._metric = metric
+        self._workers = workers
         self._names: tuple[str, ...] = ()
         self._parameters = dict(parameters or {})
         self._timeout = timeout
@@ -202,7 +203,8 @@ class FunctionLauncher(Launcher):
     def close(self) -> None:
         """End the idle workers, by the end of their input first, so that their exit handlers run."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = self._idle
+            self._idle = []
         for worker in idle:
             worker.connection.close()
         for worker in idle:

@@ -22,7 +22,8 @@ class MemoryWatch:
     """
 
     def __init__(self, pid: int, limit: int) -> None:
-        self._pid, self._limit = pid, limit
+        self._pid = pid
+        self._limit = limit
         self._next_look = 0.0
         self._used = 0
 

@@ -17,9 +17,8 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.output import REASON_LENGTH, last_lines
-from mlflow_tune.space import unknown
 from mlflow_tune.space.declared import DeclaredParameter
-from mlflow_tune.text import short
+from mlflow_tune.text import short, unknown
 from mlflow_tune.text.redaction import without_credentials
 
 _SCRIPTS = (".py", ".sh", ".R")

@@ -47,9 +47,14 @@ class Supervised:
     """
 
     def __init__(
-        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = (),
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        pass_fds: Sequence[int] = (),
         memory: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
         self._life = os.fdopen(write, "wb", buffering=0)
         try:
@@ -130,7 +135,8 @@ class Supervised:
         for _ in range(2**5):  # more than a pipe holds, and still an end when something prints for ever
             if not self._read():
                 break
-        tail, self._tail = self._tail, Tail()
+        tail = self._tail
+        self._tail = Tail()
         return bytes(tail)
 
     def kill(self) -> None:

@@ -15,9 +15,9 @@ from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
-from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space, as_number, unknown
+from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space
 from mlflow_tune.space.declared import DeclaredParameter
-from mlflow_tune.text import cut, short
+from mlflow_tune.text import as_number, cut, short, unknown
 from mlflow_tune.trial import Job, Outcome, Params
 
 
@@ -41,7 +41,9 @@ class ProjectLauncher(Launcher):
         version: str | None = None,
         memory: int | None = None,
     ) -> None:
-        self._project, self._entry_point_name, self._version = project, entry_point, version
+        self._project = project
+        self._entry_point_name = entry_point
+        self._version = version
         self._parameters = dict(parameters or {})
         self._env_manager = env_manager
         self._timeout = timeout

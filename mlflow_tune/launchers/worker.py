@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mlflow_tune.launchers.call import Objective, call, error_words, signature_problem
-from mlflow_tune.space import unknown
+from mlflow_tune.text import unknown
 from mlflow_tune.trial import Job, Params
 
 # The first message is the driver's sys.path, so that whatever the driver can import the worker can import too.

@@ -17,7 +17,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space.dimensions import ROLES, Categorical, Dimension, Float, Int, Scalar
-from mlflow_tune.text import as_integer, as_number, at, nearest, shown, unknown
+from mlflow_tune.text import at, shown, unknown
 
 __all__ = [
     "RESERVED_NAMES",
@@ -28,12 +28,7 @@ __all__ = [
     "Int",
     "Scalar",
     "Space",
-    "as_integer",
-    "as_number",
     "check_name",
-    "nearest",
-    "shown",
-    "unknown",
 ]
 
 RESERVED_NAMES = ("trial", "objective", "constraint")  # in a study, the evidence of its strategies is reserved as well

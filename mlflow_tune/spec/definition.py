@@ -61,9 +61,12 @@ def _name_of(objective: Callable[..., Any]) -> str:
 
 
 def changed_spec(
-    spec: StudySpec, trials: int | str | None, strategy: Strategy | Mapping[str, Any] | str | None = None,
-    workers: int | None = None, executor: Mapping[str, str] | None = None,
-) -> StudySpec:  # fmt: skip
+    spec: StudySpec,
+    trials: int | str | None,
+    strategy: Strategy | Mapping[str, Any] | str | None = None,
+    workers: int | None = None,
+    executor: Mapping[str, str] | None = None,
+) -> StudySpec:
     """Return the definition with another strategy, other workers or another executor.
 
     A budget of `trials` is checked with them; what it comes to says `with_budget`, when it is known how many trials
@@ -95,7 +98,8 @@ def with_budget(spec: StudySpec, trials: int | str | None, held: int) -> StudySp
 
 def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
     """Raise InputError for a constraint on a metric of which the trials hold the last step, not the best one."""
-    held, asked = before.strategy.requirement, after.strategy.requirement
+    held = before.strategy.requirement
+    asked = after.strategy.requirement
     if before.value == "best" and held and asked and (held.metric, held.sense) != (asked.metric, asked.sense):
         message = (
             f"with `value: best` the trials hold the best step for '{held}' alone, but got '{asked}': start another"
@@ -112,6 +116,7 @@ def _has_model(strategy: Strategy | Mapping[str, Any] | str) -> bool:
 
 def tell_length(spec: StudySpec) -> None:
     """Warn when the strategy asks for more trials than the budget has."""
-    length, budget = spec.strategy.length(spec.space), spec.stop.trials
+    length = spec.strategy.length(spec.space)
+    budget = spec.stop.trials
     if length and budget and length > budget:
         logger.warning("%s asks for up to %d trials, but the budget is %d", spec.strategy.name, length, budget)

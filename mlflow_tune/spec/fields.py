@@ -15,8 +15,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Scalar, Space, as_integer, as_number, check_name, shown
+from mlflow_tune.space import Categorical, Scalar, Space, check_name
 from mlflow_tune.strategies import reserved_names
+from mlflow_tune.text import as_integer, as_number, shown
 from mlflow_tune.text.durations import as_duration, duration_text
 from mlflow_tune.text.redaction import holds_credentials, without_credentials
 from mlflow_tune.text.sizes import as_size, size_text

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import as_integer
 from mlflow_tune.spec.fields import Count, Duration, Number
+from mlflow_tune.text import as_integer
 from mlflow_tune.text.durations import duration_text
 from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock
 

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Space, check_name, nearest, shown
+from mlflow_tune.space import Categorical, Dimension, Space, check_name
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -44,7 +44,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.text import escaped
+from mlflow_tune.text import escaped, nearest, shown
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, best_trial
@@ -264,7 +264,8 @@ def _fault(detail: ErrorDetails) -> InputError:
 
 
 def _words(detail: ErrorDetails) -> str:
-    got, context = shown(detail["input"]), detail.get("ctx", {})
+    got = shown(detail["input"])
+    context = detail.get("ctx", {})
     if detail["type"] == "missing":
         return "the key is missing"
     if detail["type"] == "invalid_key":
@@ -287,7 +288,8 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _unknown(location: tuple[int | str, ...]) -> str:
-    key, known = str(location[-1]), _keys(location)
+    key = str(location[-1])
+    known = _keys(location)
     places: dict[str, type[BaseModel]] = {"": StudySpec, **_PARTS}
     elsewhere = (f"{place}.{key}".strip(".") for place, model in places.items() if key in model.model_fields)
     if close := next(elsewhere, None) or nearest(key, known):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import RESERVED_NAMES, unknown
+from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
 from mlflow_tune.strategies.bisection import Bisection
@@ -15,6 +15,7 @@ from mlflow_tune.strategies.constraint import Constraint
 from mlflow_tune.strategies.grid import Grid
 from mlflow_tune.strategies.manual import Manual
 from mlflow_tune.strategies.random import Random
+from mlflow_tune.text import unknown
 from mlflow_tune.trial import Goal
 
 __all__ = [

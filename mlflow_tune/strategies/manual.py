@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space, shown
+from mlflow_tune.space import Scalar, Space
 from mlflow_tune.strategies.base import Strategy
-from mlflow_tune.text import at
+from mlflow_tune.text import at, shown
 from mlflow_tune.trial import Suggestion, Trial
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space, as_integer, unknown
+from mlflow_tune.space import Scalar, Space
 from mlflow_tune.strategies.base import Strategy, next_number
+from mlflow_tune.text import as_integer, unknown
 from mlflow_tune.trial import Suggestion, Trial
 
 SAMPLINGS = ("uniform", "sobol")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mlflow_tune.driver.verdict import best_of_curve, verdict
+from mlflow_tune.driver.evaluation import best_of_curve, verdict
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names

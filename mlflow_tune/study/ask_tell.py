@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from mlflow_tune.driver.driver import Driver
-from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.trial import Job, Outcome, Trial
@@ -17,8 +16,8 @@ from mlflow_tune.trial import Job, Outcome, Trial
 LEFT = Ending("interrupted", "left by the code that asked for its trials")
 
 
-class HandCrew:
-    """The crew of a caller who runs the trials: each ends when it is told of."""
+class ManualPool:
+    """The worker pool of a caller who runs the trials: each ends when it is told of."""
 
     busy = False
 
@@ -53,8 +52,8 @@ class HandCrew:
 class Asking:
     """A session whose trials its caller runs."""
 
-    def __init__(self, crew: HandCrew, opened: AbstractContextManager[Driver], metric: str) -> None:
-        self._crew, self._metric = crew, metric
+    def __init__(self, pool: ManualPool, opened: AbstractContextManager[Driver], metric: str) -> None:
+        self._pool, self._metric = pool, metric
         self._open = ExitStack()
         self._driver = self._open.enter_context(opened)
         self.closed = False
@@ -70,7 +69,7 @@ class Asking:
 
     def tell(self, trial: Trial, value: object, failed: str) -> None:
         """End a trial. Raises InputError when it does not run, or the value is no number and no dict of metrics."""
-        self._crew.end(trial.number, trial.run_id, self._outcome(value, failed))
+        self._pool.end(trial.number, trial.run_id, self._outcome(value, failed))
         with self._leaving_on_error():
             self._driver.tell()
         self._end_with_study()
@@ -83,7 +82,7 @@ class Asking:
             # A study whose last trials are cut short is not finished, though a stop rule had struck.
             if ending is None or (ending.state == "finished" and self._driver.running):
                 self._driver.ending = LEFT
-            self._crew.stop()
+            self._pool.stop()
             self._driver.tell()
 
     def _close_at_exit(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.driver import Ending
 from mlflow_tune.driver.publisher import Keeper, Publisher
 from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.provenance import source_tags

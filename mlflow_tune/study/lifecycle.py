@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlflow_tune.driver.callbacks import Listener, Silence
-from mlflow_tune.driver.driver import Driver
-from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.callbacks import Listener, SilentListener
+from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
-from mlflow_tune.executors.pool import Crew
+from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle, resume_command
@@ -100,7 +99,7 @@ class Resumption:
 @contextmanager
 def session(
     obtain: Callable[[], StudyHandle],
-    crew: Crew,
+    pool: WorkerPool,
     defaults: Params,
     listener: Listener | None = None,
     resumption: Resumption | None = None,
@@ -111,7 +110,7 @@ def session(
     is held: budget, driver, summary and report know the same ones. Raises StudyConflict when somebody else drives it,
     InputError for a budget that is too small, and TrackingError.
     """
-    study, listener = obtain(), listener or Silence()
+    study, listener = obtain(), listener or SilentListener()
     new = resumption is None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
@@ -121,7 +120,7 @@ def session(
         by_hand = None if resumption is None else _reopen(study, history, resumption)
         listener.began(study.spec, study.links)
         publisher = study.publisher
-        driver = Driver(study.spec, publisher, trials, crew, listener, by_hand)
+        driver = Driver(study.spec, publisher, trials, pool, listener, by_hand)
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)

@@ -13,19 +13,18 @@ from typing import Any
 
 from mlflow_tune.cli.points import whole_point
 from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.driver import Driver
-from mlflow_tune.driver.ending import Ending
-from mlflow_tune.driver.signals import Interruptions
+from mlflow_tune.driver.driver import Driver, Ending
+from mlflow_tune.driver.signals import Signals
 from mlflow_tune.errors import InputError
 from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
-from mlflow_tune.executors.pool import Crew, crew_of
+from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.study.ask_tell import LEFT, Asking, HandCrew
+from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
 from mlflow_tune.tracking import Client, Studies, StudyRecord
@@ -234,9 +233,9 @@ class Study:
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
-            with crew_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as crew:
+            with pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool:
                 create = functools.partial(self._created, defaults)
-                return self._drive(crew, session(create, crew, defaults, listener))
+                return self._drive(pool, session(create, pool, defaults, listener))
 
     def resume(
         self,
@@ -274,8 +273,8 @@ class Study:
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
-            with crew_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as crew:
-                return self._drive(crew, session(lambda: study, crew, defaults, listener, resumption))
+            with pool_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as pool:
+                return self._drive(pool, session(lambda: study, pool, defaults, listener, resumption))
 
     # --- a loop of one's own -----------------------------------------------------------------------------------------
 
@@ -327,9 +326,9 @@ class Study:
         study.publisher.report(study.trials, study.record.state, study.record.why_stopped)
         return self
 
-    def _drive(self, crew: Crew, opened: AbstractContextManager[Driver]) -> Study:
+    def _drive(self, pool: WorkerPool, opened: AbstractContextManager[Driver]) -> Study:
         self.client.abandoned.clear()
-        with Interruptions(lambda: crew.busy, self.client.abandoned.set) as signals, opened as driver:
+        with Signals(lambda: pool.busy, self.client.abandoned.set) as signals, opened as driver:
             driver.drive(signals)
         assert self.ending is not None
         if self.ending.signal == signal.SIGINT:
@@ -340,17 +339,17 @@ class Study:
 
     def _opened(self, trials: int | None) -> Asking:
         """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
-        crew, changed = HandCrew(), changed_spec(self.spec, trials)
+        pool, changed = ManualPool(), changed_spec(self.spec, trials)
         self.client.abandoned.clear()
         if self._handle is None:
             self._spec = changed
             self._find_place()
-            opened = session(functools.partial(self._created, {}), crew, {})
+            opened = session(functools.partial(self._created, {}), pool, {})
         else:
             study = self._handle
             study.spec, study.ending = changed, None
-            opened = session(lambda: study, crew, {}, resumption=Resumption(trials))
-        return Asking(crew, opened, self.spec.metric)
+            opened = session(lambda: study, pool, {}, resumption=Resumption(trials))
+        return Asking(pool, opened, self.spec.metric)
 
     def _find_place(self) -> None:
         self._place = place_for(self.client, self.spec, self._given_uri)

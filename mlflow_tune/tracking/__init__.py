@@ -6,13 +6,12 @@ from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
 from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
-from mlflow_tune.tracking.links import has_server, study_links, ui_command
 from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
-from mlflow_tune.tracking.refresh import Refresh
+from mlflow_tune.tracking.reading import Refresh
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.ui import save_view
+from mlflow_tune.tracking.ui import has_server, save_view, study_links, ui_command
 
 __all__ = [
     "Artifacts",

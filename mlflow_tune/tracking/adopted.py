@@ -73,7 +73,8 @@ class Runs:
         """
         from mlflow.entities import Metric, Param
 
-        tags, name = {COPIED: run.run_id, "mlflow.user": run.user}, run_name(trial.number, trial.params)
+        tags = {COPIED: run.run_id, "mlflow.user": run.user}
+        name = run_name(trial.number, trial.params)
         made = make_run(self._client, study.experiment_id, name, tags, run.start_time).info.run_id
         params = [Param(key, value) for key, value in run.params.items()]
         self._batches(made, params=params)
@@ -113,9 +114,19 @@ def _parts(entities: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 def _read(run: Any) -> Run:
-    info, tags = run.info, run.data.tags
+    info = run.info
+    tags = run.data.tags
     return Run(
-        info.run_id, str(info.experiment_id), info.run_name or "", tags.get("mlflow.user", ""), info.status,
-        dict(run.data.params), dict(run.data.metrics), tags.get("mlflow.parentRunId", ""), tags.get(KIND, ""),
-        tags.get(STUDY, ""), info.start_time, info.end_time,
-    )  # fmt: skip
+        info.run_id,
+        str(info.experiment_id),
+        info.run_name or "",
+        tags.get("mlflow.user", ""),
+        info.status,
+        dict(run.data.params),
+        dict(run.data.metrics),
+        tags.get("mlflow.parentRunId", ""),
+        tags.get(KIND, ""),
+        tags.get(STUDY, ""),
+        info.start_time,
+        info.end_time,
+    )

@@ -108,7 +108,8 @@ class Artifacts:
         No more folders than files are looked into, as each is a request. Raises TrackingError.
         """
         found: list[Entry] = []
-        folders, looked_into = deque([""]), 0
+        folders = deque([""])
+        looked_into = 0
         while folders and looked_into <= most and len(found) <= most:
             entries = self.entries(folders.popleft())
             found += [entry for entry in entries if not entry.is_folder]

@@ -21,8 +21,7 @@ from urllib.parse import urlsplit
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 from mlflow_tune.settings import patience_seconds
 from mlflow_tune.text.redaction import without_credentials
-from mlflow_tune.tracking.outages import Outages
-from mlflow_tune.tracking.retries import asked_wait, is_refusal, is_transient
+from mlflow_tune.tracking.retries import Outages, asked_wait, is_refusal, is_transient
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,9 @@ from urllib.parse import urlencode
 
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.links import TRAINING
-from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text
-from mlflow_tune.tracking.started import take_started_run
+from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text, take_started_run
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.ui import comparison, write_state
+from mlflow_tune.tracking.ui import TRAINING, comparison, write_state
 
 COMPARED = "tune.compared"
 DRAWN = ("LINE", "BAR")
@@ -58,7 +56,8 @@ def comparison_links(base: str, run_id: str, studies: Sequence[StudyRecord]) -> 
     root = f"{base.rstrip('/') + '/' if base else ''}#"
     runs = f"{root}/experiments/{studies[0].experiment_id}/runs"
     experiments = list(dict.fromkeys(study.experiment_id for study in studies))
-    page, query = runs, {"viewStateShareKey": run_id}
+    page = runs
+    query = {"viewStateShareKey": run_id}
     if len(experiments) > 1:
         page = f"{root}/compare-experiments/s"
         query = {"experiments": compact(experiments), "searchFilter": _these(studies)}

@@ -38,7 +38,8 @@ class Holder:
     @classmethod
     def here(cls, since: int, lease: float) -> Holder:
         """Return this process; `since` is when it claims, in milliseconds since the epoch."""
-        pid, nonce = os.getpid(), os.urandom(8).hex()
+        pid = os.getpid()
+        nonce = os.urandom(8).hex()
         return cls(*_place(), pid, _process(pid)[1], socket.gethostname(), user_here(), nonce, since, lease)
 
     @classmethod
@@ -84,9 +85,16 @@ class Holder:
 UNKNOWN = Holder("", "", 0, 0.0, "", "", "")
 _ENDED = ("Z", "X")
 _KINDS = {
-    "boot": str, "namespace": str, "pid": int, "started": float, "host": str, "user": str, "nonce": str, "since": int,
+    "boot": str,
+    "namespace": str,
+    "pid": int,
+    "started": float,
+    "host": str,
+    "user": str,
+    "nonce": str,
+    "since": int,
     "lease": float,
-}  # fmt: skip
+}
 
 
 def _place() -> tuple[str, str]:

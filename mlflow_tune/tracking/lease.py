@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,12 +25,12 @@ from mlflow_tune.errors import StudyConflict, TrackingError
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.holder import Holder
-from mlflow_tune.tracking.imports import nothing_imported
 from mlflow_tune.tracking.records import now
 
 logger = logging.getLogger(__name__)
 PARAM = "tune.claim."
-RELEASED, HEARTBEAT = "tune.released", "tune.heartbeat"
+RELEASED = "tune.released"
+HEARTBEAT = "tune.heartbeat"
 BEATS = 6  # a lease
 LONGEST = 600.0  # seconds of another driver's lease that are heeded
 PARTING = 10.0  # seconds within which a server is to answer the last heartbeat and the release
@@ -41,7 +42,9 @@ class Claim:
 
     def __init__(self, client: Client, run_id: str, number: int, since: float) -> None:
         self.first = number == 1  # nobody has held the study before
-        self._client, self._run_id, self._number = client, run_id, number
+        self._client = client
+        self._run_id = run_id
+        self._number = number
         self._lease = lease_seconds()
         self._peaceful_until = since + self._lease
         self._suspect_until = 0.0
@@ -125,7 +128,8 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
                 raise _conflict(run_id, holder)
         else:
             logger.warning("taking the study over from %s: it is dead", holder.words)
-    ours, moment = Holder.here(now(), lease_seconds()), _clock()
+    ours = Holder.here(now(), lease_seconds())
+    moment = _clock()
     try:
         # MLflow writes the params first, and no tag when it refuses one of them.
         claim, beat = Param(f"{PARAM}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
@@ -160,7 +164,8 @@ def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:
     if holder.gone:
         return True
     lease = _patience(holder)
-    first, deadline = _pulse(client, run_id), _clock() + lease
+    first = _pulse(client, run_id)
+    deadline = _clock() + lease
     told = False
     while _clock() < deadline:
         time.sleep(0.3)
@@ -186,7 +191,7 @@ def _live(claim: Claim, over: threading.Event) -> None:
     """Let the heart beat until it is over, then release: in one thread, so that no heartbeat follows the release."""
     _keep_beating(claim, over)
     try:
-        with nothing_imported():
+        with _nothing_imported():
             claim.release()
     except Exception as error:  # whatever it is, a thread that raises would only show a traceback
         logger.debug("not released: %s", error)
@@ -195,12 +200,45 @@ def _live(claim: Claim, over: threading.Event) -> None:
 def _keep_beating(claim: Claim, over: threading.Event) -> None:
     while not over.wait(lease_seconds() / BEATS):  # the first one came with the claim
         try:
-            with nothing_imported():
+            with _nothing_imported():
                 claim.beat()
         except StudyConflict:
             return
         except Exception as error:  # whatever it is, the next beat comes soon
             logger.debug("no heartbeat: %s", error)
+
+
+class _NothingNew:
+    """A finder that ends the search for a module in these threads, before any other finder is asked.
+
+    With each request MLflow tries to import what Databricks has (dbruntime, pyspark, IPython), and searches the import
+    path in vain. Done while training code calls `mlflow.autolog()` in another thread, that ends in a deadlock: the one
+    holds Python's import lock and waits for the lock of MLflow's import hooks, the other holds these and imports.
+    """
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        if threading.get_ident() in self.threads:
+            raise ModuleNotFoundError(f"this thread does not import {name}: another one may be importing", name=name)
+
+
+_nothing_new = _NothingNew()
+
+
+@contextmanager
+def _nothing_imported() -> Iterator[None]:
+    """Let this thread import what is loaded already, and find nothing else."""
+    # MLflow puts its own finder first when the first hook is registered. Ours is not taken out again:
+    # that would make an import of another thread leave one finder out.
+    if sys.meta_path[0] is not _nothing_new:
+        sys.meta_path.insert(0, _nothing_new)
+    _nothing_new.threads.add(threading.get_ident())
+    try:
+        yield
+    finally:
+        _nothing_new.threads.discard(threading.get_ident())
 
 
 def _clock() -> float:

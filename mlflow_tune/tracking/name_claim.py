@@ -24,7 +24,8 @@ from mlflow_tune.tracking.records import KIND, search
 from mlflow_tune.tracking.studies import Studies, StudyRecord, shown_params, study_record
 
 PARAM = "tune.claim.name"
-HELD, LEFT = "held", "left"
+HELD = "held"
+LEFT = "left"
 WITHDRAWN = "withdrawn"  # the kind of a run that would have been a study
 
 

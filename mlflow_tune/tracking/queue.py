@@ -62,9 +62,11 @@ class Queue:
     def waiting(self) -> list[Queued]:
         """Return what waits, in the order in which it was queued; what is no point is left out, in words."""
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{QUEUED}` = 'waiting'"
-        found, space = [], space_of(self.study.definition)
+        found = []
+        space = space_of(self.study.definition)
         for run in search(self.client, [self.study.experiment_id], query):
-            run_id, tags = run.info.run_id, run.data.tags
+            run_id = run.info.run_id
+            tags = run.data.tags
             if not is_waiting(tags):  # it has a number already, so it is a trial
                 continue
             params = read_params(tags)

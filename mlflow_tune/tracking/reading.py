@@ -10,9 +10,12 @@ from typing import Any, get_args
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Scalar, Space, check_name
 from mlflow_tune.text import is_number, shown
-from mlflow_tune.tracking.records import QUEUED, STARTED
+from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.records import QUEUED, STARTED, search
+from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
 
+OVERLAP = 60_000  # milliseconds: the clocks of those who write may differ
 MOST = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
 
 
@@ -82,8 +85,43 @@ def space_of(definition: Mapping[str, Any]) -> Space | None:
         return None
 
 
+class Refresh:
+    """The trials of one study, read again and again: everything once, afterwards only what is new."""
+
+    def __init__(self, client: Client, study: StudyRecord) -> None:
+        self._client = client
+        self._study = study
+        self._space = space_of(study.definition)
+        self._known: dict[int, Trial] = {}
+        self._read_before = False
+
+    def trials(self) -> list[Trial]:
+        """Return the latest attempt of every trial, by number; two searches find those that run and that ended."""
+        of_study = f"tags.`mlflow.parentRunId` = '{self._study.run_id}' and tags.`tune.kind` = 'trial'"
+        newest = max((trial.end_time or 0 for trial in self._known.values()), default=0)
+        for only in self._queries(newest):
+            for run in search(self._client, [self._study.experiment_id], of_study + only):
+                trial = read_trial(run, self._space)
+                if trial is not None and _is_news(trial, self._known.get(trial.number)):
+                    self._known[trial.number] = trial
+        self._read_before = True
+        return [self._known[number] for number in sorted(self._known)]
+
+    def _queries(self, newest: int) -> list[str]:
+        if not self._read_before:
+            return [""]
+        return [" and attributes.status = 'RUNNING'", f" and attributes.end_time > {newest - OVERLAP}"]
+
+
+def _is_news(trial: Trial, known: Trial | None) -> bool:
+    if known is None:
+        return True
+    return (known.attempt, known.outcome is not None) <= (trial.attempt, trial.outcome is not None)
+
+
 def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> Trial:
-    named, value = tags.get("tune.outcome"), metrics.get("objective")
+    named = tags.get("tune.outcome")
+    value = metrics.get("objective")
     outcome: OutcomeKind | None = next((kind for kind in get_args(OutcomeKind) if kind == named), None)
     sound = outcome == "ok" and value is not None and is_finite(value)
     return Trial(

@@ -1,4 +1,4 @@
-"""What both studies and trials need: times, pages, and JSON that outgrows one tag."""
+"""MLflow runs, as studies, trials and comparisons need them: found, made, taken over; times, and long tags."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlflow_tune.errors import TrackingError
 from mlflow_tune.text import cut, encodable
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.trial import Curve
@@ -16,7 +17,8 @@ PAGE = 1000
 OLDEST_FIRST = ["attributes.start_time ASC", "attributes.run_id ASC"]
 TAG_LIMIT = 8000
 FORMAT = 1  # of what is written here; a study with a higher one is from a newer mlflow-tune
-KIND, STUDY = "tune.kind", "tune.study"
+KIND = "tune.kind"
+STUDY = "tune.study"
 QUEUED = "tune.queued"  # "waiting", then "numbered"
 STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
 
@@ -43,7 +45,8 @@ def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: b
     """
     from mlflow.entities import ViewType
 
-    view, token = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY, None
+    view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+    token = None
     while True:
         page = client.send(
             "search_runs", list(experiment_ids), query, view, max_results=PAGE, order_by=OLDEST_FIRST, page_token=token
@@ -63,6 +66,27 @@ def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, s
 
     tags = {**tags, "tune.nonce": nonce}
     return client.send("create_run", experiment_id, started, tags, name, again=made_before)
+
+
+def take_started_run(client: Client, tags: Mapping[str, str], name: str) -> str | None:
+    """Give the run that this process was started in (`mlflow run` makes one) these tags and this name; return its id.
+
+    None, and nothing is changed, when there is none on this server, or it is a study, a trial or a comparison itself.
+    """
+    from mlflow.entities import RunTag
+    from mlflow.exceptions import MlflowException
+
+    if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
+        return None
+    try:
+        run = client.send("get_run", run_id)
+    except (TrackingError, MlflowException):
+        return None
+    if KIND in run.data.tags or run.info.lifecycle_stage != "active" or run.info.status != "RUNNING":
+        return None
+    client.send("log_batch", run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    client.send("update_run", run_id, name=name)
+    return run_id
 
 
 def learning_curve(client: Client, run_id: str, metric: str) -> Curve:

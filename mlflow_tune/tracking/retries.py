@@ -1,17 +1,27 @@
-"""What a failed request means: whether the same one may succeed later, and when the server wants it again."""
+"""Failed requests: whether the same one may succeed later, when the server wants it again, when it was away."""
 
 from __future__ import annotations
 
 import math
+import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+AWAY_BEFORE = 5.0  # seconds for which the server was away before we noticed
+AWAY_AFTER = 10.0  # seconds after it is back within which whoever gave up meanwhile has ended
+KEPT_OUTAGES = 100
 _TRANSIENT = {
-    "TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED",
     "ABORTED",
-}  # fmt: skip
+    "DEADLINE_EXCEEDED",
+    "INTERNAL_ERROR",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "TEMPORARILY_UNAVAILABLE",
+}
 _REFUSALS = (401, 403)
 
 
@@ -69,3 +79,49 @@ def _answers(error: BaseException) -> Iterator[Any]:
                 yield answer
             trace = trace.tb_next
         link = link.__cause__ or link.__context__
+
+
+class Outages:
+    """The stretches of time between the first request that failed and the next that was answered.
+
+    Moments are seconds of `time.monotonic()`. All methods may be called from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._told = False
+        self._past: deque[tuple[float, float]] = deque(maxlen=KEPT_OUTAGES)
+
+    def failed(self) -> None:
+        """Note that a request found no server."""
+        with self._lock:
+            if self._since is None:
+                self._since = time.monotonic()
+                self._told = False
+
+    def answered(self) -> float | None:
+        """Note that a request was answered; return how long the outage was that a person was told of and that ends."""
+        if self._since is None:  # the way of nearly every request
+            return None
+        with self._lock:
+            if self._since is None:
+                return None
+            since = self._since
+            until = time.monotonic()
+            self._past.append((since, until))
+            self._since = None
+            return until - since if self._told else None
+
+    def tell(self) -> bool:
+        """Return whether a person has still to be told of this outage, which is asked once."""
+        with self._lock:
+            first = not self._told
+            self._told = True
+            return first
+
+    def near(self, moment: float) -> bool:
+        """Return whether the server was away at this moment, or so shortly before or after that it may be the cause."""
+        with self._lock:
+            stretches = [*self._past, *([] if self._since is None else [(self._since, time.monotonic())])]
+        return any(since - AWAY_BEFORE <= moment <= until + AWAY_AFTER for since, until in stretches)

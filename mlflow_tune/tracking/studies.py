@@ -24,8 +24,8 @@ from mlflow_tune.tracking.records import (
     search,
     split_tag,
     tag_text,
+    take_started_run,
 )
-from mlflow_tune.tracking.started import take_started_run
 
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
@@ -109,9 +109,13 @@ class Studies:
             return self.experiment(name)  # somebody else made it since we looked
 
     def create(
-        self, definition: Mapping[str, Any], experiment_id: str, source: Mapping[str, str], folder: str,
+        self,
+        definition: Mapping[str, Any],
+        experiment_id: str,
+        source: Mapping[str, str],
+        folder: str,
         reference: Sequence[float] = (),
-    ) -> StudyRecord:  # fmt: skip
+    ) -> StudyRecord:
         """Make the parent run, RUNNING, with all that a resume needs but its params; `source` are MLflow's own tags.
 
         A run that MLflow started this process in (MLFLOW_RUN_ID, as `mlflow run` sets it) becomes the parent, unless
@@ -217,7 +221,8 @@ class Studies:
         return [study_record(run) for run in search(self._client, experiment_ids, f"tags.`{KIND}` = 'study'")]
 
     def _all_experiments(self) -> list[str]:
-        ids, token = [], None
+        ids = []
+        token = None
         while True:
             page = self._client.send("search_experiments", page_token=token)
             ids += [str(experiment.experiment_id) for experiment in page]

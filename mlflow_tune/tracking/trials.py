@@ -82,15 +82,22 @@ class Trials:
         return _latest([*found, *self._deleted(found)])
 
     def start(
-        self, number: int, suggestion: Suggestion, strategy: str, attempt: int, logs: Mapping[str, float],
-        queued_run: str = "", log: bool = True,
-    ) -> Trial:  # fmt: skip
+        self,
+        number: int,
+        suggestion: Suggestion,
+        strategy: str,
+        attempt: int,
+        logs: Mapping[str, float],
+        queued_run: str = "",
+        log: bool = True,
+    ) -> Trial:
         """Make the child run, or number the one that was queued; return the running trial.
 
         `logs` are the metrics known beforehand. Without `log` a run that is made has its tags alone, which hold the
         point, until `log_point` is called.
         """
-        started, params = now(), compact(suggestion.params)
+        started = now()
+        params = compact(suggestion.params)
         if number > MOST:
             raise StudyConflict(
                 f"the study has a trial {number - 1}, and numbers end at {MOST}: delete that run if no "
@@ -111,9 +118,15 @@ class Trials:
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
-            number, suggestion.params, attempt=attempt, run_id=queued_run or self._make(name, tags, started),
-            strategy=strategy, why=suggestion.why, start_time=started, metrics=metrics,
-        )  # fmt: skip
+            number,
+            suggestion.params,
+            attempt=attempt,
+            run_id=queued_run or self._make(name, tags, started),
+            strategy=strategy,
+            why=suggestion.why,
+            start_time=started,
+            metrics=metrics,
+        )
         if queued_run:
             self._number(trial, name, {**tags, STARTED: str(started)})
         elif log:
@@ -215,9 +228,12 @@ class Trials:
 
         points = [Metric(key, value, trial.start_time, 0) for key, value in trial.metrics.items()]
         self.client.send(
-            "log_batch", trial.run_id, metrics=points, params=[Param(*each) for each in params.items()],
+            "log_batch",
+            trial.run_id,
+            metrics=points,
+            params=[Param(*each) for each in params.items()],
             tags=[RunTag(*each) for each in (tags or {}).items()],
-        )  # fmt: skip
+        )
 
     def _runs(self, deleted: bool = False) -> Iterator[Any]:
         query = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and tags.`{KIND}` = 'trial'"
@@ -225,7 +241,8 @@ class Trials:
 
     def _read(self, run: Any) -> tuple[Any, Trial | None, str]:
         """Return a run's info, its trial, and why it has none: of thousands of runs nothing else is kept."""
-        trial, tags = read_trial(run, self.space), run.data.tags
+        trial = read_trial(run, self.space)
+        tags = run.data.tags
         return run.info, trial, "" if trial or is_queued(tags) else why_unsound(tags, self.space)
 
     def _tell_left_out(self, read: Iterable[tuple[Any, Trial | None, str]]) -> None:

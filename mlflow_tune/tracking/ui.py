@@ -1,17 +1,20 @@
-"""MLflow's shared runs view: the state behind a link that opens a configured comparison of a study's trials.
+"""A study in MLflow's UI: the links to it, and the shared runs view that they open, with its charts.
 
-MLflow keeps it in an experiment tag and documents it nowhere. All that knows the format is in this file.
+MLflow keeps the state of such a view in an experiment tag, and documents neither that nor its addresses. All that knows
+the formats is in this file.
 """
 
 from __future__ import annotations
 
 import base64
+import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from mlflow_tune.space import Categorical, Space
-from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.studies import StudyRecord
 
@@ -19,6 +22,37 @@ SECTION = "study"
 RUNS_DRAWN = 100
 MOST_PARAMETERS = 8
 TAG = "mlflow.sharedViewState."
+TRAINING = {"workflowType": "machine_learning"}  # without it MLflow opens its GenAI overview
+
+
+def study_links(base: str, study: StudyRecord) -> dict[str, str]:
+    """Return the links to a study's charts, table, parent run and plain list of trials.
+
+    `base` is the server's URL; empty, the links are relative and lead on within MLflow's UI, wherever it is served.
+    """
+    runs = f"{base.rstrip('/') + '/' if base else ''}#/experiments/{study.experiment_id}/runs"
+    shared = {"viewStateShareKey": study.run_id}
+    listed = {
+        "searchFilter": f"tags.`mlflow.parentRunId` = '{study.run_id}'",
+        "orderByKey": f"metrics.`{study.definition.get('metric', 'objective')}`",
+        "orderByAsc": "true" if study.definition.get("goal") != "maximize" else "false",
+    }
+    return {
+        "charts": f"{runs}?{urlencode({**shared, 'compareRunsMode': 'CHART', **TRAINING})}",
+        "table": f"{runs}?{urlencode({**shared, **TRAINING})}",
+        "run": f"{runs}/{study.run_id}?{urlencode(TRAINING)}",
+        "list": f"{runs}?{urlencode({**listed, **TRAINING})}",
+    }
+
+
+def has_server(uri: str) -> bool:
+    """Whether the tracking URI is that of a server with a UI."""
+    return uri.startswith(("http://", "https://"))
+
+
+def ui_command(uri: str) -> str:
+    """Return the command that starts MLflow's UI on a store without a server."""
+    return shlex.join(["mlflow", "ui", "--backend-store-uri", public_uri(uri)])
 
 
 def save_view(

@@ -27,7 +27,7 @@ import requests
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs as a file as well
 
 from mlflow_tune import Study
-from mlflow_tune.driver.callbacks import Silence
+from mlflow_tune.driver.callbacks import SilentListener
 from mlflow_tune.trial import Trial
 from tests.support.server import make_template, mlflow_server
 
@@ -52,7 +52,7 @@ class Sample:
 
 
 @dataclass
-class Meter(Silence):
+class Meter(SilentListener):
     """Listens to a study and samples its driver, this process, after every `every` trials."""
 
     every: int

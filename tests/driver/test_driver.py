@@ -13,9 +13,9 @@ import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune import Int, Study
-from mlflow_tune.driver.callbacks import Silence
+from mlflow_tune.driver.callbacks import SilentListener
 from mlflow_tune.errors import StudyConflict
-from mlflow_tune.executors.dask import SerialExecutor
+from mlflow_tune.executors.pool import SerialExecutor
 from mlflow_tune.space import Float, Space
 from tests.fixtures.small_studies.helpers import outcomes, runs_of, study_file, wait_for
 
@@ -31,7 +31,7 @@ def load(uri: str) -> Study:
     return Study.load("s", objective=lambda x: x, tracking_uri=uri)
 
 
-class Broken(Silence):
+class Broken(SilentListener):
     """A listener that fails when a trial has ended."""
 
     def ended(self, trial, history) -> None:

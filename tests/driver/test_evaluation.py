@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mlflow_tune.driver.verdict import best_of_curve, verdict
+from mlflow_tune.driver.evaluation import best_of_curve, verdict
 from mlflow_tune.trial import Outcome
 
 OK = Outcome("ok", {"loss": 0.5}, logged=True, output=b"printed")

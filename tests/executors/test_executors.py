@@ -18,7 +18,7 @@ import pytest
 from git import Repo
 
 from mlflow_tune import InputError, Study
-from mlflow_tune.executors.packing import LIMIT, packed, unpack
+from mlflow_tune.executors.remote import LIMIT, packed, unpack
 from tests.fixtures import ROOT, TRAINING_CODE
 from tests.fixtures.small_studies.helpers import outcomes, runs_of, wait_for
 from tests.support.server import free_port

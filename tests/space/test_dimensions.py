@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Float, Int, as_integer, as_number, nearest
+from mlflow_tune.space import Categorical, Float, Int
+from mlflow_tune.text import as_integer, as_number, nearest
 
 
 def refused(build, key, *parts):

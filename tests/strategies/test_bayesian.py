@@ -16,7 +16,7 @@ from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.spec.stopping import expected_improvement
 from mlflow_tune.strategies import Bayesian, Random, make_strategy, strategy_to_json
 from mlflow_tune.strategies.bayesian import EVIDENCE, gp
-from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
+from mlflow_tune.strategies.bayesian.acquisition import acquisition_values, log_expected_improvement, score
 from mlflow_tune.strategies.bayesian.encoding import features, observe, snapped
 from mlflow_tune.strategies.bayesian.model import KAPPA, fit_model
 from mlflow_tune.strategies.bayesian.surrogate import Forest
@@ -280,8 +280,12 @@ class Normal:
 def test_scores_are_those_of_scikit_optimize():
     mean, std = np.linspace(-2, 2, 30), np.linspace(0.1, 1.5, 30)
     points = np.stack([mean, std], axis=1)
-    np.testing.assert_allclose(shown("EI", score("EI", mean, std, 0.1, 0)), gaussian_ei(points, Normal(), 0.1, xi=0))
-    np.testing.assert_allclose(shown("PI", score("PI", mean, std, 0.1, 0)), gaussian_pi(points, Normal(), 0.1, xi=0.01))
+    np.testing.assert_allclose(
+        acquisition_values("EI", score("EI", mean, std, 0.1, 0)), gaussian_ei(points, Normal(), 0.1, xi=0)
+    )
+    np.testing.assert_allclose(
+        acquisition_values("PI", score("PI", mean, std, 0.1, 0)), gaussian_pi(points, Normal(), 0.1, xi=0.01)
+    )
     np.testing.assert_array_equal(score("LCB", mean, std, 0.1, 2.0), 2 * std - mean)
     np.testing.assert_array_equal(score("uncertainty", mean, std, 0.1, 2.0), std)
 

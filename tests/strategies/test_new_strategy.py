@@ -17,7 +17,7 @@ import yaml
 from mlflow import MlflowClient
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.study_file import parse_study
+from mlflow_tune.spec.study_file import parse_study, read_study_file
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.trial import Trial
 from tests.conformance import strategies as suite
@@ -88,6 +88,18 @@ def test_what_a_new_strategy_logs_is_reserved(local):
     ):
         with pytest.raises(InputError, match=rf"^{re.escape(key)}: the name 'local_reach' is reserved"):
             parse_study({**STUDY, **changes})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bracket_low", "bracket_high", "predicted_mean", "predicted_std", "acquisition", "expected_improvement"],
+)
+def test_what_our_strategies_log_is_reserved_in_every_study_file(name, tmp_path):
+    file = tmp_path / "study.yaml"
+    space = {name: {"type": "float", "low": 0, "high": 1}}
+    file.write_text(yaml.safe_dump({**STUDY, "space": space, "strategy": {"name": "random"}}))
+    with pytest.raises(InputError, match=rf"^{re.escape(str(file))}: space\.{name}: the name '{name}' is reserved"):
+        read_study_file(file)
 
 
 def test_a_stop_rule_that_needs_a_model_refuses_it(local):

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, check_name, shown
+from mlflow_tune.space import Scalar, check_name
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.spec.draft.guess import Guess, guess, number_of
 from mlflow_tune.spec.draft.metrics import goal_of, logged_metrics
 from mlflow_tune.spec.fields import as_parameters
 from mlflow_tune.strategies import reserved_names
-from mlflow_tune.text import escaped
+from mlflow_tune.text import escaped, shown
 from mlflow_tune.text.yaml import load_yaml
 
 __all__ = ["Draft", "DraftRequest", "draft", "logged_metrics"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Float, Int, as_integer, as_number
+from mlflow_tune.space import Float, Int
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.spec.draft.words import word_set
-from mlflow_tune.text import is_number, rounded, words_of
+from mlflow_tune.text import as_integer, as_number, is_number, rounded, words_of
 
 _FIXED = {
     "it sets how long or how often, not how well": "epoch epochs step steps iteration iterations iter iters rounds "
@@ -89,7 +89,8 @@ def number_of(parameter: DeclaredParameter) -> int | float | None:
 def role_of(name: str) -> str | None:
     """Return what a parameter of a well-known name does, as the key `role` of a study file says it."""
     words = words_of(name)
-    known, joined = set(words), "_".join(words)
+    known = set(words)
+    joined = "_".join(words)
     if known & {"epoch", "epochs"}:
         return "epochs"
     if joined.endswith("batch_size") or joined in ("batch", "bs"):

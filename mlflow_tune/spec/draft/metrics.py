@@ -52,7 +52,8 @@ def logged_metrics(folder: Path, command: str) -> list[str]:
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
-    count, waiting = 0, [folder]
+    count = 0
+    waiting = [folder]
     while waiting:
         inner = sorted(waiting.pop(0).iterdir())
         waiting += [each for each in inner if each.is_dir() and not each.is_symlink() and not _skipped(each.name)]

@@ -43,6 +43,6 @@ def log_expected_improvement(mean: Array, std: Array, incumbent: float) -> Array
     return np.asarray(np.log(std) + np.where(ahead > -1, head, tail - behind**2 / 2 - np.log(2 * np.pi) / 2))
 
 
-def shown(name: str, scores: Array) -> Array:
+def acquisition_values(name: str, scores: Array) -> Array:
     """Return the scores as people know them: EI, PI and EIps themselves, not their logarithms."""
     return np.exp(scores) if name in LOGARITHMIC else scores

@@ -20,9 +20,12 @@ from mlflow_tune.strategies.bayesian.targets import Scale, targets
 
 # Medians of the log-normal priors, and standard deviations of their logarithms. With the paper's length scales, 4.1 for
 # one parameter, short studies were stuck more often (Branin, Hartmann-6, Styblinski-Tang, an ellipsoid in 8-D).
-LENGTH_MEDIAN, LENGTH_SPREAD = 0.5, float(np.sqrt(3.0))  # times the square root of the number of parameters
-VARIANCE_MEDIAN, VARIANCE_SPREAD = 1.0, 1.0
-NOISE_MEDIAN, NOISE_SPREAD = 1e-5, 2.5  # with a median of 1e-4, studies without noise converged less far
+LENGTH_MEDIAN = 0.5  # times the square root of the number of parameters
+LENGTH_SPREAD = float(np.sqrt(3.0))
+VARIANCE_MEDIAN = 1.0
+VARIANCE_SPREAD = 1.0
+NOISE_MEDIAN = 1e-5  # with one of 1e-4, studies without noise converged less far
+NOISE_SPREAD = 2.5
 LENGTHS = (0.01, 100.0)
 VARIANCES = (0.05, 20.0)
 NOISES = (1e-8, 1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlflow_tune.space import Space
-from mlflow_tune.strategies.bayesian.acquisition import log_expected_improvement, score, shown
+from mlflow_tune.strategies.bayesian.acquisition import acquisition_values, log_expected_improvement, score
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, features
 from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.surrogate import Surrogate, fit_surrogate
@@ -59,7 +59,11 @@ class Model:
         judged = self.judge(np.array([self.space.to_unit(params)]))
         scores, _, mean, std = judged.T
         mean, std = self.in_units(mean, np.sqrt(std**2 + self.surrogate.noise))
-        found = {"predicted_mean": mean, "predicted_std": std, "acquisition": shown(self.acquisition, scores)}
+        found = {
+            "predicted_mean": mean,
+            "predicted_std": std,
+            "acquisition": acquisition_values(self.acquisition, scores),
+        }
         found["expected_improvement"] = self._share(np.array([np.exp(log_improvement)]))
         return {name: float(values[0]) for name, values in found.items()}
 

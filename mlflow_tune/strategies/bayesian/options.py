@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import as_integer, as_number, unknown
 from mlflow_tune.strategies.random import read_seed
+from mlflow_tune.text import as_integer, as_number, unknown
 from mlflow_tune.trial import Goal
 
 SURROGATES = ("GP", "RF", "ET")

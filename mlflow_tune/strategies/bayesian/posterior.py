@@ -8,7 +8,7 @@ import numpy as np
 
 from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Posterior, next_number
-from mlflow_tune.strategies.bayesian.acquisition import shown
+from mlflow_tune.strategies.bayesian.acquisition import acquisition_values
 from mlflow_tune.strategies.bayesian.encoding import observe
 from mlflow_tune.strategies.bayesian.model import fit_model
 from mlflow_tune.strategies.bayesian.options import Options
@@ -22,5 +22,5 @@ def predict(options: Options, space: Space, history: Sequence[Trial], points: Se
         return None
     judged = model.judge(np.array([space.to_unit(point) for point in points]).reshape(len(points), len(space)))
     mean, std = model.in_units(judged[:, 2], judged[:, 3])
-    acquisition = shown(model.acquisition, judged[:, 0])
+    acquisition = acquisition_values(model.acquisition, judged[:, 0])
     return Posterior(tuple(mean.tolist()), tuple(std.tolist()), tuple(acquisition.tolist()), model.acquisition)

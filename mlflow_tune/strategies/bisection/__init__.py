@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Space, as_integer, as_number, unknown
+from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, make_axis
 from mlflow_tune.strategies.bisection.boundary import Boundary, Keep
 from mlflow_tune.strategies.bisection.optimum import Optimum
 from mlflow_tune.strategies.constraint import Constraint, parse_constraint
-from mlflow_tune.text import at
+from mlflow_tune.text import as_integer, as_number, at, unknown
 from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
 
 __all__ = ["Bisection"]
@@ -100,7 +100,7 @@ class Bisection(Strategy):
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the trials of the next round, `count` at the most; none while a trial inside the space runs."""
         axis = self._axis(space)
-        inside = _inside(space, history)
+        inside = _in_space(space, history)
         if count < 1 or any(trial.running for trial in inside):
             return []
         groups = _groups(axis, inside)
@@ -143,7 +143,7 @@ class Bisection(Strategy):
         """Return in words the answer and how well it is known."""
         answer = self.answer(space, history)
         axis = self._axis(space)
-        failed = sum(trial.done and trial.outcome != "ok" for trial in _inside(space, history))
+        failed = sum(trial.done and trial.outcome != "ok" for trial in _in_space(space, history))
         if answer is None:
             found = f"no value of {axis.name} was seen to meet {self.requirement}" if self.requirement else "no value"
             return found + (f"; {failed} trials failed, which --retry-failed runs again" if failed else "")
@@ -160,7 +160,7 @@ class Bisection(Strategy):
 
     def _known(self, space: Space, history: Sequence[Trial]) -> tuple[Axis, dict[float, list[Trial]]]:
         axis = self._axis(space)
-        return axis, _groups(axis, [trial for trial in _inside(space, history) if trial.done])
+        return axis, _groups(axis, [trial for trial in _in_space(space, history) if trial.done])
 
     def _points(self, groups: Mapping[float, Sequence[Trial]]) -> Points:
         search = self._search
@@ -192,7 +192,7 @@ def _with_value(history: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in history if trial.outcome == "ok"]
 
 
-def _inside(space: Space, history: Sequence[Trial]) -> list[Trial]:
+def _in_space(space: Space, history: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in history if space.contains(trial.params)]
 
 

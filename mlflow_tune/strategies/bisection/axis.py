@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Float, Int, Space, unknown
+from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.text import param_text, unknown
 
 Points: TypeAlias = Mapping[float, float]
 """The score of every value that was tried, in ascending order of the values; infinite where no trial gave one."""
@@ -26,7 +27,7 @@ class Bracket:
     best: float | None = None
 
     def __str__(self) -> str:
-        return f"[{shown(self.low)}, {shown(self.high)}]"
+        return f"[{param_text(self.low)}, {param_text(self.high)}]"
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,6 @@ def make_axis(space: Space, parameter: str | None, tolerance: float | None) -> A
 def mean(values: Sequence[float]) -> float:
     """Return the mean, rounded once: equal values have themselves for a mean, and none lies outside its values."""
     return float(sum(map(Fraction, values), Fraction()) / len(values))
-
-
-def shown(value: float) -> str:
-    """Return the number as a person reads it: five digits of a float, all of an int."""
-    return str(value) if isinstance(value, int) else f"{value:.5g}"
 
 
 def _on_lattice(values: Sequence[float], first: int, last: int, dimension: Int) -> list[float]:

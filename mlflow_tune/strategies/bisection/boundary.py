@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean, shown
+from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean
 from mlflow_tune.strategies.constraint import Constraint
+from mlflow_tune.text import param_text
 from mlflow_tune.trial import Trial
 
 Keep: TypeAlias = Literal["largest", "smallest"]
@@ -45,7 +46,7 @@ class Boundary:
         if points[inner] > 0 or axis.close(inner, outer):
             return []
         found = axis.between(inner, outer, [at / (count + 1) for at in range(1, count + 1)])
-        reason = f"{shown(inner)} meets {self.constraint}, {shown(outer)} does not"
+        reason = f"{param_text(inner)} meets {self.constraint}, {param_text(outer)} does not"
         bracket = self.bracket(axis, points)
         if count == 1:
             return [(value, f"bisection in {bracket}: {reason}") for value in found]
@@ -64,20 +65,22 @@ class Boundary:
         flips = [after for before, after in pairwise(order) if (points[before] <= 0) is not (points[after] <= 0)]
         found = []
         if len(flips) > 1:
-            words = ", ".join(f"{'met' if points[value] <= 0 else 'not met'} at {shown(value)}" for value in flips[-2:])
+            words = ", ".join(
+                f"{'met' if points[value] <= 0 else 'not met'} at {param_text(value)}" for value in flips[-2:]
+            )
             first = "met" if points[order[0]] <= 0 else "not met"
             found.append(
-                f"{self.constraint} is not monotone: {first} at {shown(order[0])}, {words}; "
+                f"{self.constraint} is not monotone: {first} at {param_text(order[0])}, {words}; "
                 "use random or bayesian search, or more replicates if this is noise"
             )
         if far in points and points[far] <= 0:
             other = "smallest" if self.keep == "largest" else "largest"
             wrong = len(flips) == 1 and points[order[0]] > 0
             hint = f"keep: {other} looks for the other side" if wrong else "a wider range would show where it ends"
-            found.append(f"the {self.keep} value of the range, {shown(far)}, meets {self.constraint}; {hint}")
+            found.append(f"the {self.keep} value of the range, {param_text(far)}, meets {self.constraint}; {hint}")
         if near in points and not any(score <= 0 for score in points.values()):
             found.append(
-                f"no value was seen to meet {self.constraint}, and {shown(near)}, where it is easiest, does not"
+                f"no value was seen to meet {self.constraint}, and {param_text(near)}, where it is easiest, does not"
             )
         return found
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean, shown
+from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, mean
+from mlflow_tune.text import param_text
 from mlflow_tune.trial import Goal, Trial
 
 
@@ -68,8 +69,8 @@ class Optimum:
         triple = [scores.index(left[worst]), worst, len(scores) - 1 - scores[::-1].index(right[worst])]
         sign, kind = (1.0, "minimum") if self.goal == "minimize" else (-1.0, "maximum")
         return [
-            f"not one {kind}: {', '.join(shown(values[at]) for at in triple)} gave "
-            f"{', '.join(shown(sign * scores[at] + 0.0) for at in triple)}; use random or bayesian search, "
+            f"not one {kind}: {', '.join(param_text(values[at]) for at in triple)} gave "
+            f"{', '.join(param_text(sign * scores[at] + 0.0) for at in triple)}; use random or bayesian search, "
             "or more replicates if this is noise"
         ]
 
@@ -85,7 +86,7 @@ def _inside(axis: Axis, bracket: Bracket, count: int) -> list[tuple[float, str]]
     for _, end in sorted(sides, reverse=True):
         if found := axis.between(bracket.best, end, _shares(count, short_first=True)):
             side = "smaller" if end < bracket.best else "larger"
-            return _explained(found, count, bracket, f"{side} side of {shown(bracket.best)}")
+            return _explained(found, count, bracket, f"{side} side of {param_text(bracket.best)}")
     return []
 
 
