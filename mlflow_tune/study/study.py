@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_tune.cli.points import whole_point
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver
 from mlflow_tune.driver.ending import Ending
@@ -23,7 +22,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
 from mlflow_tune.executors.pool import Crew, crew_of
 from mlflow_tune.provenance import source_tags
-from mlflow_tune.space import Space
+from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
