@@ -113,15 +113,15 @@ class TuneBackend(AbstractBackend):  # type: ignore[misc]
         try:
             config = _checked(backend_config)
             request = _Request(
-                str(project_uri),
-                entry_point,
-                version,
-                backend_config.get("ENV_MANAGER"),
-                params or {},
-                config,
-                tracking_uri,
-                _experiment(tracking_uri, experiment_id),
-                Path.cwd(),
+                project=str(project_uri),
+                entry_point=entry_point,
+                version=version,
+                env_manager=backend_config.get("ENV_MANAGER"),
+                parameters=params or {},
+                config=config,
+                tracking_uri=tracking_uri,
+                experiment=_experiment(tracking_uri, experiment_id),
+                folder=Path.cwd(),
             )
             study, action = _resumed(request) if "resume" in config else _new(request)
             _drive(study, action, tracking_uri)
@@ -211,7 +211,9 @@ def _new(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
 def _spec(request: _Request) -> StudySpec:
     """Return the study of the config, over the study file that it may name."""
     config = dict(request.config)
-    file, run, stop = config.pop("study", None), config.pop("run", {}), config.get("stop")
+    file = config.pop("study", None)
+    run = config.pop("run", {})
+    stop = config.get("stop")
     for key in config:
         if key not in StudySpec.model_fields and (close := nearest(key, ("study", "resume"))):
             raise InputError(f"unknown key; did you mean {close!r}?", key)

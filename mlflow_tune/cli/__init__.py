@@ -7,33 +7,32 @@ import click
 from mlflow_tune import __version__
 from mlflow_tune.cli.group import TuneGroup
 
+# What the help says of each command; one of which it says nothing is hidden.
 _COMMANDS = {
-    "adopt": ("adopt", "Make trials of STUDY from runs that people made by hand or by autolog."),
-    "best": ("show", "Show the best trial of STUDY, with the parameters to use."),
-    "compare": ("compare", "Compare two or more studies of one metric."),
-    "diff": ("diff", "Hold two trials of STUDY against each other, by their numbers."),
-    "enqueue": ("try_points", "Put points before whatever STUDY would try next."),
-    "init": ("init", "Draft a study file for PROJECT, a folder with an MLproject file or a git URI."),
-    "list": ("show", "List the studies, of one experiment or of all."),
-    "mlproject": ("mlprojects", ""),  # called by projects/
-    "open": ("open", "Print the link to STUDY in MLflow's UI."),
-    "report": ("report", "Draw STUDY's pictures, trials.csv and report.html again, and log them on its parent run."),
-    "resume": ("run", "Go on with STUDY, wherever it was left."),
-    "run": ("run", "Run the study that FILE describes."),
-    "show": ("show", "Show STUDY: its state, every trial, and the points that wait in its queue."),
-    "stop": (
-        "run",
-        "Ask a running STUDY to stop: it starts no new trial, lets others end, and can be resumed.",
-    ),
-    "try": ("try_points", "Run a trial of STUDY with parameters of your choice, and see what it did."),
-    "ui": ("open", "Open the comparison of STUDY, or of the newest study, in MLflow's UI."),
-    "watch": ("watch", "Watch STUDY, which somebody drives elsewhere, until it ends."),
+    "adopt": "Make trials of STUDY from runs that people made by hand or by autolog.",
+    "best": "Show the best trial of STUDY, with the parameters to use.",
+    "compare": "Compare two or more studies of one metric.",
+    "diff": "Hold two trials of STUDY against each other, by their numbers.",
+    "enqueue": "Put points before whatever STUDY would try next.",
+    "init": "Draft a study file for PROJECT, a folder with an MLproject file or a git URI.",
+    "list": "List the studies, of one experiment or of all.",
+    "mlproject": "",  # called by projects/
+    "open": "Print the link to STUDY in MLflow's UI.",
+    "report": "Draw STUDY's pictures, trials.csv and report.html again, and log them on its parent run.",
+    "resume": "Go on with STUDY, wherever it was left.",
+    "run": "Run the study that FILE describes.",
+    "show": "Show STUDY: its state, every trial, and the points that wait in its queue.",
+    "stop": "Ask a running STUDY to stop: it starts no new trial, lets others end, and can be resumed.",
+    "try": "Run a trial of STUDY with parameters of your choice, and see what it did.",
+    "ui": "Open the comparison of STUDY, or of the newest study, in MLflow's UI.",
+    "watch": "Watch STUDY, which somebody drives elsewhere, until it ends.",
 }
+_FILES = {"list": "list_studies", "try": "try_points"}  # Python has these words for itself
 
 
 @click.group(
     cls=TuneGroup,
-    loaded={name: (f"{__name__}.{file}", said) for name, (file, said) in _COMMANDS.items()},
+    loaded={name: (f"{__name__}.{_FILES.get(name, name)}", said) for name, said in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="mlflow-tune")

@@ -9,13 +9,14 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.study.adoption import Candidate, candidates
+from mlflow_tune.study.adoption import adopt as adopt_runs
+from mlflow_tune.study.study import Study
+from mlflow_tune.text import number_text, point_text, table_of, trial_label
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-    from mlflow_tune.study.adoption import Candidate
-    from mlflow_tune.study.study import Study
 
 
 @click.command()
@@ -32,9 +33,6 @@ def adopt(study: str, common: Common, query: str, from_experiment: str | None, c
     is told with the reason. Nothing of the run is altered but its tags and the metrics `trial` and `objective`. Runs of
     another experiment are copied.
     """
-    from mlflow_tune.study.adoption import adopt as adopt_runs
-    from mlflow_tune.study.adoption import candidates
-
     loaded = find_study(study, common)
     found = candidates(loaded.handle, query, from_experiment, copy)
     adopted = [] if dry_run else adopt_runs(loaded.handle, found)
@@ -76,12 +74,11 @@ def _print(shown: Console, study: Study, found: Sequence[Candidate], adopted: st
 
 
 def _table(welcome: Sequence[Candidate]) -> Table:
-    from mlflow_tune.text import number_text, point_text, table_of, trial_label
-
-    headings, rows = ("run", "run id", "becomes", "point", "value"), []
+    headings = ("run", "run id", "becomes", "point", "value")
+    rows = []
     for candidate in welcome:
         if (trial := candidate.trial) is not None:
             becomes = f"{trial_label(trial.number)}{' (copy)' if candidate.copied else ''}"
-            point, value = point_text(trial.params), number_text(trial.value)
-            rows.append((candidate.run.name, candidate.run.run_id, becomes, point, value))
+            found = point_text(trial.params), number_text(trial.value)
+            rows.append((candidate.run.name, candidate.run.run_id, becomes, *found))
     return table_of(headings, rows, headings, ("run", "point"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +40,8 @@ def common_options(command: Command) -> Command:
         set_up_logging(verbose)
         return command(*args, common=Common(tracking_uri, experiment, as_json), **more)
 
-    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    wrapped.__name__ = command.__name__
+    wrapped.__doc__ = command.__doc__
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Say every decision on standard error."),
@@ -71,7 +70,8 @@ def console(common: Common) -> Console:
     found = Steadfast(stderr=common.as_json, highlight=False, markup=False, emoji=False)
     if not found.is_terminal:
         # a file or a pipe has no edge at which to cut a run id, or to wrap a sentence
-        found.width, found.soft_wrap = WIDE, True
+        found.width = WIDE
+        found.soft_wrap = True
     return found
 
 
@@ -83,24 +83,6 @@ def print_whole(shown: Console, text: str) -> None:
 def print_json(form: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output."""
     click.echo(json.dumps(form, ensure_ascii=False, indent=2))
-
-
-def trial_json(trial: Trial) -> dict[str, Any]:
-    """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
-    from mlflow_tune.diagnosis import diagnosed
-
-    names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
-    return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}
-
-
-def run_command(file: str | Path, tracking_uri: str | None, experiment: str | None = None) -> str:
-    """Return the command that starts the study of a file, on this server and in this experiment where one is given."""
-    from mlflow_tune.tracking import public_uri
-
-    words = ["mlflow-tune", "run", str(file)]
-    words += ["--tracking-uri", public_uri(tracking_uri)] if tracking_uri else []
-    words += ["--experiment", experiment] if experiment else []
-    return shlex.join(words)
 
 
 def write_page(path: Path, text: str) -> Path:
@@ -117,7 +99,8 @@ def set_up_logging(verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Words())
     logger = logging.getLogger("mlflow_tune")
-    logger.handlers, logger.propagate = [handler], False
+    logger.handlers = [handler]
+    logger.propagate = False
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,12 +9,14 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
 from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.report.comparison.comparison import Comparison
+from mlflow_tune.report.comparison.table import HEADINGS, cells, comparison_json, rows
+from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
+from mlflow_tune.study.comparison import Logged, StudyComparison
+from mlflow_tune.text import table_of
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from mlflow_tune.report.comparison.comparison import Comparison
-    from mlflow_tune.study.comparison import Logged, StudyComparison
 
 
 @click.command()
@@ -29,8 +31,6 @@ def compare(studies: tuple[str, ...], common: Common, target: float | None, html
     Those that differ in seed alone are a group, whose means have an interval. The comparison becomes a run of its own
     in the experiment of the first, with a page, figures, a table, and a link to the studies' curves side by side.
     """
-    from mlflow_tune.study.comparison import StudyComparison
-
     loaded = [find_study(each, common) for each in studies]
     found = StudyComparison([each.handle for each in loaded], loaded[0].client, target)
     show_comparison(found, common, html, no_log)
@@ -50,8 +50,6 @@ def show_comparison(found: StudyComparison, common: Common, html: Path | None = 
 
 
 def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:
-    from mlflow_tune.report.comparison.table import comparison_json
-
     return {
         **comparison_json(numbers),
         "html": page and str(page),
@@ -62,8 +60,6 @@ def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict
 
 
 def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path | None) -> None:
-    from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
-
     shown = console(common)
     shown.print(_table(numbers))
     for line in (*sentences(numbers), "", target_reason(numbers), *findings(numbers), DEFINITIONS):
@@ -76,9 +72,6 @@ def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path
 
 
 def _table(numbers: Comparison) -> Table:
-    from mlflow_tune.report.comparison.table import HEADINGS, cells, rows
-    from mlflow_tune.text import table_of
-
     lines = []
     for member, group in rows(numbers):
         first, *others = cells(numbers, group)

@@ -1,34 +1,52 @@
-"""The command that holds two trials of a study against each other: diff."""
+"""The command that holds two trials of a study against each other: diff.
+
+Names, reasons and contents are other people's: each goes through `short` or `printable`, so that no control character
+of theirs reaches the terminal.
+"""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import math
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.errors import InputError
-from mlflow_tune.text import plural, short, some_of
+from mlflow_tune.cli.tables import found_text, trial_json
+from mlflow_tune.report.difference.difference import (
+    Artifact,
+    Content,
+    Difference,
+    told,
+    unified,
+)
+from mlflow_tune.report.difference.page import diff_html
+from mlflow_tune.report.table import seconds_of
+from mlflow_tune.study.difference import difference_of
+from mlflow_tune.text import (
+    bytes_text,
+    json_number,
+    number_text,
+    param_text,
+    seconds_text,
+    short,
+    table_of,
+    trial_label,
+)
+from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
-    from mlflow_tune.report.difference.difference import Artifact, Content, Difference, Direction, Files, Two
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.study.study import Study
-    from mlflow_tune.tracking import Artifacts, Trials
-    from mlflow_tune.tracking.artifacts import Entry
-    from mlflow_tune.trial import Curve, Trial
+    from rich.console import Console
+    from rich.table import Table
 
-MOST_FILES = 200
-MOST_BYTES = 500_000_000  # a larger artifact is not downloaded
-MOST_NAMES = 10
+
+WIDEST = 100
+MOST_LINES = 200
+LOOKS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
@@ -46,11 +64,7 @@ def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, 
     logged. With --artifact, images stand side by side on the page that --html writes, and texts are compared line by
     line. Nothing is written to MLflow.
     """
-    from mlflow_tune.cli.diff_view import difference_json, print_difference
-
-    names = [_checked(path) for path in dict.fromkeys(paths)]
-    loaded = find_study(study, common)
-    found = gather(loaded, _chosen(loaded.trials, trials), names)
+    found = difference_of(find_study(study, common).handle, trials, paths)
     if html:
         _write_page(html, found)
     if common.as_json:
@@ -59,171 +73,153 @@ def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, 
         print_difference(console(common), found, html)
 
 
-def gather(study: Study, trials: Two[Trial], names: Sequence[str] = ()) -> Difference:
-    """Return the difference of two trials, with these artifacts, or when none is named with the list of all.
+def _write_page(path: Path, found: Difference) -> None:
+    from mlflow_tune.report.difference.figures import curve_figures
 
-    Raises InputError for an artifact that neither has, and TrackingError.
+    write_page(path, diff_html(found, curve_figures(found), time.time_ns() // 1_000_000))
+
+
+def difference_json(difference: Difference) -> dict[str, Any]:
+    """Return the difference for programs: all that is shown but for the artifacts' contents.
+
+    A number that JSON does not have is text: "nan", "inf".
     """
-    from mlflow_tune.cli.trial_page import diagnosis_lines
-    from mlflow_tune.report.difference.difference import Difference
-    from mlflow_tune.tracking import Artifacts, Trials
-
-    reader = Trials(study.client, study.record)
-    first, second = (reader.logged(trial) for trial in trials)
-    stores = Artifacts(study.client, trials[0].run_id), Artifacts(study.client, trials[1].run_id)
-    return Difference(
-        study=study.record.name,
-        run_id=study.run_id,
-        direction=_direction(study.spec),
-        trials=trials,
-        metrics=(_own(first[0]), _own(second[0])),
-        findings=(diagnosis_lines(trials[0]), diagnosis_lines(trials[1])),
-        curves=_curves(reader, trials, study.spec.metric, (first[1], second[1])),
-        files=None if names else _listed(stores),
-        artifacts=[_artifact(stores, name) for name in names],
-    )
-
-
-def _checked(path: str) -> str:
-    from mlflow_tune.tracking.artifacts import is_artifact_path
-
-    name = path.removeprefix("./").rstrip("/")
-    if not is_artifact_path(name):
-        raise InputError(
-            f"an artifact is named by its path in the run, without '..' and no '/' first, got {path!r}", "--artifact"
-        )
-    return name
-
-
-def _chosen(trials: Sequence[Trial], numbers: tuple[int, int]) -> Two[Trial]:
-    if numbers[0] == numbers[1]:
-        raise InputError(f"two different trials are held against each other, but got {numbers[0]} twice", "TRIAL")
-    known = {trial.number: trial for trial in trials}
-    for number in numbers:
-        if number not in known:
-            raise InputError(f"the study has no trial {number}; it has {_ranges(sorted(known))}", "TRIAL")
-    return known[numbers[0]], known[numbers[1]]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Return numbers in words: `trials 1 to 5, 7`."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and spans[-1][-1] == number - 1:
-            spans[-1] = [spans[-1][0], number]
-        else:
-            spans.append([number])
-    words = [" to ".join(map(str, span)) for span in spans]
-    return f"{plural('trial', len(numbers))} {', '.join(words)}" if words else "none yet"
-
-
-def _direction(spec: StudySpec) -> Direction:
-    from mlflow_tune.diagnosis import names
-    from mlflow_tune.report.difference.difference import Direction
-
-    given = {name: goal == "minimize" for name, goal in spec.directions.items()}
-    return Direction(spec.metric, spec.goal, lambda name: given[name] if name in given else names.falls(name))
-
-
-def _own(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return the metrics that are the training code's, without those that the study wrote."""
-    from mlflow_tune.strategies import reserved_names
-
-    reserved = reserved_names()
     return {
-        name: _as_logged(value)
-        for name, value in metrics.items()
-        if name not in reserved and not name.startswith("log10_")
+        "study": difference.study,
+        "run_id": difference.run_id,
+        "metric": difference.direction.metric,
+        "goal": difference.direction.goal,
+        "against": difference.sentence,
+        "trials": [
+            {**_trial_form(trial), "findings": list(lines)}
+            for trial, lines in zip(difference.trials, difference.findings, strict=True)
+        ],
+        "params": [
+            {"name": row.name, "values": list(row.values), "changed": row.changed, "factor": json_number(row.factor)}
+            for row in difference.param_rows()
+        ],
+        "metrics": [
+            {
+                "name": row.name,
+                "values": list(map(json_number, row.values)),
+                "difference": json_number(row.difference),
+                "better": row.better,
+            }
+            for row in difference.metric_rows()
+        ],
+        "curves": {
+            name: [[[step, json_number(value)] for step, value in curve] for curve in pair]
+            for name, pair in difference.curves.items()
+        },
+        "files": _files_form(difference),
+        "files_complete": difference.files.complete if difference.files else None,
+        "artifacts": [_artifact_form(artifact) for artifact in difference.artifacts],
     }
 
 
-def _curves(reader: Trials, trials: Two[Trial], metric: str, stepped: Two[Sequence[str]]) -> dict[str, Two[Curve]]:
-    from mlflow_tune.diagnosis import curves_of_interest
-
-    wanted = curves_of_interest({*stepped[0], *stepped[1]}, metric)
-    return {name: (_curve(reader, trials[0], name), _curve(reader, trials[1], name)) for name in wanted}
+def _trial_form(trial: Trial) -> dict[str, Any]:
+    return {**trial_json(trial), "seconds": seconds_of(trial)}
 
 
-def _curve(reader: Trials, trial: Trial, metric: str) -> Curve:
-    return [(step, _as_logged(value)) for step, value in reader.history(trial, metric)]
+def _files_form(difference: Difference) -> list[dict[str, Any]] | None:
+    if difference.files is None:
+        return None
+    return [{"name": name, "in": list(held), "sizes": list(sizes)} for name, held, sizes in difference.files.rows()]
 
 
-def _as_logged(value: float) -> float:
-    """Return infinity for what MLflow's SQL stores make of it."""
-    from mlflow_tune.trial import INFINITE
-
-    return math.copysign(math.inf, value) if abs(value) >= INFINITE else value
+def _artifact_form(artifact: Artifact) -> dict[str, Any]:
+    files = [file and _content_form(file) for file in artifact.files]
+    return {"name": artifact.name, "kind": artifact.kind, "equal": artifact.equal, "files": files}
 
 
-def _listed(stores: Two[Artifacts]) -> Files:
-    from mlflow_tune.report.difference.difference import Files
-    from mlflow_tune.tracking.artifacts import shown_name
-
-    (first, whole), (second, also_whole) = (store.files(MOST_FILES) for store in stores)
-    sizes = ({shown_name(entry.path): entry.size for entry in entries} for entries in (first, second))
-    return Files((next(sizes), next(sizes)), whole and also_whole)
+def _content_form(file: Content) -> dict[str, Any]:
+    return {"size": file.size, "sha256": file.sha256 or None, "pixels": file.pixels and list(file.pixels)}
 
 
-def _artifact(stores: Two[Artifacts], name: str) -> Artifact:
-    from mlflow_tune.report.difference.difference import Artifact
-    from mlflow_tune.tracking.artifacts import shown_name
-
-    entries = [store.find(name) for store in stores]
-    for store, entry in zip(stores, entries, strict=True):
-        if entry is not None and entry.is_folder:
-            raise InputError(f"{short(name)} is a folder: name a file; {_held(store, name)}", "--artifact")
-    if entries == [None, None]:
-        raise InputError(f"neither trial has the artifact {short(name)}; {_nearest(stores, name)}", "--artifact")
-    files = [None if entry is None else _content(store, entry) for store, entry in zip(stores, entries, strict=True)]
-    return Artifact(shown_name(name), (files[0], files[1]))
-
-
-def _held(store: Artifacts, folder: str) -> str:
-    names = [entry.path + "/" * entry.is_folder for entry in store.entries(folder)]
-    return f"it holds {_some(names)}" if names else "it is empty"
+def print_difference(console: Console, difference: Difference, page: Path | None = None) -> None:
+    """Print the difference for people; `page` is where it was written as a page."""
+    first, second = difference.labels
+    console.print(f"{short(difference.study)}, from {first} to {second}: {short(difference.sentence, 2000)}")
+    for trial, label, lines in zip(difference.trials, difference.labels, difference.findings, strict=True):
+        _print_trial(console, difference.direction.metric, trial, label, lines)
+    console.print(_params(difference))
+    console.print(_metrics(difference) if difference.metric_rows() else "No metric.")
+    _print_curve(console, difference)
+    _print_files(console, difference)
+    for artifact in difference.artifacts:
+        _print_artifact(console, difference, artifact, page)
+    if page:
+        console.print(f"\nThe page: {page}")
 
 
-def _nearest(stores: Two[Artifacts], name: str) -> str:
-    files = _listed(stores)
-    known = [row[0] for row in files.rows()]
-    if not known:
-        return "they have none"
-    near = difflib.get_close_matches(name, known, MOST_NAMES, 0.6)
-    return f"did you mean {_some(near)}?" if near else f"they have {_some(known)}"
+def _print_trial(console: Console, metric: str, trial: Trial, label: str, findings: Sequence[str]) -> None:
+    value = f"  {found_text(short(metric), trial)}" if trial.value is not None else ""
+    seconds = f"  ({seconds_text(seconds_of(trial))})" if trial.end_time is not None else ""
+    console.print(f"\n{label} {trial.outcome or 'running'}{value}{seconds}")
+    told = [("why", trial.why), ("reason", trial.reason), *(("diagnosis", line) for line in findings)]
+    for heading, words in told:
+        if words:
+            console.print(f"  {heading}: {short(words, 1000)}")
 
 
-def _some(names: Sequence[str]) -> str:
-    return some_of([short(name, 120) for name in names], MOST_NAMES)
+def _params(difference: Difference) -> Table:
+    headings = ("parameter", *difference.labels, "change")
+    found = difference.param_rows()
+    rows = [[short(row.name), *(short(param_text(value)) for value in row.values), row.change] for row in found]
+    changed = [index for index, row in enumerate(found) if row.changed]
+    return table_of(headings, rows, left=headings[:1], words=headings, bold=changed)
 
 
-def _content(store: Artifacts, entry: Entry) -> Content:
-    """Download an artifact into a folder of its own, and return what is known and shown of it."""
-    from mlflow_tune.report.difference.difference import LARGEST, Content, image_size, kind_of
-
-    if entry.size is not None and entry.size > MOST_BYTES:
-        return Content(entry.size)
-    with tempfile.TemporaryDirectory() as folder:
-        path = store.download(entry.path, Path(folder))
-        size, kind = path.stat().st_size, kind_of(entry.path)
-        digest = _sha256(path)
-        content = path.read_bytes() if kind != "other" and size <= LARGEST[kind] else None
-    if kind != "image" or content is None:
-        return Content(size, digest, None, content)
-    pixels = image_size(entry.path, content)
-    # An SVG may well tell no size; any other image without one is no image.
-    return Content(size, digest, pixels, content if pixels or entry.path.lower().endswith(".svg") else None)
+def _metrics(difference: Difference) -> Table:
+    headings = ("metric, last value", *difference.labels, "difference", "better")
+    rows = [
+        [short(row.name), *map(number_text, row.values), row.gain, trial_label(row.better)]
+        for row in difference.metric_rows()
+    ]
+    return table_of(headings, rows, left=headings[:1], words=headings)
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _print_curve(console: Console, difference: Difference) -> None:
+    metric = difference.direction.metric
+    if metric in difference.curves:
+        named = zip(difference.labels, difference.curves[metric], strict=True)
+        curves = {f"{label} {short(metric, 40)}": curve for label, curve in named}
+        console.print(curves_text(curves, min(console.width, WIDEST)))
 
 
-def _write_page(path: Path, found: Difference) -> None:
-    from mlflow_tune.report.difference.figures import curve_figures
-    from mlflow_tune.report.difference.page import diff_html
+def _print_files(console: Console, difference: Difference) -> None:
+    if difference.files is None:
+        return
+    rows = difference.files.rows()
+    if not rows:
+        console.print("Neither trial has an artifact.")
+        return
+    headings = ("artifact", *difference.labels)
+    told_sizes = [
+        [bytes_text(size) if has else "none" for has, size in zip(held, sizes, strict=True)] for _, held, sizes in rows
+    ]
+    cells = [[short(name), *sizes] for (name, _, _), sizes in zip(rows, told_sizes, strict=True)]
+    console.print(table_of(headings, cells, left=headings[:1], words=headings))
+    if not difference.files.complete:
+        console.print("The list is cut: there are more.")
 
-    write_page(path, diff_html(found, curve_figures(found), time.time_ns() // 1_000_000))
+
+def _print_artifact(console: Console, difference: Difference, artifact: Artifact, page: Path | None) -> None:
+    console.print(f"\n{short(artifact.name)}: {short(told(difference, artifact))}")
+    for label, file in zip(difference.labels, artifact.files, strict=True):
+        if file is not None:
+            pixels = f", {file.pixels[0]} x {file.pixels[1]} pixels" if file.pixels else ""
+            digest = f", SHA-256 {file.sha256}" if file.sha256 and artifact.kind == "other" else ""
+            console.print(f"  {label} {bytes_text(file.size)}{pixels}{digest}")
+    if artifact.kind == "image" and page is None and any(file and file.shown for file in artifact.files):
+        console.print("  --html FILE writes a page on which the images are seen side by side.")
+    _print_diff(console, unified(difference, artifact))
+
+
+def _print_diff(console: Console, lines: Sequence[str]) -> None:
+    from rich.text import Text
+
+    for line in lines[:MOST_LINES]:
+        console.print(Text(line, style=LOOKS.get(line[:1], "")))
+    if len(lines) > MOST_LINES:
+        console.print(f"… {len(lines) - MOST_LINES} more lines, which --html FILE shows")

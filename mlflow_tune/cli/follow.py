@@ -29,8 +29,11 @@ class Follower:
     def __init__(
         self, console: Console, client: Client, study: StudyRecord, metric: str, elsewhere: bool = False
     ) -> None:
-        self._console, self._metric, self._elsewhere = console, metric, elsewhere
-        self._trials, self._studies = Trials(client, study), Studies(client)
+        self._console = console
+        self._metric = metric
+        self._elsewhere = elsewhere
+        self._trials = Trials(client, study)
+        self._studies = Studies(client)
         self.over = threading.Event()
 
     def follow(self, run_ids: Sequence[str]) -> None:

@@ -6,15 +6,18 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json, run_command
+from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.study_argument import run_command
 from mlflow_tune.errors import InputError, InternalError
-
-if TYPE_CHECKING:
-    from mlflow_tune.spec.draft import Draft, DraftRequest
+from mlflow_tune.launchers import mlproject
+from mlflow_tune.spec.draft import Draft, DraftRequest, draft, logged_metrics
+from mlflow_tune.spec.fields import as_line, as_metric
+from mlflow_tune.spec.study_file import parse_study
+from mlflow_tune.text import at, short
+from mlflow_tune.text.yaml import load_yaml
 
 _STANDARD_OUTPUT = "-"
 
@@ -33,8 +36,6 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
     Its numeric parameters are searched around their defaults, the others are fixed. Each line of the file is explained
     in a comment. The project's code is read, never run.
     """
-    from mlflow_tune.spec.draft import draft
-
     if output == _STANDARD_OUTPUT and common.as_json:
         raise InputError("both the file and the JSON would go to standard output: give another -o FILE", "--output")
     path = None if output == _STANDARD_OUTPUT else Path(output)
@@ -56,11 +57,6 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
 def _request(
     project: str, entry_point: str, metric: str | None, experiment: str | None, path: Path | None
 ) -> DraftRequest:
-    from mlflow_tune.launchers import mlproject
-    from mlflow_tune.spec.draft import DraftRequest, logged_metrics
-    from mlflow_tune.spec.fields import as_line, as_metric
-    from mlflow_tune.text import at, short
-
     with tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True) as temporary:
         into = Path(temporary, "project").resolve()
         root = mlproject.fetch(project, None, Path.cwd(), into)
@@ -92,9 +88,6 @@ def _refuse_to_overwrite(path: Path | None) -> None:
 
 
 def _check(found: Draft) -> None:
-    from mlflow_tune.spec.study_file import parse_study
-    from mlflow_tune.text.yaml import load_yaml
-
     try:
         parse_study(load_yaml(found.text))
     except InputError as error:

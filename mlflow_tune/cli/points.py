@@ -2,18 +2,81 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-from mlflow_tune.errors import InputError
+import click
+
+from mlflow_tune.cli.common import Command, Common
+from mlflow_tune.cli.study_argument import file_spec, find_study, is_file
+from mlflow_tune.errors import InputError, StudyNotFound
+from mlflow_tune.executors.factory import checked_launcher
 from mlflow_tune.space import Categorical, Dimension, Scalar, Space
-from mlflow_tune.text import as_integer, as_number, shown, unknown
-from mlflow_tune.trial import Params
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.study import Study
+from mlflow_tune.text import as_integer, as_number, unknown
+from mlflow_tune.trial import Params, Trial
 
 MOST = 1000
+_OPTIONS = (
+    click.option(
+        "-P",
+        "--param",
+        "texts",
+        multiple=True,
+        metavar="NAME=VALUE[,VALUE]",
+        help="A parameter; several values are several trials.",
+    ),
+    click.option("--note", default="", help="Why, in your words; it stands in the trial's description."),
+    click.option(
+        "--from",
+        "start",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Take what is left out from trial N [default: the best].",
+    ),
+    click.option("--outside", is_flag=True, help="Also run points outside the search space."),
+)
+
+
+def point_options(command: Command) -> Command:
+    """Add the options by which a person chooses points."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def asked_points(
+    study: str, common: Common, folder: Path | None, texts: Sequence[str], start: int | None, outside: bool
+) -> tuple[Study, list[dict[str, Any]]]:
+    """Return the study, and the points that a person asks for; a file's study is made when they can be read."""
+    try:
+        loaded = find_study(study, common, folder)
+    except StudyNotFound:
+        if not is_file(study):
+            raise
+        spec = file_spec(study, common)
+        place = folder or Path(study).resolve().parent
+        with checked_launcher(spec, None, place) as (_, declared):
+            points = _points(spec.space.with_defaults(declared), spec, [], texts, start, outside)
+        return Study.of(spec, folder=place, tracking_uri=common.tracking_uri).create(), points
+    return loaded, _points(loaded.spec.space, loaded.spec, loaded.trials, texts, start, outside)
+
+
+def _points(
+    space: Space, spec: StudySpec, trials: Sequence[Trial], texts: Sequence[str], start: int | None, outside: bool
+) -> list[dict[str, Any]]:
+    if trials and not texts and start is None:
+        raise InputError("give -P NAME=VALUE, or --from N to repeat trial N")
+    defaults = {name: each.default for name, each in space.items() if each.default is not None}
+    source = next((trial for trial in trials if trial.number == start), None) if start else spec.best(trials)
+    if start and source is None:
+        raise InputError(f"the study has no trial {start}; it has {len(trials)}", "--from")
+    base = {**defaults, **(source.params if source else {})}
+    return read_points(space, texts, base, outside, spec.run.parameters)
 
 
 def read_points(
@@ -96,22 +159,3 @@ def _from(base: Params, name: str, dimension: Dimension, outside: bool) -> Scala
     if not outside and not dimension.contains(base[name]):
         raise InputError(f"{base[name]}, taken from an earlier trial, is outside its range; --outside runs it", name)
     return base[name]
-
-
-def whole_point(space: Space, params: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return a point with Python's own scalars, in the order of the space; it may lie outside the ranges.
-
-    Raises InputError unless there is exactly one value for each parameter, and it is a text, a finite number or a
-    boolean.
-    """
-    for name in params:
-        if name not in space:
-            raise InputError(unknown("parameter", name, space), str(name))
-    found = {}
-    for name in space:
-        value: Any = params.get(name)
-        value = value.item() if hasattr(value, "item") else value
-        if not isinstance(value, Scalar) or (isinstance(value, float) and not math.isfinite(value)):
-            raise InputError(f"must be a text, a finite number or a boolean, but got {shown(value)}", name)
-        found[name] = value
-    return found

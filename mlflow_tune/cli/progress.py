@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.cli.common import print_whole
 from mlflow_tune.cli.tables import best_text, best_view, found_text, outcome_text, state_text
 from mlflow_tune.report.table import seconds_of
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.study import Study
 from mlflow_tune.text import counted, one_line, point_text, seconds_text
+from mlflow_tune.tracking import ui_command
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.study.study import Study
 
 
 @contextlib.contextmanager
@@ -61,7 +61,8 @@ class Screen:
 
     def __init__(self, console: Console, at_start: Callable[[], None] = lambda: None) -> None:
         self.ran: set[int] = set()
-        self._console, self._at_start = console, at_start
+        self._console = console
+        self._at_start = at_start
         self._told = False
 
     def began(self, spec: StudySpec, links: Mapping[str, str]) -> None:
@@ -175,7 +176,8 @@ def no_value_words(metric: str, trials: Sequence[Trial]) -> str:
 
 def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> list[str]:
     """Return what else a person must know of a study that has finished."""
-    budget, failed = spec.stop.trials, sum(trial.outcome in ("failed", "timeout") for trial in trials)
+    budget = spec.stop.trials
+    failed = sum(trial.outcome in ("failed", "timeout") for trial in trials)
     found = [no_value_words(spec.metric, trials)] if nothing_found(trials) else []
     if not ran and budget is not None and budget <= len(trials):
         found.append(f"nothing to do: the budget of {budget} is used; give --trials +N")
@@ -187,7 +189,8 @@ def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> l
 
 
 def _print_resume(console: Console, study: Study) -> None:
-    command, aborted = study.resume_command, study.ending is not None and study.ending.state == "aborted"
+    command = study.resume_command
+    aborted = study.ending is not None and study.ending.state == "aborted"
     if aborted and command.startswith("mlflow-tune "):
         console.print(
             "If the study file itself was wrong, mend it and run it under another name (--name): a resume keeps the "
@@ -202,8 +205,6 @@ def _print_resume(console: Console, study: Study) -> None:
 
 def print_links(console: Console, study: Study) -> None:
     """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
-    from mlflow_tune.tracking import ui_command
-
     if links := study.links:
         console.print("Compare the trials in MLflow:")
         _print_link_lines(console, links)
@@ -236,7 +237,8 @@ def _progress(console: Console) -> Any:
 def _warnings_above(console: Console) -> Iterator[None]:
     # Written straight to standard error, a warning would tear the bar.
     logger = logging.getLogger("mlflow_tune")
-    handlers, logger.handlers = logger.handlers, [_Above(console, handler.formatter) for handler in logger.handlers]
+    handlers = logger.handlers
+    logger.handlers = [_Above(console, handler.formatter) for handler in handlers]
     try:
         yield
     finally:
@@ -246,7 +248,8 @@ def _warnings_above(console: Console) -> Iterator[None]:
 class _Above(logging.Handler):
     def __init__(self, console: Console, formatter: logging.Formatter | None) -> None:
         super().__init__()
-        self._console, self.formatter = console, formatter
+        self._console = console
+        self.formatter = formatter
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.print(self.format(record))

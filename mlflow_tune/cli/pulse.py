@@ -17,12 +17,14 @@ class Pulse:
     """Notices when the heartbeat of a study stands still."""
 
     def __init__(self) -> None:
-        self._seen, self._since = "", time.monotonic()
+        self._seen = ""
+        self._since = time.monotonic()
 
     def silence(self, record: StudyRecord) -> float:
         """Return for how many seconds the heartbeat has stood still, 0 when the study is not running."""
         if record.heartbeat != self._seen or not record.running:
-            self._seen, self._since = record.heartbeat, time.monotonic()
+            self._seen = record.heartbeat
+            self._since = time.monotonic()
         return time.monotonic() - self._since
 
     def is_gone(self, record: StudyRecord) -> bool:

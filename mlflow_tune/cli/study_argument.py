@@ -5,19 +5,18 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mlflow_tune.cli.common import Command, Common, run_command
+from mlflow_tune.cli.common import Command, Common
 from mlflow_tune.errors import InputError, StudyNotFound
-
-if TYPE_CHECKING:
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.study.study import Study
-    from mlflow_tune.tracking import Client, StudyRecord
+from mlflow_tune.spec.study_file import StudySpec, read_study_file
+from mlflow_tune.study.study import Study
+from mlflow_tune.tracking import Client, Studies, StudyRecord, experiment_name, public_uri
 
 logger = logging.getLogger(__name__)
 FILES = (".yaml", ".yml")
@@ -43,9 +42,6 @@ def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
     began is told of in a warning. Raises StudyNotFound, InputError (a file that cannot be read, a name that several
     experiments have), TrackingError.
     """
-    from mlflow_tune.study.study import Study
-    from mlflow_tune.tracking import Client
-
     client = Client(common.tracking_uri)
     record, spec = _found(study, common, client)
     loaded = Study.recorded(record, client, tracking_uri=common.tracking_uri, folder=folder)
@@ -61,8 +57,6 @@ def find_record(study: str, common: Common, client: Client) -> StudyRecord:
 
 def _found(study: str, common: Common, client: Client) -> tuple[StudyRecord, StudySpec | None]:
     """Return the study, and what its file says where one was given."""
-    from mlflow_tune.tracking import Studies
-
     if is_file(study):
         spec = file_spec(study, common)
         if (record := newest(spec, client)) is None:
@@ -77,11 +71,17 @@ def _found(study: str, common: Common, client: Client) -> tuple[StudyRecord, Stu
 
 
 def _not_started(file: str, spec: StudySpec, common: Common) -> StudyNotFound:
-    from mlflow_tune.tracking import experiment_name
-
     where = experiment_name(spec.experiment) or os.environ["MLFLOW_EXPERIMENT_ID"]
     command = run_command(file, common.tracking_uri, common.experiment)
     return StudyNotFound(f"no study is named {spec.name!r} in the experiment {where!r}; start it by `{command}`")
+
+
+def run_command(file: str | Path, tracking_uri: str | None, experiment: str | None = None) -> str:
+    """Return the command that starts the study of a file, on this server and in this experiment where one is given."""
+    words = ["mlflow-tune", "run", str(file)]
+    words += ["--tracking-uri", public_uri(tracking_uri)] if tracking_uri else []
+    words += ["--experiment", experiment] if experiment else []
+    return shlex.join(words)
 
 
 def is_file(study: str) -> bool:
@@ -91,8 +91,6 @@ def is_file(study: str) -> bool:
 
 def file_spec(study: str, common: Common) -> StudySpec:
     """Return what the study file says, in the experiment of the command line where one is given. Raises InputError."""
-    from mlflow_tune.spec.study_file import read_study_file
-
     try:
         return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
     except InputError as error:
@@ -104,8 +102,6 @@ def file_spec(study: str, common: Common) -> StudySpec:
 
 def newest(spec: StudySpec, client: Client, but: str = "") -> StudyRecord | None:
     """Return the newest study of this name in its experiment, other than the run `but`; None when there is none."""
-    from mlflow_tune.tracking import Studies
-
     studies = Studies(client)
     experiment_id = studies.experiment(spec.experiment)
     records = studies.within([experiment_id] if experiment_id else [])

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.cli.common import trial_json
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.text import number_text, one_line, param_text, seconds_text, short, table_of, trial_label
+from mlflow_tune.tracking import Queued, StudyRecord
 from mlflow_tune.trial import Trial, ranked
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.tracking import Queued, StudyRecord
-
 BEST = 5
 _REASON = 120  # characters of a reason in a table
 _LEAST = {"diagnosis": 21, "reason": 32}  # the width of a column with its margins, below which words cannot be read
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
+    names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
+    return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}
 
 
 def study_json(
@@ -51,7 +55,8 @@ class TrialsView:
     """
 
     def __init__(self, metric: str, trials: Sequence[Trial], title: str = "") -> None:
-        self._trials, self._title = trials, title
+        self._trials = trials
+        self._title = title
         self._names = list(dict.fromkeys(name for trial in trials for name in trial.params))
         self._headings = ["trial", "outcome", metric, *self._names, "time"]
         words = {"diagnosis": [*map(diagnosis_text, trials)], "reason": [*map(_reason_text, trials)]}
@@ -76,8 +81,13 @@ class TrialsView:
         return table_of([*self._headings, *words], rows, [*words], [*words], self._title)
 
     def _cells(self, trial: Trial) -> list[str]:
-        cells = [trial_label(trial.number), trial.outcome or "running", number_text(trial.value)]
-        return [*cells, *(param_text(trial.params.get(name)) for name in self._names), seconds_text(seconds_of(trial))]
+        return [
+            trial_label(trial.number),
+            trial.outcome or "running",
+            number_text(trial.value),
+            *(param_text(trial.params.get(name)) for name in self._names),
+            seconds_text(seconds_of(trial)),
+        ]
 
 
 def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:

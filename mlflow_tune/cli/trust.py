@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mlflow_tune.errors import InputError
-
-if TYPE_CHECKING:
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.study.study import Study
+from mlflow_tune.provenance import user_tags
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.study import Study
+from mlflow_tune.text import escaped
+from mlflow_tune.tracking import last_driver, user_here
 
 folder_option = click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the study's code lies, when it has moved."
@@ -23,9 +23,6 @@ yes_option = click.option("--yes", is_flag=True, help="Run another user's study 
 
 def other_writers(study: Study) -> list[str]:
     """Return the users other than this one who made the study or drove it last, as MLflow and its claim name them."""
-    from mlflow_tune.provenance import user_tags
-    from mlflow_tune.tracking import last_driver, user_here
-
     ours = {user_tags().get("mlflow.user", ""), user_here()}
     wrote = dict.fromkeys([study.record.user, last_driver(study.client, study.run_id) or study.record.user])
     return [user for user in wrote if user not in ours or not user]
@@ -33,8 +30,6 @@ def other_writers(study: Study) -> list[str]:
 
 def foreign_code(study: Study) -> str:
     """Return in one line who else wrote the study and what of theirs it would run here, "" for one of one's own."""
-    from mlflow_tune.text import escaped
-
     if not (others := other_writers(study)):
         return ""
     by = " and ".join(escaped(user[:100]) or "an unknown user" for user in others)
@@ -47,8 +42,6 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
     `folder` is where its code lies when that is not where it was. Nothing is asked about a study of one's own, nor
     with `yes`. Raises InputError where nobody can be asked; ends with exit code 1 when the answer is no.
     """
-    from mlflow_tune.text import escaped
-
     if yes or not (what := foreign_code(study)):
         return
     if not sys.stdin.isatty():
@@ -61,8 +54,6 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
 
 def code_of(spec: StudySpec) -> str:
     """Return in one line what a trial runs, with nothing in it that a terminal would act on."""
-    from mlflow_tune.text import escaped
-
     run = spec.run
     words = {"command": run.command and shlex.join(run.command), "project": run.project, "function": run.function}
     kind, text = next(((kind, text) for kind, text in words.items() if text), ("objective", run.objective or ""))

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.plots import curves_text
+from mlflow_tune.cli.progress import print_links, trial_line
 from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.cli.tables import best_view, outcome_text, state_text, study_json
+from mlflow_tune.report.curve import best_curve
 from mlflow_tune.settings import lease_seconds
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.study import Study
+from mlflow_tune.text import number_text, point_text, short, tally, trial_label
+from mlflow_tune.tracking import Queue, Refresh, Studies, StudyRecord
+from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
-
-    from mlflow_tune.spec.study_file import StudySpec
-    from mlflow_tune.study.study import Study
-    from mlflow_tune.tracking import StudyRecord
-    from mlflow_tune.trial import Trial
 
 ROWS = 5
 
@@ -35,10 +39,6 @@ def watch(study: str, common: Common, interval: float) -> None:
 
     Only what is new is read from the tracking server.
     """
-    from mlflow_tune.cli.progress import print_links
-    from mlflow_tune.cli.tables import state_text, study_json
-    from mlflow_tune.tracking import Queue
-
     loaded = find_study(study, common)
     shown = console(common)
     record, trials = _watched(loaded, shown, interval)
@@ -56,13 +56,14 @@ def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord
     """Show the study until it ends; return it and its trials as they were then."""
     from rich.live import Live
 
-    from mlflow_tune.tracking import Refresh, Studies
-
-    studies, refresh, pulse = Studies(study.client), Refresh(study.client, study.record), Pulse()
+    studies = Studies(study.client)
+    refresh = Refresh(study.client, study.record)
+    pulse = Pulse()
     with Live(console=shown, auto_refresh=False) as live:
         told: set[int] = set()
         while True:
-            record, trials = studies.get(study.run_id), refresh.trials()
+            record = studies.get(study.run_id)
+            trials = refresh.trials()
             if shown.is_terminal:
                 live.update(_page(record, study.spec, trials, _warning(pulse.silence(record))), refresh=True)
             else:
@@ -79,11 +80,6 @@ def _warning(silence: float) -> str:
 def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning: str) -> Group:
     from rich.console import Group
     from rich.text import Text
-
-    from mlflow_tune.cli.plots import curves_text
-    from mlflow_tune.cli.tables import best_view, outcome_text
-    from mlflow_tune.report.curve import best_curve
-    from mlflow_tune.text import number_text, point_text, short, tally, trial_label
 
     listed = tally(trial.outcome or "running" for trial in trials) or "no trial yet"
     parts: list[RenderableType] = [
@@ -104,8 +100,6 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
 
 
 def _print_ended(shown: Console, spec: StudySpec, trials: Sequence[Trial], told: set[int]) -> None:
-    from mlflow_tune.cli.progress import trial_line
-
     for trial in trials:
         if not trial.running and trial.number not in told:
             told.add(trial.number)

@@ -38,6 +38,7 @@ __all__ = [
     "curves_of_interest",
     "diagnose",
     "diagnosed",
+    "diagnosis_lines",
     "findings_from_json",
     "findings_to_json",
     "names",
@@ -82,6 +83,13 @@ def _course(evidence: Evidence) -> list[Finding | None]:
 def diagnosed(trial: Trial) -> list[str]:
     """Return the names of what the trial's learning curves show."""
     return [finding.name for finding in findings_from_json(trial.diagnosis)]
+
+
+def diagnosis_lines(trial: Trial) -> list[str]:
+    """Return what the learning curves show, a sentence each; empty when the trial has none."""
+    if not trial.diagnosis:
+        return []
+    return [finding.text for finding in findings_from_json(trial.diagnosis)] or ["nothing unusual in its curves"]
 
 
 def curves_of_interest(stepped: Collection[str], metric: str) -> list[str]:

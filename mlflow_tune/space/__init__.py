@@ -29,6 +29,7 @@ __all__ = [
     "Scalar",
     "Space",
     "check_name",
+    "whole_point",
 ]
 
 RESERVED_NAMES = ("trial", "objective", "constraint")  # in a study, the evidence of its strategies is reserved as well
@@ -145,6 +146,25 @@ def _value(params: Mapping[str, object], name: str) -> object:
     if name not in params:
         raise InputError("the parameter is missing", name)
     return params[name]
+
+
+def whole_point(space: Space, params: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return a point with Python's own scalars, in the order of the space; it may lie outside the ranges.
+
+    Raises InputError unless there is exactly one value for each parameter, and it is a text, a finite number or a
+    boolean.
+    """
+    for name in params:
+        if name not in space:
+            raise InputError(unknown("parameter", name, space), str(name))
+    found = {}
+    for name in space:
+        value: Any = params.get(name)
+        value = value.item() if hasattr(value, "item") else value
+        if not isinstance(value, Scalar) or (isinstance(value, float) and not math.isfinite(value)):
+            raise InputError(f"must be a text, a finite number or a boolean, but got {shown(value)}", name)
+        found[name] = value
+    return found
 
 
 def check_name(name: object, reserved: Sequence[str] = RESERVED_NAMES) -> None:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from mlflow_tune.cli.points import whole_point
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.signals import Signals
@@ -19,7 +18,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
 from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
-from mlflow_tune.space import Space
+from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study

@@ -30,5 +30,5 @@ def test_every_command_has_the_shared_options_as_they_are_declared_once(name):
 def test_the_help_of_the_group_says_of_a_command_what_its_own_help_says_first(name):
     """The group's help loads no command, so each sentence stands twice."""
     command = commands.COMMANDS[name]
-    _, said = cli._COMMANDS[name]
+    said = cli._COMMANDS[name]
     assert said == ("" if command.hidden else command.get_short_help_str(1000))

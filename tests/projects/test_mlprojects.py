@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from mlflow_tune import InputError
 from mlflow_tune.cli.common import Common
-from mlflow_tune.cli.mlprojects import _given, _spec
+from mlflow_tune.cli.mlproject import _given, _spec
 from tests.fixtures import ROOT
 from tests.fixtures.small_studies.helpers import outcomes, runs_of, tune, wait_for
 from tests.test_backend import make_project

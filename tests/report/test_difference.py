@@ -25,7 +25,7 @@ from rich.console import Console
 import mlflow_tune.tracking.client as connection
 from mlflow_tune import Categorical, Float, Study
 from mlflow_tune.cli import main
-from mlflow_tune.cli.diff_view import difference_json, print_difference
+from mlflow_tune.cli.diff import difference_json, print_difference
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.report.difference.difference import (
     LARGEST,

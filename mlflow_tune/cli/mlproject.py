@@ -9,22 +9,35 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console
+from mlflow_tune.cli.compare import show_comparison
+from mlflow_tune.cli.progress import listener_for, print_summary
+from mlflow_tune.cli.session import drive
 from mlflow_tune.errors import InputError
-
-if TYPE_CHECKING:
-    from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.spec.study_file import StudySpec, read_study, read_study_file
+from mlflow_tune.strategies import strategy_options
+from mlflow_tune.study.comparison import StudyComparison
+from mlflow_tune.study.study import Study
+from mlflow_tune.text.yaml import load_yaml
 
 UNATTENDED = ("grid", "random", "bayesian")  # those that any space takes and that need no person
 _PLACES = {
-    "project": "run.project", "git": "run.project", "version": "run.version", "entry_point": "run.entry_point",
-    "parameters": "run.parameters", "metric": "metric", "goal": "goal", "space": "space", "trials": "stop.trials",
-    "workers": "workers", "name": "name",
-}  # fmt: skip
+    "project": "run.project",
+    "git": "run.project",
+    "version": "run.version",
+    "entry_point": "run.entry_point",
+    "parameters": "run.parameters",
+    "metric": "metric",
+    "goal": "goal",
+    "space": "space",
+    "trials": "stop.trials",
+    "workers": "workers",
+    "name": "name",
+}
 _TEXTS = {"project", "git", "version", "entry_point", "metric", "goal", "name", "study", "constraint"}
 
 
@@ -43,8 +56,6 @@ def mlproject(strategy: str, settings: tuple[str, ...], common: Common) -> None:
 
 def _given(settings: Sequence[str]) -> dict[str, Any]:
     """Return the settings that are given, by name; those that are no texts are read as YAML."""
-    from mlflow_tune.text.yaml import load_yaml
-
     pairs = (setting.partition("=") for setting in settings)
     texts = {name: value for name, _, value in pairs if value not in ("", os.devnull)}
     return {name: text if name in _TEXTS else load_yaml(text) for name, text in texts.items()}
@@ -52,8 +63,6 @@ def _given(settings: Sequence[str]) -> dict[str, Any]:
 
 def _spec(strategy: str, given: Mapping[str, Any], common: Common) -> StudySpec:
     """Return the study: what its file says, with what is given over it."""
-    from mlflow_tune.spec.study_file import read_study, read_study_file
-
     if not {"project", "git", "study"} & set(given):
         raise InputError("give project (a folder with an MLproject), git (a git URI) or study (a study file)")
     over = {place: given[name] for name, place in _PLACES.items() if name in given}
@@ -68,8 +77,6 @@ def _spec(strategy: str, given: Mapping[str, Any], common: Common) -> StudySpec:
 
 def _strategy(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the strategy by its place in a study file; a file's options stay where it names the same strategy."""
-    from mlflow_tune.strategies import strategy_options
-
     options = {key: given[key] for key in strategy_options(name) if key in given}
     if "study" in given and _strategy_of(Path(given["study"])) == name:
         return {f"strategy.{key}": value for key, value in options.items()}
@@ -77,8 +84,6 @@ def _strategy(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _strategy_of(path: Path) -> object:
-    from mlflow_tune.text.yaml import load_yaml
-
     with suppress(OSError, ValueError, TypeError, AttributeError):  # what is wrong with the file is told later
         strategy = load_yaml(path.read_text(encoding="utf-8")).get("strategy")
         return strategy.get("name") if isinstance(strategy, Mapping) else strategy
@@ -98,21 +103,14 @@ def _folder(given: Mapping[str, Any]) -> Path:
 
 
 def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> None:
-    from mlflow_tune.cli.run import drive
-    from mlflow_tune.study.study import Study
-
     study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
     drive(study, common, study.run)
 
 
 def _compare(given: Mapping[str, Any], common: Common) -> None:
     """Run one study a strategy, all with the same budget, and compare them."""
-    from mlflow_tune.cli.compare import show_comparison
-    from mlflow_tune.cli.progress import listener_for, print_summary
-    from mlflow_tune.study.comparison import StudyComparison
-    from mlflow_tune.study.study import Study
-
-    shown, studies = console(common), []
+    shown = console(common)
+    studies = []
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)  # MLflow's run becomes the comparison, not one of the studies
     for spec in _contestants(given, common):
         study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
@@ -128,8 +126,6 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
 
 
 def _contestants(given: Mapping[str, Any], common: Common) -> list[StudySpec]:
-    from mlflow_tune.spec.study_file import read_study_file
-
     wanted = given.get("strategies", list(UNATTENDED))
     if not isinstance(wanted, list) or len(wanted) < 2:
         raise InputError(

@@ -1,0 +1,51 @@
+"""The command that goes on with a study: resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options
+from mlflow_tune.cli.session import dask_option, drive
+from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
+from mlflow_tune.text.yaml import load_yaml
+
+
+@click.command()
+@study_argument()
+@click.option("--trials", metavar="N|+N", help="The new budget of trials, or so many more.")
+@click.option("--strategy", metavar="NAME|{...}", help="Let another strategy go on; it knows all earlier trials.")
+@click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
+@folder_option
+@dask_option
+@yes_option
+@common_options
+def resume(
+    study: str,
+    common: Common,
+    trials: str | None,
+    strategy: str | None,
+    workers: int | None,
+    retry_failed: bool,
+    folder: Path | None,
+    dask: str | None,
+    yes: bool,
+) -> None:
+    """Go on with STUDY, wherever it was left.
+
+    What another user's study would run is shown first, and you are asked.
+    """
+    loaded = find_study(study, common, folder)
+    ask_before_running(loaded, yes, folder)
+    chosen = None if strategy is None else _strategy(strategy)
+    where = None if dask is None else {"dask": dask}
+    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers, where))
+
+
+def _strategy(text: str) -> Any:
+    """Return a strategy's name, or its mapping as a study file writes it."""
+    return load_yaml(text) if text.lstrip().startswith("{") else text

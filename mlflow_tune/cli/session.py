@@ -1,0 +1,50 @@
+"""A session of driving a study from the command line: its progress, its end, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from mlflow_tune.cli.common import INTERRUPTED, Common, console, print_json, print_whole
+from mlflow_tune.cli.progress import listener_for, nothing_found, print_summary
+from mlflow_tune.cli.tables import study_json
+from mlflow_tune.errors import AccessRefused, TrackingError
+from mlflow_tune.study.study import Study
+from mlflow_tune.tracking import Queue
+from mlflow_tune.trial import Trial
+
+dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
+
+
+def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None] = lambda: None) -> None:
+    """Drive the study by `action`, show its progress and its end, and exit as the README's table says.
+
+    `at_start` is called when the study is on the tracking server, before its first trial.
+    """
+    shown = console(common)
+    try:
+        with listener_for(shown, at_start) as listener:
+            action(listener)
+    except (KeyboardInterrupt, SystemExit):
+        if study.ending is None:
+            raise
+    except TrackingError as error:
+        if study.started and not isinstance(error, AccessRefused):
+            shown.print("What ended before is safe on the tracking server. When it is back, go on by:")
+            print_whole(shown, study.resume_command)
+        raise
+    assert study.ending is not None
+    trials = study.history
+    if common.as_json:
+        print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
+    print_summary(shown, study, trials, bool(listener.ran))
+    raise SystemExit(_exit_code(study, trials))
+
+
+def _exit_code(study: Study, trials: Sequence[Trial]) -> int:
+    assert study.ending is not None
+    if study.ending.state == "interrupted":
+        return 128 + study.ending.signal if study.ending.signal else INTERRUPTED
+    return 0 if study.ending.state == "finished" and not nothing_found(trials) else 1
