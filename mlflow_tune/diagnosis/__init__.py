@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from mlflow_tune.diagnosis import names, rules
-from mlflow_tune.diagnosis.evidence import Evidence, gather
+from mlflow_tune.diagnosis.evidence import Evidence, gather_evidence
 from mlflow_tune.diagnosis.finding import Finding, FindingName, findings_from_json, findings_to_json
 from mlflow_tune.diagnosis.suggestions import suggestions
 from mlflow_tune.trial import Goal, Trial
@@ -57,7 +57,7 @@ def diagnose(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goa
     step the last value counts. `metric` and `goal` are the study's; the direction of other curves is read from their
     names, and those that do not tell it are ignored. Any input has an answer, and equal input the same one.
     """
-    known, evidence = gather(curves, metric, goal)
+    known, evidence = gather_evidence(curves, metric, goal)
     blown = rules.diverged(known, evidence)
     if evidence is None:
         return [blown or rules.too_little_evidence(known, metric)]

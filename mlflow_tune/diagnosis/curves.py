@@ -123,11 +123,11 @@ def read_curves(curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, 
         falls = goal == "minimize" if name == metric else names.falls(name)
         points = dict(sorted(curves.get(name, ()), key=lambda point: point[0]))
         if falls is not None and points:
-            found[name] = _curve(name, points, falls)
+            found[name] = _cost_curve(name, points, falls)
     return found
 
 
-def _curve(name: str, points: Mapping[int, float], falls: bool) -> CostCurve:
+def _cost_curve(name: str, points: Mapping[int, float], falls: bool) -> CostCurve:
     finite = [
         (step, float(value)) for step, value in points.items() if math.isfinite(value) and abs(value) < OVERFLOWING
     ]

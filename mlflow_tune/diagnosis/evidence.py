@@ -38,7 +38,7 @@ class Evidence:
         return self.judged[0]
 
 
-def gather(
+def gather_evidence(
     curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, goal: Goal
 ) -> tuple[list[CostCurve], Evidence | None]:
     """Return all curves whose direction is known, and the evidence in them: None when no curve is long enough."""

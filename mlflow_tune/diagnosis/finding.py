@@ -13,7 +13,7 @@ from mlflow_tune.text import json_number, rounded
 FindingName: TypeAlias = Literal[
     "diverged", "unstable", "not-learning", "overfitting", "still-improving", "plateaued", "too-little-evidence"
 ]
-TAG_LIMIT = 2000
+MOST_CHARACTERS = 2000
 LONGEST_TEXT = 1000
 LARGEST_STEP = 2**63
 
@@ -34,9 +34,9 @@ class Finding:
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:
-    """Return JSON of less than `TAG_LIMIT` characters; the least serious findings are left out when they are many."""
-    forms = [_form(finding) for finding in findings]
-    while len(text := json.dumps(forms, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) >= TAG_LIMIT:
+    """Return JSON of less than `MOST_CHARACTERS`; the least serious findings are left out when they are many."""
+    forms = [_to_form(finding) for finding in findings]
+    while len(text := json.dumps(forms, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) >= MOST_CHARACTERS:
         forms.pop()
     return text
 
@@ -46,22 +46,24 @@ def findings_from_json(text: str) -> list[Finding]:
     forms: object = None
     with suppress(ValueError, RecursionError):
         forms = json.loads(text)
-    return [finding for form in (forms if isinstance(forms, list) else []) if (finding := _read(form)) is not None]
+    return [
+        finding for form in (forms if isinstance(forms, list) else []) if (finding := _sound_finding(form)) is not None
+    ]
 
 
-def _form(finding: Finding) -> dict[str, object]:
+def _to_form(finding: Finding) -> dict[str, object]:
     figures = {name: json_number(rounded(value, 6)) for name, value in finding.figures.items()}
     return asdict(finding) | {"text": finding.text[:LONGEST_TEXT], "figures": figures}
 
 
-def _read(form: object) -> Finding | None:
+def _sound_finding(form: object) -> Finding | None:
     with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
         if form["name"] in get_args(FindingName):  # type: ignore[index]
-            return _finding(form)  # type: ignore[arg-type]
+            return _from_form(form)  # type: ignore[arg-type]
     return None
 
 
-def _finding(form: Mapping[str, object]) -> Finding:
+def _from_form(form: Mapping[str, object]) -> Finding:
     steps = tuple(int(step) for step in form["steps"])  # type: ignore[attr-defined]
     if any(abs(step) > LARGEST_STEP for step in steps):
         raise ValueError("MLflow has no such steps")

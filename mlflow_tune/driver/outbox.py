@@ -14,7 +14,7 @@ from mlflow_tune.tracking import Trials, is_deleted, without_run
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Outcome, Trial
 
-PATIENCE = 1.0  # seconds: where workers never leave time for it, what waits is sent all the same
+MOST_WAIT = 1.0  # seconds: where workers never leave time for it, what waits is sent all the same
 
 
 class Outbox:
@@ -37,7 +37,7 @@ class Outbox:
     @property
     def late(self) -> bool:
         """Whether something has waited for too long."""
-        return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > PATIENCE
+        return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > MOST_WAIT
 
     def point(self, trial: Trial) -> None:
         """Log the point of a trial that was started."""

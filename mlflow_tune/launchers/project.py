@@ -96,7 +96,7 @@ class ProjectLauncher(Launcher):
                 )
         self._try_command(entry_point, space)
         declared = entry_point.declared.values()
-        return {each.name: _typed(each, each.default) for each in declared if each.default is not None}
+        return {each.name: _typed_value(each, each.default) for each in declared if each.default is not None}
 
     def _check_declared(self, entry_point: EntryPoint, names: list[str]) -> None:
         known = entry_point.declared
@@ -193,7 +193,7 @@ def _problem(declared: DeclaredParameter, value: Scalar) -> str:
     return ""
 
 
-def _typed(declared: DeclaredParameter, value: Any) -> Scalar:
+def _typed_value(declared: DeclaredParameter, value: Any) -> Scalar:
     """Return the value as the declared type, or as it stands when it is not of that type."""
     kinds: dict[str, type[float]] = {"float": float, "int": int}
     if declared.type in kinds:

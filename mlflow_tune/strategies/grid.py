@@ -25,16 +25,16 @@ class Grid(Strategy):
 
     def check(self, space: Space) -> None:
         """Raise `InputError` with the key `<param>.grid` for the first parameter that has no grid."""
-        _values(space)
+        _value_lists(space)
 
     def length(self, space: Space) -> int:
         """Return the number of points of the grid; `InputError` as in `check`."""
-        return math.prod(len(values) for values in _values(space))
+        return math.prod(len(values) for values in _value_lists(space))
 
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the next `count` points that no trial has, fewer at the end of the grid."""
         visited = space.identities(trial.params for trial in history)
-        values = _values(space)
+        values = _value_lists(space)
         total = self.length(space)
         texts = product(*([str(value) for value in each] for each in values))
         found: list[Suggestion] = []
@@ -46,7 +46,7 @@ class Grid(Strategy):
         return found
 
 
-def _values(space: Space) -> list[tuple[Scalar, ...]]:
+def _value_lists(space: Space) -> list[tuple[Scalar, ...]]:
     found: list[tuple[Scalar, ...]] = []
     for name, dimension in space.items():
         values = dimension.grid_values()

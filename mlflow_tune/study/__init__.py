@@ -1,4 +1,4 @@
-"""The public Study, and what is done with one: made, resumed, asked and told, adopted into, compared."""
+"""The public Study: create, resume, ask and tell, adopt runs, compare studies, compare two trials."""
 
 from mlflow_tune.study.study import Study
 

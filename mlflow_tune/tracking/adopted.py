@@ -44,7 +44,7 @@ class Runs:
     def matching(self, experiment_id: str, query: str) -> list[Run]:
         """Return the runs of the experiment that MLflow's filter finds, oldest first. Raises InputError."""
         try:
-            return [_read(run) for run in search(self._client, [experiment_id], query)]
+            return [_run_of(run) for run in search(self._client, [experiment_id], query)]
         except TrackingError as error:
             if getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE" and error.__cause__:
                 raise InputError(f"MLflow refuses it: {first_line(error.__cause__)}", "--filter") from None
@@ -113,7 +113,7 @@ def _parts(entities: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (entities[start : start + BATCH] for start in range(0, len(entities), BATCH))
 
 
-def _read(run: Any) -> Run:
+def _run_of(run: Any) -> Run:
     info = run.info
     tags = run.data.tags
     return Run(

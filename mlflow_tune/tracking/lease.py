@@ -28,13 +28,13 @@ from mlflow_tune.tracking.holder import Holder
 from mlflow_tune.tracking.records import now
 
 logger = logging.getLogger(__name__)
-PARAM = "tune.claim."
+CLAIM_PREFIX = "tune.claim."
 RELEASED = "tune.released"
 HEARTBEAT = "tune.heartbeat"
 BEATS = 6  # a lease
 LONGEST = 600.0  # seconds of another driver's lease that are heeded
 PARTING = 10.0  # seconds within which a server is to answer the last heartbeat and the release
-_CLAIM = re.compile(re.escape(PARAM) + "([1-9][0-9]*)")
+_CLAIM = re.compile(re.escape(CLAIM_PREFIX) + "([1-9][0-9]*)")
 
 
 class Claim:
@@ -70,7 +70,7 @@ class Claim:
 
     def _read_again(self) -> None:
         # It renews nothing: only a heartbeat shows others that this driver lives.
-        number, holder, _ = _held(self._client.send("get_run", self._run_id))
+        number, holder, _ = _last_claim(self._client.send("get_run", self._run_id))
         if number != self._number:
             self._lost = holder.words if holder else "somebody"
 
@@ -106,13 +106,13 @@ def claimed(client: Client, run_id: str, fresh: bool = False) -> Iterator[Claim]
 
 def is_driven(client: Client, run_id: str) -> bool:
     """Whether somebody drives the study. It takes a lease to tell that a driver on another machine is dead."""
-    _, holder, released = _held(client.send("get_run", run_id))
+    _, holder, released = _last_claim(client.send("get_run", run_id))
     return holder is not None and not released and not _is_dead(client, run_id, holder)
 
 
 def last_driver(client: Client, run_id: str) -> str | None:
     """Return the user who drove the study last or drives it now, None when nobody ever did."""
-    _, holder, _ = _held(client.send("get_run", run_id))
+    _, holder, _ = _last_claim(client.send("get_run", run_id))
     return holder.user if holder else None
 
 
@@ -120,10 +120,10 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     from mlflow.entities import Param, RunTag
 
-    number, holder, released = (0, None, True) if fresh else _held(client.send("get_run", run_id))
+    number, holder, released = (0, None, True) if fresh else _last_claim(client.send("get_run", run_id))
     if holder is not None and not released:
         if not _is_dead(client, run_id, holder):
-            number, holder, released = _held(client.send("get_run", run_id))  # it may have let go meanwhile
+            number, holder, released = _last_claim(client.send("get_run", run_id))  # it may have let go meanwhile
             if holder is not None and not released:
                 raise _conflict(run_id, holder)
         else:
@@ -132,10 +132,10 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     moment = _clock()
     try:
         # MLflow writes the params first, and no tag when it refuses one of them.
-        claim, beat = Param(f"{PARAM}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
+        claim, beat = Param(f"{CLAIM_PREFIX}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
         client.send("log_batch", run_id, params=[claim], tags=[beat])
     except TrackingError as error:
-        number_now, winner, _ = _held(client.send("get_run", run_id))
+        number_now, winner, _ = _last_claim(client.send("get_run", run_id))
         if number_now == number or winner is None:
             raise error
         if fresh:  # somebody who adopts runs, say, and may have let go of it again
@@ -151,12 +151,12 @@ def _conflict(run_id: str, holder: Holder) -> StudyConflict:
     )
 
 
-def _held(run: Any) -> tuple[int, Holder | None, bool]:
+def _last_claim(run: Any) -> tuple[int, Holder | None, bool]:
     """Return the number of the last claim, 0 for none, who holds it, and whether it was let go of."""
     params: Mapping[str, str] = run.data.params
     last = max((int(found[1]) for key in params if (found := _CLAIM.fullmatch(key))), default=0)
     released = last == 0 or run.data.tags.get(RELEASED) == str(last)
-    return last, Holder.read(params[f"{PARAM}{last}"]) if last else None, released
+    return last, Holder.read(params[f"{CLAIM_PREFIX}{last}"]) if last else None, released
 
 
 def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:
@@ -184,7 +184,7 @@ def _patience(holder: Holder) -> float:
 
 def _pulse(client: Client, run_id: str) -> tuple[Any, ...]:
     run = client.send("get_run", run_id)
-    return run.data.tags.get(HEARTBEAT), _held(run)
+    return run.data.tags.get(HEARTBEAT), _last_claim(run)
 
 
 def _live(claim: Claim, over: threading.Event) -> None:

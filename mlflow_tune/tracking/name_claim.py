@@ -23,7 +23,7 @@ from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import KIND, search
 from mlflow_tune.tracking.studies import Studies, StudyRecord, shown_params, study_record
 
-PARAM = "tune.claim.name"
+NAME_CLAIM = "tune.claim.name"
 HELD = "held"
 LEFT = "left"
 WITHDRAWN = "withdrawn"  # the kind of a run that would have been a study
@@ -37,7 +37,7 @@ def namesakes(client: Client, experiment_id: str, name: str) -> tuple[list[Study
     runs = search(client, [experiment_id], f"tags.`{KIND}` = 'study'")
     found = [(study_record(run), run.data.params) for run in runs]
     named = [(record, params) for record, params in found if record.name == name]
-    wanted = [each for each in named if each[0].state != "finished" and each[1].get(PARAM) != LEFT]
+    wanted = [each for each in named if each[0].state != "finished" and each[1].get(NAME_CLAIM) != LEFT]
     unfinished = [record for record, _ in sorted(wanted, key=lambda each: not _holds(each[1]))]
     return unfinished, [record for record, _ in named if record.state == "finished"]
 
@@ -81,7 +81,7 @@ def _age(study: StudyRecord) -> tuple[int, str]:
 
 def _holds(params: Mapping[str, str]) -> bool:
     """Whether a study goes on under its name: it says so, or it has been driven."""
-    return params.get(PARAM) == HELD or "tune.claim.1" in params
+    return params.get(NAME_CLAIM) == HELD or "tune.claim.1" in params
 
 
 def _written(client: Client, run_id: str, value: str, others: Mapping[str, str] = MappingProxyType({})) -> bool:
@@ -92,13 +92,13 @@ def _written(client: Client, run_id: str, value: str, others: Mapping[str, str] 
     from mlflow.entities import Param
 
     try:
-        client.send("log_batch", run_id, params=[Param(*each) for each in {PARAM: value, **others}.items()])
+        client.send("log_batch", run_id, params=[Param(*each) for each in {NAME_CLAIM: value, **others}.items()])
     except TrackingError as error:
         if others:  # `mlflow run` has logged a project's own params of these names
             return _written(client, run_id, value)
         found: Any = client.send("get_run", run_id)
         gone = found.info.lifecycle_stage != "active"  # whose it was has withdrawn, or a person deleted it
-        held = found.data.params.get(PARAM, LEFT if gone else None)
+        held = found.data.params.get(NAME_CLAIM, LEFT if gone else None)
         if held is None:
             raise error
         return bool(held == value)

@@ -16,7 +16,7 @@ from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
 
 OVERLAP = 60_000  # milliseconds: the clocks of those who write may differ
-MOST = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
+MOST_TRIALS = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
 
 
 def read_trial(run: Any, space: Space | None = None) -> Trial | None:
@@ -143,8 +143,8 @@ def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> T
 
 def _count(text: str) -> int | None:
     """Return a whole number from 1, None for anything else."""
-    plain = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST))
-    return int(text) if plain and 1 <= int(text) <= MOST else None
+    plain = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_TRIALS))
+    return int(text) if plain and 1 <= int(text) <= MOST_TRIALS else None
 
 
 def _time(text: str) -> int:

@@ -48,10 +48,10 @@ def is_refusal(error: BaseException) -> bool:
 def asked_wait(error: BaseException) -> float:
     """Return the seconds that the server asked to wait for (Retry-After: RFC 9110, 10.2.3), 0 when it did not."""
     asked = (answer.headers.get("Retry-After") for answer in _answers(error))
-    return max((_seconds(text) for text in asked if text), default=0.0)
+    return max((_wait_seconds(text) for text in asked if text), default=0.0)
 
 
-def _seconds(text: str) -> float:
+def _wait_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:

@@ -19,7 +19,7 @@ from mlflow_tune.text import point_text, trial_label
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
-from mlflow_tune.tracking.reading import MOST, is_queued, read_trial, why_unsound
+from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     KIND,
     QUEUED,
@@ -98,9 +98,9 @@ class Trials:
         """
         started = now()
         params = compact(suggestion.params)
-        if number > MOST:
+        if number > MOST_TRIALS:
             raise StudyConflict(
-                f"the study has a trial {number - 1}, and numbers end at {MOST}: delete that run if no "
+                f"the study has a trial {number - 1}, and numbers end at {MOST_TRIALS}: delete that run if no "
                 "driver made it (tag tune.trial)"
             )
         if len(params) > TAG_LIMIT:

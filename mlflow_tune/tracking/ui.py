@@ -21,7 +21,7 @@ from mlflow_tune.tracking.studies import StudyRecord
 SECTION = "study"
 RUNS_DRAWN = 100
 MOST_PARAMETERS = 8
-TAG = "mlflow.sharedViewState."
+VIEW_TAG = "mlflow.sharedViewState."
 TRAINING = {"workflowType": "machine_learning"}  # without it MLflow opens its GenAI overview
 
 
@@ -69,7 +69,7 @@ def save_view(
 def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str, Any]) -> None:
     """Write the state of a runs page under a key, which a link then names as viewStateShareKey."""
     packed = "deflate;" + base64.b64encode(zlib.compress(compact(state).encode(), 9)).decode()
-    client.send("set_experiment_tag", experiment_id, f"{TAG}{key}", packed)
+    client.send("set_experiment_tag", experiment_id, f"{VIEW_TAG}{key}", packed)
 
 
 def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, Any]:

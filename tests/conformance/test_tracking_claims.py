@@ -135,7 +135,7 @@ def during(tracker: Tracker, method: str, happen) -> None:
 def test_a_driver_that_lost_its_study_does_not_release_that_of_its_successor(tracker, run_id, claim, clock):
     take_over(tracker, run_id)
     claim.release()  # as from a sleep: it does not know yet
-    assert claims._held(tracker.mlflow.get_run(run_id)) == (2, FAR, False)
+    assert claims._last_claim(tracker.mlflow.get_run(run_id)) == (2, FAR, False)
 
 
 def run_of(params: dict[str, str], released: str | None = None) -> SimpleNamespace:
@@ -168,7 +168,7 @@ BIG = "9" * 230
     ],
 )
 def test_who_holds_a_study_by_what_its_run_says(params, released, held):
-    assert claims._held(run_of(params, released)) == held
+    assert claims._last_claim(run_of(params, released)) == held
 
 
 def test_a_claim_that_cannot_be_read_holds_until_its_heartbeat_has_stood_still(tracker, run_id, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_claim_that_cannot_be_read_holds_until_its_heartbeat_has_stood_still(t
         claims._take(tracker.client, run_id)
     monkeypatch.setattr(claims, "_pulse", lambda *_: (0,))
     claims._take(tracker.client, run_id)
-    assert claims._held(tracker.mlflow.get_run(run_id))[0] == 8
+    assert claims._last_claim(tracker.mlflow.get_run(run_id))[0] == 8
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.diagnosis import Finding, diagnose, findings_from_json, findings_to_json, names, suggestions
-from mlflow_tune.diagnosis.finding import TAG_LIMIT
+from mlflow_tune.diagnosis.finding import MOST_CHARACTERS
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.trial import INFINITE
 from tests.benchmarks.diagnosis import DEFAULTS, FAULTS, HEALTHY, right, train
@@ -247,7 +247,7 @@ def test_any_curves_have_an_answer_that_fits_into_a_tag(curves, metric, goal):
     assert not ("diverged" in found and set(found) - {"diverged", "not-learning"})
     assert not {"still-improving", "plateaued"} <= set(found)
     text = findings_to_json(findings)
-    assert len(text) < TAG_LIMIT
+    assert len(text) < MOST_CHARACTERS
     json.loads(text, parse_constant=pytest.fail)
     assert [finding.text for finding in findings_from_json(text)] == [finding.text for finding in findings]
 

@@ -29,7 +29,7 @@ from mlflow_tune.space import Float, Int, Space
 from mlflow_tune.spec.definition import recorded_spec
 from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.strategies.base import next_number
-from mlflow_tune.tracking.lease import PARAM
+from mlflow_tune.tracking.lease import CLAIM_PREFIX
 from mlflow_tune.tracking.reading import is_queued, read_trial
 from mlflow_tune.tracking.studies import study_record
 from mlflow_tune.trial import is_finite
@@ -197,7 +197,7 @@ def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_study_goes_on_with_what_is_sound(sqlite_store, short_lease, runs, claims, state):
     run_id, mlflow = parent(sqlite_store, {"tune.state": state}), MlflowClient(sqlite_store)
     for number, text in claims.items():
-        mlflow.log_param(run_id, f"{PARAM}{number}", text)
+        mlflow.log_param(run_id, f"{CLAIM_PREFIX}{number}", text)
     made = [mlflow.get_run(child(sqlite_store, run_id, *each)) for each in runs]
     sound = [trial for run in made if (trial := read_trial(run, SPACE))]
 

@@ -12,7 +12,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Grid, Random, make_strategy, strategy_to_json
 from mlflow_tune.strategies.random import sobol_point
-from mlflow_tune.tracking.reading import MOST
+from mlflow_tune.tracking.reading import MOST_TRIALS
 from mlflow_tune.trial import Trial
 
 SMALL = Space({"a": Int(0, 9, grid=[5, 0]), "b": Categorical(["x", "y", "z"])})
@@ -124,7 +124,7 @@ def test_the_points_of_the_sobol_sequence_are_those_that_are_drawn_in_one_go(dim
 def test_a_sobol_point_far_on_takes_no_time():
     """Anybody may tag a run as trial 1,000,000, and the next trial is numbered from there."""
     space = Space({f"p{number}": Float(0, 1) for number in range(12)})
-    sobol, history = Random(sampling="sobol"), [ran(MOST, dict.fromkeys(space, 0.5))]
+    sobol, history = Random(sampling="sobol"), [ran(MOST_TRIALS, dict.fromkeys(space, 0.5))]
     sobol.suggest(space, [], 1)  # what is imported is not what is measured
     began = time.process_time()
     (found,) = sobol.suggest(space, history, 1)

@@ -70,7 +70,7 @@ def draft(request: DraftRequest) -> Draft:
         *_head(request),
         *_run(request, guesses, searched),
         *_metric(request, goal),
-        *_space(request, guesses, searched),
+        *_space_lines(request, guesses, searched),
         *_end(),
     ]
     fixed = [each.name for each in request.parameters if each.name not in (*searched, *missing)]
@@ -166,7 +166,7 @@ def _metric(request: DraftRequest, goal: str | None) -> list[str]:
     ]
 
 
-def _space(request: DraftRequest, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
+def _space_lines(request: DraftRequest, guesses: Mapping[str, Guess], searched: Sequence[str]) -> list[str]:
     lines = [_line("space:", "what is searched; the range is a guess, so check it")]
     defaults = {each.name: each for each in request.parameters}
     for name in searched:

@@ -40,15 +40,15 @@ class Observations:
 def observe(space: Space, history: Sequence[Trial], goal: Goal) -> Observations:
     """Return what the history tells about the space; points outside of it are left out."""
     text = json.dumps(space.to_json())
-    rows = [(trial, row) for trial in history if (row := _row(text, _typed(trial.params))) is not None]
+    rows = [(trial, row) for trial in history if (row := _point_row(text, _typed_items(trial.params))) is not None]
     ended = [(trial, row) for trial, row in rows if trial.done]
     sign = 1.0 if goal == "minimize" else -1.0
     values = np.array([np.nan if trial.value is None else sign * trial.value for trial, _ in ended], dtype=float)
     return Observations(
-        points=_table([row for _, row in ended], len(space)),
+        points=_matrix([row for _, row in ended], len(space)),
         values=np.where(np.abs(values) < LARGEST, values, np.nan),
-        seconds=np.array([_seconds(trial) for trial, _ in ended], dtype=float),
-        pending=_table([row for trial, row in rows if trial.running], len(space)),
+        seconds=np.array([_trial_seconds(trial) for trial, _ in ended], dtype=float),
+        pending=_matrix([row for trial, row in rows if trial.running], len(space)),
         visited=frozenset(row for _, row in rows),
     )
 
@@ -90,11 +90,11 @@ def every_point(space: Space) -> Array | None:
     """Return the coordinates of all points of a small space, None for one with more than `WIDEST`."""
     if space.size is None or space.size > WIDEST:
         return None
-    units = [[dimension.to_unit(value) for value in _values(dimension)] for dimension in space.values()]
+    units = [[dimension.to_unit(value) for value in _every_value(dimension)] for dimension in space.values()]
     return np.array(list(product(*units)), dtype=float)
 
 
-def _values(dimension: Dimension) -> Sequence[Scalar]:
+def _every_value(dimension: Dimension) -> Sequence[Scalar]:
     if isinstance(dimension, Categorical):
         return dimension.values
     return range(dimension.low, dimension.high + 1, dimension.step) if isinstance(dimension, Int) else []
@@ -102,24 +102,24 @@ def _values(dimension: Dimension) -> Sequence[Scalar]:
 
 # Checking a thousand points takes longer than predicting from them, and most of them were checked before.
 @lru_cache(maxsize=20_000)
-def _row(space: str, params: tuple[tuple[str, type, Scalar], ...]) -> Row | None:
+def _point_row(space: str, params: tuple[tuple[str, type, Scalar], ...]) -> Row | None:
     point = {name: value for name, _, value in params}
-    return tuple(_space(space).to_unit(point)) if _space(space).contains(point) else None
+    return tuple(_parsed_space(space).to_unit(point)) if _parsed_space(space).contains(point) else None
 
 
 @lru_cache(maxsize=8)
-def _space(text: str) -> Space:
+def _parsed_space(text: str) -> Space:
     return Space.from_json(json.loads(text))
 
 
-def _typed(params: Params) -> tuple[tuple[str, type, Scalar], ...]:
+def _typed_items(params: Params) -> tuple[tuple[str, type, Scalar], ...]:
     return tuple((name, type(value), value) for name, value in params.items())  # as values, True and 1 are equal
 
 
-def _seconds(trial: Trial) -> float:
+def _trial_seconds(trial: Trial) -> float:
     taken = (trial.end_time or 0) - trial.start_time
     return taken / 1000 if taken > 0 else float("nan")
 
 
-def _table(rows: Sequence[Row], width: int) -> Array:
+def _matrix(rows: Sequence[Row], width: int) -> Array:
     return np.array(rows, dtype=float).reshape(len(rows), width)

@@ -29,7 +29,7 @@ NOISE_SPREAD = 2.5
 LENGTHS = (0.01, 100.0)
 VARIANCES = (0.05, 20.0)
 NOISES = (1e-8, 1.0)
-STARTS = (1.0, 0.2)  # first length scales, in terms of their prior's median
+FIRST_LENGTHS = (1.0, 0.2)  # first length scales, in terms of their prior's median
 FITTED = 300  # the kernel learns little from more trials, and a fit costs their cube
 
 
@@ -144,7 +144,7 @@ def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
         away = (theta - middle) / spread
         return value + float(away @ away) / 2, gradient + away / spread
 
-    starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in STARTS]
+    starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in FIRST_LENGTHS]
     options = {"maxiter": 50}
     fits = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts]
     best = np.exp(min(fits, key=lambda fit: float(fit.fun)).x).tolist()

@@ -13,13 +13,13 @@ from mlflow_tune.strategies.base import next_number
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, observe
 from mlflow_tune.strategies.bayesian.model import fit_model
 from mlflow_tune.strategies.bayesian.options import Options
-from mlflow_tune.strategies.bayesian.search import candidates
+from mlflow_tune.strategies.bayesian.search import promising_points
 from mlflow_tune.strategies.random import Random
 from mlflow_tune.trial import Suggestion, Trial
 
 EFFORT = 200_000  # covariances between candidates and trials that one search may compute
 CANDIDATES = (400, 3000)  # but no fewer and no more than so many candidates
-STARTS = 5  # the search begins around so many of the best trials
+SEARCHED_AROUND = 5  # the search begins around so many of the best trials
 
 
 def propose(options: Options, space: Space, history: Sequence[Trial]) -> Suggestion | None:
@@ -44,7 +44,7 @@ def _proposed(options: Options, space: Space, history: Sequence[Trial]) -> Sugge
         return None
     budget = int(np.clip(EFFORT // len(seen.points), *CANDIDATES))
     draws = np.random.default_rng([options.seed, number])
-    points, judged = candidates(space, model.judge, _best(seen), draws, budget)
+    points, judged = promising_points(space, model.judge, _best(seen), draws, budget)
     params = _first_free(space, points, seen) or Random(options.seed).suggest(space, history, 1)[0].params
     evidence = model.evidence(params, log_improvement=float(judged[:, 1].max()))
     return Suggestion(params, _why(options.surrogate, model.acquisition, seen, evidence), evidence)
@@ -60,7 +60,7 @@ def _initial(options: Options, space: Space, history: Sequence[Trial], index: in
 
 def _best(seen: Observations) -> Array:
     known = int((~np.isnan(seen.values)).sum())
-    return seen.points[np.argsort(seen.values, kind="stable")[: min(known, STARTS)]]
+    return seen.points[np.argsort(seen.values, kind="stable")[: min(known, SEARCHED_AROUND)]]
 
 
 def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Scalar] | None:

@@ -14,7 +14,7 @@ CENTRES = 5
 STEPS = (-3.5, -0.5)  # a step's size is ten to a power between these, in terms of the range
 
 
-def candidates(
+def promising_points(
     space: Space, judge: Callable[[Array], Array], starts: Array, draws: np.random.Generator, budget: int
 ) -> tuple[Array, Array]:
     """Return candidates (m, d) in the unit cube and their judgements (m, k), those with the largest score first.
