@@ -97,24 +97,7 @@ class Trials:
         point, until `log_point` is called.
         """
         started = now()
-        params = compact(suggestion.params)
-        if number > MOST_TRIALS:
-            raise StudyConflict(
-                f"the study has a trial {number - 1}, and numbers end at {MOST_TRIALS}: delete that run if no "
-                "driver made it (tag tune.trial)"
-            )
-        if len(params) > TAG_LIMIT:
-            raise InternalError(f"the point of trial {number} takes {len(params)} characters, a tag {TAG_LIMIT}")
-        tags = {
-            **self.source,
-            KIND: "trial",
-            "mlflow.parentRunId": self.study.run_id,
-            "tune.trial": str(number),
-            "tune.attempt": str(attempt),
-            "tune.params": params,
-            "tune.strategy": strategy,
-            "tune.why": tag_text(suggestion.why),
-        }
+        tags = self._tags(number, suggestion, strategy, attempt)
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
@@ -132,6 +115,27 @@ class Trials:
         elif log:
             self.log_point(trial)
         return trial
+
+    def _tags(self, number: int, suggestion: Suggestion, strategy: str, attempt: int) -> dict[str, str]:
+        """Return the tags of a child run that begins. Raises StudyConflict when the numbers are used up."""
+        params = compact(suggestion.params)
+        if number > MOST_TRIALS:
+            raise StudyConflict(
+                f"the study has a trial {number - 1}, and numbers end at {MOST_TRIALS}: delete that run if no "
+                "driver made it (tag tune.trial)"
+            )
+        if len(params) > TAG_LIMIT:
+            raise InternalError(f"the point of trial {number} takes {len(params)} characters, a tag {TAG_LIMIT}")
+        return {
+            **self.source,
+            KIND: "trial",
+            "mlflow.parentRunId": self.study.run_id,
+            "tune.trial": str(number),
+            "tune.attempt": str(attempt),
+            "tune.params": params,
+            "tune.strategy": strategy,
+            "tune.why": tag_text(suggestion.why),
+        }
 
     def log_point(self, trial: Trial) -> str:
         """Log the params of a trial that was started, and its metrics known beforehand.
