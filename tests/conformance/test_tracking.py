@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_tune.errors import InputError, StudyNotFound
-from mlflow_tune.tracking import Artifacts, Client, Studies
+from mlflow_tune.tracking import Artifacts, Client, Studies, take_name
 from tests.conformance.tracker import OK, definition, start
 from tests.fixtures.small_studies.helpers import start as start_process
 
@@ -20,10 +20,11 @@ UNKNOWN = "f" * 32
 
 def test_a_study_is_a_run_that_any_mlflow_client_reads(tracker):
     study = tracker.study("my study")
+    assert take_name(tracker.client, study) is None  # which writes the params
     run = tracker.mlflow.get_run(study.run_id)
     assert run.info.run_name == "my study"
     assert run.info.status == "RUNNING"
-    assert run.data.params == {"metric": "loss", "goal": "minimize"}
+    assert run.data.params == {"metric": "loss", "goal": "minimize", "tune.claim.name": "held"}
     tags = {"tune.kind": "study", "tune.study": "my study", "tune.state": "running", "mlflow.user": "ann"}
     assert tags.items() <= run.data.tags.items()
     assert run.data.tags["tune.budget"] == '{"trials":3,"failures":5}'
