@@ -24,7 +24,7 @@ def test_a_study_is_a_run_that_any_mlflow_client_reads(tracker):
     run = tracker.mlflow.get_run(study.run_id)
     assert run.info.run_name == "my study"
     assert run.info.status == "RUNNING"
-    assert run.data.params == {"metric": "loss", "goal": "minimize", name_claim.PARAM: name_claim.HELD}
+    assert run.data.params == {"metric": "loss", "goal": "minimize", name_claim.NAME_CLAIM: name_claim.HELD}
     tags = {"tune.kind": "study", "tune.study": "my study", "tune.state": "running", "mlflow.user": "ann"}
     assert tags.items() <= run.data.tags.items()
     assert run.data.tags["tune.budget"] == '{"trials":3,"failures":5}'

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from tests.fixtures import ROOT
 from tests.projects.test_projects import METRICS, run_in
 from tests.support.required import required
+from tests.support.server import copy_store
 
 CONVNET = ROOT / "projects" / "convnet"
 LESSONS = ROOT / "examples"
@@ -87,25 +89,50 @@ def test_what_cannot_be_trained_is_refused_in_words():
     assert "kernel_size in 1, 3, 5, 7 must hold, but got 2" in process.stderr
 
 
-def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(sqlite_store):
+def test_the_twelve_models_train_as_the_project(sqlite_store, tmp_path):
+    """The first two of grid.yaml, for an epoch: each a process of the project that writes into its own run."""
     from mlflow import MlflowClient
 
-    from mlflow_tune import Study
-    from mlflow_tune.report.figures.heat_map import heat_map_figure
-    from mlflow_tune.report.subject import subject_of
-
-    python(sqlite_store, "-m", "mlflow_tune", "run", LESSONS / "dropout_grid" / "grid.yaml")
+    form = yaml.safe_load((LESSONS / "dropout_grid" / "grid.yaml").read_text())
+    assert form["run"] == {"project": "../../projects/convnet", "parameters": {"epochs": 10}, "timeout": "10m"}
+    form["run"] |= {"project": str(CONVNET), "parameters": {"epochs": 1}}
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(form))
+    python(sqlite_store, "-m", "mlflow_tune", "run", tmp_path / "grid.yaml", "--trials", "2")
     client = MlflowClient(sqlite_store)
     experiment = client.get_experiment_by_name("dropout_grid").experiment_id
     (parent,) = client.search_runs([experiment], "tags.`tune.kind` = 'study'")
     children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert [run.info.status for run in children] == ["FINISHED"] * 2
+    assert len(client.search_runs([experiment])) == 3
+    assert len({run.data.metrics["val_loss"] for run in children}) == 2
+
+
+@pytest.fixture(scope="module")
+def short_lesson(torch, store_template, tmp_path_factory):
+    """The lesson in its short form, once: its store, its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("short_lesson")
+    store = copy_store(store_template, folder)
+    return store, folder, python(store, LESSONS / "dropout_grid" / "lesson.py", folder, "--short")
+
+
+def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(short_lesson):
+    from mlflow import MlflowClient
+
+    from mlflow_tune import Study
+    from mlflow_tune.driver.reporter import subject_of
+    from mlflow_tune.report.figures.heat_map import heat_map_figure
+
+    store, *_ = short_lesson
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("dropout_grid").experiment_id
+    (parent,) = client.search_runs([experiment], "tags.`tune.study` = 'twelve-models' and tags.`tune.kind` = 'study'")
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert [run.info.status for run in children] == ["FINISHED"] * 12
-    assert len(client.search_runs([experiment])) == 13
     points = {(float(run.data.params["lr"]), float(run.data.params["dropout"])): run for run in children}
     rates, dropouts = (1e-4, 1e-3, 1e-2), (0.4, 0.5, 0.6, 0.7)
     values = [[points[lr, dropout].data.metrics["val_loss"] for lr in rates] for dropout in dropouts]
 
-    study = Study.load(parent.info.run_id, tracking_uri=sqlite_store)
+    study = Study.load(parent.info.run_id, tracking_uri=store)
     trials = study.trials
     axes = heat_map_figure(subject_of(study.spec, trials), trials).axes[0]
     assert axes.images[0].get_array().tolist() == values
@@ -117,19 +144,21 @@ def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(sql
     assert values[round(frame.get_y() + 0.5)][round(frame.get_x() + 0.5)] == best
 
 
-def test_the_short_lesson_compares_three_strategies_over_two_seeds(sqlite_store, tmp_path):
+def test_the_short_lesson_compares_three_strategies_over_two_seeds(short_lesson):
     from mlflow import MlflowClient
 
-    told = python(sqlite_store, LESSONS / "dropout_grid" / "lesson.py", "--short")
+    store, folder, told = short_lesson
     assert "trials each the best val_loss is" in told
     for name in ("dropout_grid.png", "dropout_grid_compared.png"):
-        with Image.open(tmp_path / name) as picture:
+        with Image.open(folder / name) as picture:
             assert picture.width > 500
-    client = MlflowClient(sqlite_store)
+    client = MlflowClient(store)
     experiment = client.get_experiment_by_name("dropout_grid").experiment_id
     studies = client.search_runs([experiment], "tags.`tune.kind` = 'study'")
     assert len(studies) == 7
-    assert {run.info.status for run in client.search_runs([experiment])} == {"FINISHED"}
+    runs = client.search_runs([experiment])
+    assert len(runs) == 7 + 12 + 6 * 4 + 1
+    assert {run.info.status for run in runs} == {"FINISHED"}
     (comparison,) = client.search_runs([experiment], "tags.`tune.kind` = 'comparison'")
     assert "comparison.html" in {each.path for each in client.list_artifacts(comparison.info.run_id)}
 

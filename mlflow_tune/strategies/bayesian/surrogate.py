@@ -12,6 +12,7 @@ from mlflow_tune.strategies.bayesian.gp import gaussian_process
 from mlflow_tune.strategies.bayesian.targets import Scale, targets
 
 LEAST_VARIANCE = 1e-12
+TREES = 100  # of a forest
 
 
 class Surrogate(Protocol):
@@ -56,7 +57,7 @@ class Forest:
         from skopt.learning import ExtraTreesRegressor, RandomForestRegressor
 
         maker = RandomForestRegressor if kind == "RF" else ExtraTreesRegressor
-        model = maker(n_estimators=100, min_samples_leaf=3, random_state=seed)
+        model = maker(n_estimators=TREES, min_samples_leaf=3, random_state=seed)
         return cls(kind, points, targets, seed, model.fit(points, targets))
 
     @property
