@@ -312,8 +312,7 @@ def test_ray_by_the_adapter_of_the_readme(sqlite_store):
 
 @pytest.mark.slow
 def test_no_scheduler_is_told_before_a_run_is_made(server):
-    lonely = study(server, objective=lambda x: x)
-    lonely.spec = lonely.spec.model_copy(update={"executor": type("E", (), {"dask": f"tcp://127.0.0.1:{free_port()}"})})
+    lonely = study(server, objective=lambda x: x, executor={"dask": f"tcp://127.0.0.1:{free_port()}"})
     with pytest.raises(InputError, match=r"executor\.dask: no Dask scheduler answers at 'tcp://127"):
         lonely.run()
     assert runs_of(server, lonely.spec.name) == (None, [])

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -263,9 +264,8 @@ def check_kept(process: Tune, uri: str, name: str) -> None:
     assert parent.data.metrics["best_loss"] == 1
     assert sorted(run.data.metrics["objective"] for run in children) == [1, 2, 3, 4]
     [warning] = warnings_of(process)
-    assert re.search(
-        r"Warning: study\.yaml could not be written: .+; the study goes on and its results are safe", warning
-    )
+    what = r"(study\.yaml|what trial 1 printed)"  # whichever is written first: the one at a pulse, the other at an end
+    assert re.search(rf"Warning: {what} could not be written: .+; the study goes on and its results are safe", warning)
 
 
 @pytest.mark.parametrize("report", ["false", pytest.param("true", marks=pytest.mark.slow)])
@@ -287,5 +287,7 @@ def test_an_artifact_store_that_is_full_or_away_costs_files_only(proxy, tmp_path
     process = start(["run", path], tmp_path, proxy.uri, MLFLOW_TUNE_PATIENCE="4s")
     process.wait()
     check_kept(process, proxy.uri, name)
-    tried = [request.path for request in proxy.requests if request.path.endswith("output.log")]
-    assert len(tried) == 4, "each file is waited for again"
+    files = ("study.yaml", "output.log")
+    tried = Counter(request.path for request in proxy.requests if request.path.endswith(files))
+    assert len(tried) == 5
+    assert sorted(tried.values())[:4] == [1] * 4, "more than the first file is waited for"
