@@ -293,7 +293,7 @@ class Driver:
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         try:
-            trial, outcome, value = self._evaluator.judge(trial, result, at)
+            trial, outcome, value = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise

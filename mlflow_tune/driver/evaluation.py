@@ -1,4 +1,4 @@
-"""What an attempt is worth, and what its learning curves show: what the training code logged, read back and judged."""
+"""What an attempt is worth, and what its learning curves show, from what the training code logged and returned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Evaluator:
         self._outages: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
 
-    def judge(self, trial: Trial, outcome: Outcome, ended: float) -> tuple[Trial, Outcome, float | None]:
+    def evaluate(self, trial: Trial, outcome: Outcome, ended: float) -> tuple[Trial, Outcome, float | None]:
         """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any.
 
         `ended` is when the attempt ended, on the clock of `time.monotonic()`.
