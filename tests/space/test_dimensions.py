@@ -270,3 +270,11 @@ def test_units_out_of_bounds_by_rounding_stay_inside():
     for dimension in (Float(0, 1), Float(0.1, 1, log=True), Int(0, 9), Int(1, 9, log=True), Categorical(["a", "b"])):
         assert dimension.contains(dimension.from_unit(-1e-9))
         assert dimension.contains(dimension.from_unit(1 + 1e-9))
+
+
+@pytest.mark.parametrize("dimension", [Float(0.5, 2), Float(0.5, 2, log=True), Int(1, 4), Int(1, 4, log=True)])
+def test_the_ends_belong_to_the_range_and_nothing_beyond_them(dimension):
+    assert dimension.contains(dimension.low)
+    assert dimension.contains(dimension.high)
+    assert not dimension.contains(dimension.low - 1)
+    assert not dimension.contains(dimension.high + 1)
