@@ -35,6 +35,8 @@ def is_transient(error: BaseException) -> bool:
 
     if not isinstance(error, MlflowException) or "not in a valid JSON format" in str(error):
         return False
+    if "IntegrityError" in str(error):  # another writer wrote the same row at the same moment: now it is there
+        return bool(error.error_code == "BAD_REQUEST")
     if error.error_code == "INTERNAL_ERROR" and not isinstance(error, RestException):
         return error.__context__ is not None or str(error).startswith("API request to")
     return error.error_code in _TRANSIENT and not is_refusal(error)

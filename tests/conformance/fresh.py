@@ -22,7 +22,7 @@ from tests.fixtures import ROOT
 
 def elsewhere(seed: str, question: Sequence[Any]) -> Any:
     """Return the answer of another process with this hash seed; `question` is a strategy and what `suggest` takes."""
-    connection = _started(seed)
+    connection = started(seed)
     connection.send_bytes(pickle.dumps(question))
     failed, answer = pickle.loads(connection.recv_bytes())
     if failed:
@@ -31,7 +31,7 @@ def elsewhere(seed: str, question: Sequence[Any]) -> Any:
 
 
 @cache
-def _started(seed: str) -> Connection:
+def started(seed: str) -> Connection:
     ours, theirs = Pipe()
     with theirs:
         process = subprocess.Popen(

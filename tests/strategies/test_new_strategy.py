@@ -20,6 +20,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import parse_study, read_study_file
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.trial import Trial
+from tests.conformance import fresh
 from tests.conformance import strategies as suite
 from tests.fixtures import ROOT
 
@@ -46,6 +47,7 @@ def local(tmp_path_factory):
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)  # for the processes that the suite starts
         found = importlib.import_module("local_of_the_readme").Local
         patch.setitem(STRATEGIES, found.name, found)
+        fresh.started.cache_clear()  # what other tests have started knows nothing of the folder
         yield found
 
 
