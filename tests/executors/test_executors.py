@@ -170,7 +170,7 @@ def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
 def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server, tmp_path):
     def objective(x):
         (tmp_path / f"{os.getppid()}-{x}").touch()
-        time.sleep(1.0)
+        time.sleep(2.0)  # long beside the pauses between trials: the worker must die in one
         return x
 
     def kill_one() -> None:
