@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,16 @@ def test_a_request_that_got_through_is_sent_once(spoilt, proxy):
         "POST runs/create",
         "POST runs/log-batch",
     ]  # the study, the trial
+
+
+def test_a_row_that_another_writer_wrote_at_the_same_moment_is_sent_again(spoilt, proxy):
+    trials = spoilt.trials()
+    said = "(sqlite3.IntegrityError) UNIQUE constraint failed: params.key, params.run_uuid"
+    answer = json.dumps({"error_code": "BAD_REQUEST", "message": said})
+    proxy.spoil("runs/log-batch", Fault(False, 400, answer, "application/json"))
+    trial = start(trials)
+    assert [run.info.run_id for run in spoilt.children(trials.study)] == [trial.run_id]
+    assert proxy.calls().count("POST runs/log-batch") == 2
 
 
 def test_waiting_is_told_once_and_the_pace_is_kept(spoilt, proxy, caplog):
