@@ -100,12 +100,12 @@ def file_spec(study: str, common: Common) -> StudySpec:
         raise
 
 
-def newest(spec: StudySpec, client: Client, but: str = "") -> StudyRecord | None:
-    """Return the newest study of this name in its experiment, other than the run `but`; None when there is none."""
+def newest(spec: StudySpec, client: Client) -> StudyRecord | None:
+    """Return the newest study of this name in its experiment, None when there is none."""
     studies = Studies(client)
     experiment_id = studies.experiment(spec.experiment)
     records = studies.within([experiment_id] if experiment_id else [])
-    return next((each for each in reversed(records) if each.name == spec.name and each.run_id != but), None)
+    return next((each for each in reversed(records) if each.name == spec.name), None)
 
 
 def _essence(spec: StudySpec) -> dict[str, Any]:
