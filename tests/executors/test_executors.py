@@ -11,7 +11,6 @@ import time
 import uuid
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -121,6 +120,7 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
 
 
 SLOW = pytest.mark.slow
+WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def ran(place: Path) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(where, cluster, server, tmp_path):
     name, address = f"killed-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)
@@ -239,7 +239,7 @@ def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(wh
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server, tmp_path):
     name, address = f"stopped-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)
@@ -306,70 +306,6 @@ def test_ray_by_the_adapter_of_the_readme(sqlite_store):
     done = study(sqlite_store, objective=lambda x: x, name="ray").run(executor=names["RayExecutor"]())
     assert [trial.outcome for trial in done.trials] == ["ok"] * 4
     ray.shutdown()
-
-
-# --- devices ----------------------------------------------------------------------------------------------------------
-
-
-def seen(x):
-    time.sleep(0.05)
-    return {"loss": x, "device": int(os.environ["CUDA_VISIBLE_DEVICES"]), "pid": os.getpid(),
-            "slot": int(os.environ["MLFLOW_TUNE_SLOT"]), "begin": time.time() - 0.05, "end": time.time()}  # fmt: skip
-
-
-def at_no_instant_two(trials) -> bool:
-    """Whether no two trials used one device at once."""
-    uses = sorted((trial.metrics["device"], trial.metrics["begin"], trial.metrics["end"]) for trial in trials)
-    return all(before[0] != after[0] or before[2] <= after[1] for before, after in pairwise(uses))
-
-
-@pytest.mark.slow
-def test_a_cluster_places_trials_by_its_resource_and_the_worker_gives_out_its_own_devices(
-    server, tmp_path, monkeypatch
-):
-    """One worker with two devices, and a scheduler that counts them; four workers of the study wait for these."""
-    (tmp_path / "cluster").mkdir()
-    lonely = Cluster(tmp_path / "cluster", workers=1)
-    try:
-        given = {"objective": seen, "workers": 4, "gpus": "auto", "stop": {"trials": 6}}
-        with pytest.raises(
-            InputError, match=r"^gpus: no worker of the cluster has 1 of the resource GPU \(at most 0\)"
-        ):
-            study(server, lonely, **given).run()
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
-        lonely.add(4, "--resources", "GPU=2")
-        wait_for(lambda: _resources(lonely) == [0, 2])
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-        done = study(server, lonely, **given).run()
-    finally:
-        lonely.close()
-    assert [trial.reason for trial in done.trials] == [""] * 6
-    assert at_no_instant_two(done.trials)
-    used = {(trial.metrics["device"], trial.metrics["pid"]) for trial in done.trials}
-    assert sorted(device for device, _ in used) == [5, 6], "a process kept its device, and each had one process"
-    told = {run.data.tags["tune.trial"]: run.data.tags["tune.devices"] for run in runs_of(server, done.spec.name)[1]}
-    assert told == {str(trial.number): str(int(trial.metrics["device"])) for trial in done.trials}
-
-
-def _resources(cluster: Cluster) -> list[float]:
-    from distributed import Client
-
-    with Client(cluster.address, set_as_default=False) as client:
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        return sorted(worker["resources"].get("GPU", 0) for worker in workers)
-
-
-@pytest.mark.slow
-def test_a_cluster_of_this_machine_has_a_worker_a_slot(sqlite_store):
-    done = study(
-        sqlite_store, objective=seen, executor={"dask": "local"}, gpus=["3", "8"], stop={"trials": 6}, name="here"
-    ).run()
-    assert [trial.reason for trial in done.trials] == [""] * 6
-    assert at_no_instant_two(done.trials)
-    assert {(trial.metrics["slot"], trial.metrics["device"]) for trial in done.trials} == {(0, 3), (1, 8)}
-    assert len({trial.metrics["pid"] for trial in done.trials}) == 2, "a process kept neither its slot nor its devices"
-    told = {run.data.tags["tune.trial"]: run.data.tags["tune.devices"] for run in runs_of(sqlite_store, "here")[1]}
-    assert told == {str(trial.number): str(int(trial.metrics["device"])) for trial in done.trials}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
