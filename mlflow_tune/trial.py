@@ -14,6 +14,7 @@ Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
+Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
 
 
@@ -68,13 +69,19 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a launcher needs to run one trial; it travels to other processes and machines."""
+    """All that a launcher needs to run one trial; it travels to other processes and machines.
+
+    `slot` is one of the study's places for trials, from 0, which no other running trial has; `devices` are those that
+    it may see, None where the study gives out none.
+    """
 
     number: int
     params: Params
     run_id: str
     experiment_id: str
     tracking_uri: str
+    slot: int = 0
+    devices: Devices | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class Outcome:
 
     `metrics` is what a function returned. `logged` says that the training code may have logged to the
     child run itself, so that the run must be read. `output` is the tail of what it printed. `lost` says that it was
-    interrupted by the death of its worker, so that it is to run again.
+    interrupted by the death of its worker, so that it is to run again. `devices` are those that the trial had, where
+    they were chosen by the worker that ran it.
     """
 
     kind: OutcomeKind
@@ -92,6 +100,7 @@ class Outcome:
     reason: str = ""
     output: bytes = b""
     lost: bool = False
+    devices: Devices = ()
 
 
 def end_metrics(value: float | None, outcome: Outcome) -> dict[str, float]:
