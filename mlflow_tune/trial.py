@@ -12,6 +12,8 @@ from mlflow_tune.space import Value
 
 Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
+OF = "tune.of"  # the tag of a run that training code opened: the id of its trial's run
+OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
@@ -73,6 +75,7 @@ class Job:
 
     `slot` is one of the study's places for trials, from 0, which no other running trial has; `devices` are those that
     it may see, None where the study gives out none.
+    With `bind` the training code's first run is the trial's own; without, it opens runs as by hand.
     """
 
     number: int
@@ -82,6 +85,8 @@ class Job:
     tracking_uri: str
     slot: int = 0
     devices: Devices | None = None
+    study_id: str = ""
+    bind: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class Outcome:
     output: bytes = b""
     lost: bool = False
     devices: Devices = ()
+    certain: bool = False
 
 
 def end_metrics(value: float | None, outcome: Outcome) -> dict[str, float]:

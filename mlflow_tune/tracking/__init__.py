@@ -12,7 +12,7 @@ from mlflow_tune.tracking.reading import Refresh
 from mlflow_tune.tracking.records import StartedRun, started_run
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.ui import has_server, save_view, study_links, ui_command
+from mlflow_tune.tracking.ui import has_server, run_link, save_view, study_links, ui_command
 
 __all__ = [
     "Artifacts",
@@ -36,6 +36,7 @@ __all__ = [
     "last_driver",
     "namesakes",
     "public_uri",
+    "run_link",
     "save_view",
     "started_run",
     "study_links",
