@@ -12,6 +12,8 @@ from mlflow_tune.space import Value
 
 Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
+OF = "tune.of"  # the tag of a run that training code opened: the id of its trial's run
+OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
@@ -68,13 +70,18 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a launcher needs to run one trial; it travels to other processes and machines."""
+    """All that a launcher needs to run one trial; it travels to other processes and machines.
+
+    With `bind` the training code's first run is the trial's own; without, it opens runs as by hand.
+    """
 
     number: int
     params: Params
     run_id: str
     experiment_id: str
     tracking_uri: str
+    study_id: str = ""
+    bind: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class Outcome:
     reason: str = ""
     output: bytes = b""
     lost: bool = False
+    certain: bool = False
 
 
 def end_metrics(value: float | None, outcome: Outcome) -> dict[str, float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.evaluation import Evaluator
+from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.driver.signals import Signals
@@ -78,6 +78,7 @@ class Driver:
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
+        self._certain = ""  # why every trial would fail, as one of them tells
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
@@ -146,6 +147,7 @@ class Driver:
         With `retry_failed` those that failed run again too. A `fresh` study was just made: nothing is in its queue yet.
         """
         self.history = [*history]
+        self._evaluator.know(history)
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
@@ -194,6 +196,8 @@ class Driver:
     def _why_stop(self) -> tuple[StudyState, str] | None:
         rules = self._spec.stop
         waiting = {trial.number for trial in self._again}  # their retries may yet succeed
+        if self._hopeless and not self._by_hand:
+            return "aborted", self._certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
         if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
@@ -253,7 +257,9 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
+        study = self._trials.study
+        bind = self._spec.run.mlflow == "bind"
+        job = Job(number, trial.params, trial.run_id, study.experiment_id, self._trials.client.uri, study.run_id, bind)
         self._listener.started(trial)
         try:
             future = self._pool.submit(job)
@@ -293,22 +299,33 @@ class Driver:
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         try:
-            trial, outcome, value = self._evaluator.evaluate(trial, result, at)
+            found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
-            outcome = result
-            value = None
-        self._put(ended := ended_trial(trial, outcome, value, now()))
-        self._outbox.end(ended, outcome)
+            found = Evaluation(trial, result)
+        outcome = found.outcome
+        self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
+        self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
         if outcome.kind in ("failed", "timeout"):
-            self._failures[trial.number] += 1
-            if self._failures[trial.number] <= self._spec.run.retries:
-                self._again.append(ended)
+            self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
             self._again.append(ended)
+
+    def _fail(self, ended: Trial, certain: bool) -> None:
+        """Run a trial that failed again, if that may help."""
+        if certain and not self._certain:
+            self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
+        self._failures[ended.number] += 1
+        if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
+            self._again.append(ended)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether all that is known of the study's code is a failure that every trial will share."""
+        return bool(self._certain) and all(trial.value is None for trial in self.history)
 
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""

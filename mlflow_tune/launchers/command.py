@@ -16,6 +16,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
 from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.process import Processes
+from mlflow_tune.launchers.refusal import told
 from mlflow_tune.space import Space, Value
 from mlflow_tune.text import unknown, value_text
 from mlflow_tune.trial import Job, Outcome, Params
@@ -85,12 +86,10 @@ class CommandLauncher(Launcher):
 
     def __call__(self, job: Job) -> Outcome:
         """Run the command: exit code 0 is "ok", anything else "failed" with the last lines that it printed."""
-        return self._processes.run(
-            substitute(self._command, merged(self._parameters, job)),
-            env={**self._environment, **trial_variables(job)},
-            cwd=self._folder,
-            timeout=self._timeout,
-        )
+        words = substitute(self._command, merged(self._parameters, job))
+        environment = {**self._environment, **trial_variables(job)}
+        outcome = self._processes.run(words, env=environment, cwd=self._folder, timeout=self._timeout)
+        return told(outcome, job, self._folder, words)
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

@@ -15,6 +15,7 @@ from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
+from mlflow_tune.launchers.refusal import told
 from mlflow_tune.space import Choice, Dimension, Float, Scalar, Space, Value
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.text import as_number, cut, short, unknown, value_text
@@ -150,12 +151,13 @@ class ProjectLauncher(Launcher):
                 command = entry_point.command(texts, Path(storage))
             except Exception as error:
                 return Outcome("failed", reason=cut(f"{type(error).__name__}: {error}", REASON_LENGTH))
-            return self._processes.run(
+            outcome = self._processes.run(
                 ["bash", "-c", f"{self._activate} && {command}" if self._activate else command],
                 env={**self._environment, **trial_variables(job)},
                 cwd=entry_point.folder,
                 timeout=self._timeout,
             )
+            return told(outcome, job, entry_point.folder, command.split())
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

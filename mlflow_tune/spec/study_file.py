@@ -79,8 +79,10 @@ def _strategy(value: Any, info: ValidationInfo) -> Any:
 class RunSpec(BaseModel):
     """What one trial runs: exactly one of `project`, `command`, `function`.
 
-    `version` is the branch, tag or commit of a project that lies in a git repository.
-    `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not use it.
+    With `mlflow: bind` the first MLflow run that the code opens is the trial's own; with `follow` it opens runs as by
+    hand, and the metric is followed to them. `version` is the branch, tag or commit of a project that lies in a git
+    repository. `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not
+    use it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +95,7 @@ class RunSpec(BaseModel):
     version: Text | None = None
     parameters: Parameters = {}
     env_manager: Literal["local", "uv"] = "local"
+    mlflow: Literal["bind", "follow"] = "bind"
     timeout: Duration | None = None
     memory: Size | None = None
     retries: CountFromZero = 0

@@ -11,7 +11,7 @@ from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.ui import has_server, save_view, study_links, ui_command
+from mlflow_tune.tracking.ui import has_server, run_link, save_view, study_links, ui_command
 
 __all__ = [
     "Artifacts",
@@ -34,6 +34,7 @@ __all__ = [
     "last_driver",
     "namesakes",
     "public_uri",
+    "run_link",
     "save_view",
     "study_links",
     "take_name",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlflow_tune.errors import TrackingError
@@ -56,6 +56,17 @@ def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: b
             return
 
 
+def all_experiments(client: Client) -> list[str]:
+    """Return the ids of all experiments that are not deleted and that this user may read."""
+    ids: list[str] = []
+    token = None
+    while True:
+        page = client.send("search_experiments", page_token=token)
+        ids += [str(experiment.experiment_id) for experiment in page]
+        if not (token := page.token):
+            return ids
+
+
 def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, str], started: int) -> Any:
     """Make an MLflow run and return it; a nonce among its tags finds the one whose answer was lost."""
     nonce = os.urandom(8).hex()
@@ -91,7 +102,11 @@ def take_started_run(client: Client, tags: Mapping[str, str], name: str) -> str 
 
 def learning_curve(client: Client, run_id: str, metric: str) -> Curve:
     """Return a metric's values as (step, value), in order of steps."""
-    points = client.send("get_metric_history", run_id, metric)
+    return curve_of(client.send("get_metric_history", run_id, metric))
+
+
+def curve_of(points: Iterable[Any]) -> Curve:
+    """Return MLflow's points of a metric as (step, value), in order of steps."""
     return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
 
 

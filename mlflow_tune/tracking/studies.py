@@ -17,6 +17,7 @@ from mlflow_tune.tracking.records import (
     FORMAT,
     KIND,
     STUDY,
+    all_experiments,
     compact,
     joined_tag,
     make_run,
@@ -211,7 +212,7 @@ class Studies:
 
     def all(self, experiment: str | None = None) -> list[StudyRecord]:
         """Return the studies, oldest first: of the named experiment, else of every one."""
-        ids = self._all_experiments() if experiment is None else [self.experiment(experiment)]
+        ids = all_experiments(self._client) if experiment is None else [self.experiment(experiment)]
         return self.within([id_ for id_ in ids if id_])
 
     def within(self, experiment_ids: Sequence[str]) -> list[StudyRecord]:
@@ -219,15 +220,6 @@ class Studies:
         if not experiment_ids:
             return []
         return [study_record(run) for run in search(self._client, experiment_ids, f"tags.`{KIND}` = 'study'")]
-
-    def _all_experiments(self) -> list[str]:
-        ids = []
-        token = None
-        while True:
-            page = self._client.send("search_experiments", page_token=token)
-            ids += [str(experiment.experiment_id) for experiment in page]
-            if not (token := page.token):
-                return ids
 
     def _log_params(self, run_id: str, definition: Mapping[str, Any]) -> None:
         from mlflow.entities import Param

@@ -19,6 +19,7 @@ from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
+from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     KIND,
@@ -201,10 +202,9 @@ class Trials:
         assert trial.outcome is not None
         self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
-    def logged(self, trial: Trial) -> tuple[dict[str, float], list[str]]:
-        """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
-        metrics = self.client.send("get_run", trial.run_id).data.to_proto().metrics
-        return {each.key: each.value for each in metrics}, [each.key for each in metrics if each.step > 0]
+    def logged(self, trial: Trial) -> LoggedRun:
+        """Return the trial's run with what the training code has logged to it."""
+        return logged_run(self.client.send("get_run", trial.run_id))
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""

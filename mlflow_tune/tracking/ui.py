@@ -45,6 +45,11 @@ def study_links(base: str, study: StudyRecord) -> dict[str, str]:
     }
 
 
+def run_link(experiment_id: str, run_id: str) -> str:
+    """Return the link to a run's page from within MLflow's UI."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{urlencode(TRAINING)}"
+
+
 def has_server(uri: str) -> bool:
     """Whether the tracking URI is that of a server with a UI."""
     return uri.startswith(("http://", "https://"))

@@ -76,6 +76,7 @@ def test_what_is_printed_comes_with_the_trial_that_printed_it(launch, kind):
 def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "parent's")
     monkeypatch.setenv("MLFLOW_RUN_ID", "parent")
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"team": "blue", "tune.of": "another"}')
     output = launch(kind, "environment")(job(number=5, lr=0.25)).output.decode() or capsys.readouterr().out
     seen = json.loads(output.splitlines()[1])
     assert seen["MLFLOW_RUN_ID"] == "run5"
@@ -84,6 +85,8 @@ def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, 
     assert "MLFLOW_EXPERIMENT_NAME" not in seen
     assert os.environ["MLFLOW_RUN_ID"] == "parent"
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "parent's"
+    assert json.loads(seen["MLFLOW_RUN_CONTEXT"]) == {"team": "blue", "tune.of": "run5", "tune.of_study": "study"}
+    assert "another" in os.environ["MLFLOW_RUN_CONTEXT"]
     assert seen["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
     if kind != "objective":
         assert seen["cwd"] == str(HERE)

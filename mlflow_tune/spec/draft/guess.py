@@ -73,7 +73,8 @@ def guess(parameter: Parameter) -> Guess:
         return _chosen(parameter)
     number = number_of(parameter)
     if number is None:
-        return Guess(fixed="its default is no number" if parameter.type in ("int", "float") else ONLY_NUMBERS)
+        unknown = "it has no default" if parameter.default is None else "its default is no number"
+        return Guess(fixed=unknown if parameter.type in ("int", "float") else ONLY_NUMBERS)
     words = words_of(parameter.name)
     role = role_of(parameter.name)
     found, why = _int_range(number) if isinstance(number, int) else _float_range(number, words, role)

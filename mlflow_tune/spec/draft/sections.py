@@ -163,10 +163,12 @@ def _space(request: DraftRequest, guesses: Mapping[str, Guess], searched: Sequen
         default = scalar(each.default if number is None else number)
         said = f"default {default}: {found.why}" if each.default is not None else f"no default: {found.why}"
         lines.append(line(f"  {scalar(name)}: {flow(found.range)}", said))
-    where = "run.parameters" if isinstance(request.run, ProjectRun) else "the comments of run.command"
+    to_search = (
+        "take it out of run.parameters" if isinstance(request.run, ProjectRun) else "uncomment it in run.command too"
+    )
     for name, found in guesses.items():
         if name not in searched and not declared[name].required and (form := _form(found, declared[name])):
-            lines.append(line(f"  # {scalar(name)}: {form}", f"to search it, take it out of {where}"))
+            lines.append(line(f"  # {scalar(name)}: {form}", f"to search it, {to_search}"))
     return [*lines, ""]
 
 
