@@ -27,6 +27,7 @@ class Source:
     searched: list[str]
     loss: Callable[[Point], float]
     package: str = ""
+    trials: int = 2
 
 
 SOURCES = [
@@ -78,6 +79,7 @@ SOURCES = [
         ),
         "hydra",
     ),
+    Source("with_experiment.py", ["lr"], lambda point: point["lr"], trials=1),
     Source(
         "sweep.yaml",
         ["lr", "batch_size", "optimizer", "amp"],
@@ -97,10 +99,10 @@ def test_what_init_writes_runs_as_it_stands(server, tmp_path, source):
     )
     assert drafted.exit_code == 0, drafted.output
     command = drafted.stdout.splitlines()[-1]
-    run = CliRunner().invoke(main, [*shlex.split(command)[1:], "--trials", "2", "--json"])
+    run = CliRunner().invoke(main, [*shlex.split(command)[1:], "--trials", str(source.trials), "--json"])
     assert run.exit_code == 0, run.output
     trials = json.loads(run.stdout)["trials"]
-    assert [trial["outcome"] for trial in trials] == ["ok", "ok"]
+    assert [trial["outcome"] for trial in trials] == ["ok"] * source.trials
     for trial in trials:
         assert list(trial["params"]) == source.searched
         assert trial["value"] == pytest.approx(source.loss(trial["params"]), rel=1e-12)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,38 +22,65 @@ from mlflow_tune.cli import main
 from tests.support.required import required
 
 SCRIPTS = Path(__file__).parent / "scripts"
-TRIALS = 2
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script, what it needs, and what its draft says."""
+    """A script, what its draft searches, and what the runs of its trials hold besides.
+
+    `params` are given as they stand in MLflow, or by the name of the searched parameter whose text they have.
+    `followed` is the experiment of the runs that the script opens, where those are not the trials' own.
+    """
 
     path: str
     needs: Sequence[str]
     metric: str
     searched: Sequence[str]
+    params: Mapping[str, str] = field(default_factory=dict)
     experiment: str | None = None
+    followed: str | None = None
+    trials: int = 2
 
 
-PLAIN = [
-    Script("sklearn_search.py", ["sklearn"], "best_cv_score", ["min_samples_leaf"]),
+SCRIPTS_OF = [
+    Script("sklearn_search.py", ["sklearn"], "best_cv_score", ["min_samples_leaf"], {"cv": "3"}, trials=1),
     Script(
-        "lightgbm_autolog.py", ["lightgbm"], "val-multi_logloss", ["learning_rate", "colsample_bytree", "subsample"]
+        "lightgbm_autolog.py",
+        ["lightgbm"],
+        "val-multi_logloss",
+        ["learning_rate", "colsample_bytree", "subsample"],
+        {"num_class": "3"},
+        trials=1,
     ),
     Script(
         "hydra_chdir/train.py",
         ["hydra"],
         "val_loss",
         ["model.units", "model.dropout", "optimizer.lr", "optimizer.nesterov"],
+        {"folder": "outputs"},
     ),
-    Script("torch_loop.py", ["torch"], "loss", ["hidden", "lr", "bias", "nesterov"], "torch-loop"),
-    Script("lightning_logger.py", ["torch", "pytorch_lightning"], "val/loss", ["lr", "hidden"]),
+    Script(
+        "torch_loop.py",
+        ["torch"],
+        "loss",
+        ["hidden", "lr", "bias", "nesterov"],
+        {"sizes": "hidden", "with_bias": "bias", "with_nesterov": "nesterov"},
+        experiment="torch-loop",
+    ),
+    Script(
+        "lightning_logger.py",
+        ["torch", "pytorch_lightning"],
+        "val/loss",
+        ["lr", "hidden"],
+        followed="lightning_logs",
+    ),
     Script(
         "lightning_cli.py",
         ["torch", "pytorch_lightning", "jsonargparse"],
         "val_loss",
         ["model.lr", "model.bias", "data.batch_size"],
+        {"note": "none"},
+        trials=1,
     ),
 ]
 
@@ -72,15 +99,16 @@ class Finished:
         return float(re.findall(r"^result (\S+)$", Path(path).read_text(), re.MULTILINE)[-1])
 
 
-def tune(script: Script, uri: str, folder: Path, *more: str) -> Finished:
-    """Draft a study of the script by `init`, run two trials of it, and return what MLflow holds."""
+def tune(script: Script, uri: str, folder: Path) -> Finished:
+    """Draft a study of the script by `init`, run it, and return what MLflow holds."""
     shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
-    common = ["--tracking-uri", uri, *more]
-    drafted = CliRunner().invoke(main, ["init", script.path, *common, "--json"])
+    more = [] if script.experiment else ["--experiment", f"of {script.path}"]
+    drafted = CliRunner().invoke(main, ["init", script.path, "--tracking-uri", uri, *more, "--json"])
     assert drafted.exit_code == 0, drafted.output
     found = json.loads(drafted.stdout)
     assert (found["metric"], found["searched"], found["missing"]) == (script.metric, list(script.searched), [])
-    run = CliRunner().invoke(main, ["run", "study.yaml", "--tracking-uri", uri, "--trials", str(TRIALS), "--json"])
+    budget = ["--trials", str(script.trials)]
+    run = CliRunner().invoke(main, ["run", "study.yaml", "--tracking-uri", uri, *budget, "--json"])
     assert run.exit_code == 0, run.output
     study = json.loads(run.stdout)
     client = MlflowClient(uri)
@@ -88,16 +116,24 @@ def tune(script: Script, uri: str, folder: Path, *more: str) -> Finished:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", PLAIN, ids=lambda script: script.path)
+@pytest.mark.parametrize("script", SCRIPTS_OF, ids=lambda script: script.path)
 def test_the_right_value_is_in_the_right_run(server, tmp_path, script):
     for package in script.needs:
         required(package, "torch" if package == "torch" else "integrations")
-    more = [] if script.experiment else ["--experiment", f"of {script.path}"]
-    found = tune(script, server, tmp_path, *more)
-    assert [trial["outcome"] for trial in found.study["trials"]] == ["ok"] * TRIALS
+    found = tune(script, server, tmp_path)
+    assert [trial["outcome"] for trial in found.study["trials"]] == ["ok"] * script.trials
+    experiment = found.client.get_experiment(found.study["experiment_id"])
+    assert experiment.name == (script.experiment or f"of {script.path}")
     for trial, run in zip(found.study["trials"], found.trials, strict=True):
         assert run.data.metrics["objective"] == run.data.metrics[script.metric] == trial["value"]
         assert found.printed(run) == pytest.approx(trial["value"], rel=1e-5)
-        assert run.data.tags["mlflow.parentRunId"] == found.study["run_id"]
-        assert run.info.status == "FINISHED"
+        assert (run.data.tags["mlflow.parentRunId"], run.info.status) == (found.study["run_id"], "FINISHED")
         assert set(script.searched) <= set(run.data.params)
+        for name, text in script.params.items():
+            assert run.data.params[name] == run.data.params.get(text, text)
+        assert ("tune.followed" in run.data.tags) == (script.followed is not None)
+        if script.followed:
+            opened = found.client.get_run(run.data.tags["tune.followed"])
+            assert found.client.get_experiment(opened.info.experiment_id).name == script.followed
+            assert opened.data.metrics[script.metric] == trial["value"]
+            assert opened.data.tags["mlflow.parentRunId"] == run.info.run_id

@@ -446,6 +446,7 @@ def test_a_lightning_cli():
     [
         ("print(1)", "takes nothing that init can read: argparse, click, typer"),
         ("def broken(:", "'train.py' is no Python that can be read \\(line 1\\)"),
+        ("p.add_argument('--x', type=" + "a." * 900 + "b)", "'train.py' is nested too deeply"),
         ("from pytorch_lightning.cli import LightningCLI\nLightningCLI()", "the class of its model in train.py"),
         (
             argparse('p.add_parser("a")', 'p.add_parser("b")', 'p.add_argument("--x")'),

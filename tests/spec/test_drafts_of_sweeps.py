@@ -130,6 +130,7 @@ DISTRIBUTIONS = [
     (of("q_log_uniform_values", 8, 256), whole(8, 256, log=True)),
     ({"values": ["a", "b"]}, {"type": "categorical", "values": ["a", "b"]}),
     ({"values": [True, False]}, {"type": "categorical", "values": [True, False]}),
+    ({"values": [None, 0.5]}, {"type": "categorical", "values": ["None", 0.5]}),
     ({"values": [3, 1]}, {"type": "categorical", "values": [3, 1]}),
     ({"values": [1, 3, 3]}, {"type": "ordinal", "values": [1, 3]}),
 ]

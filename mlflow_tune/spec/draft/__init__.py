@@ -67,6 +67,8 @@ def _nothing_to_search(request: DraftRequest) -> str:
     found = f"none of {names} is a number with a default that is worth searching" if names else "it declares nothing"
     if isinstance(run, CommandRun):
         return f"{run.script} has no parameter to search, for {found}: declare one there, such as {run.hint}"
+    if run.entry_point.endswith(".py") and not names:
+        return f"{run.entry_point} declares nothing in an MLproject file: draft from the script itself, as by its path"
     return (
         f"the entry point {run.entry_point!r} has no parameter to search, for {found}: declare one in the "
         "MLproject file, such as lr: {type: float, default: 0.01}"

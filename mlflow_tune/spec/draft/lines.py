@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mlflow_tune.text import escaped
+from mlflow_tune.text.redaction import without_credentials
 
 _COLUMN = 48
 _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
@@ -13,7 +14,7 @@ _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "
 
 def line(code: str, comment: str) -> str:
     """Return a line of the file: the code, and what it means."""
-    return f"{code:<{_COLUMN}}  # {escaped(comment)}"
+    return f"{code:<{_COLUMN}}  # {escaped(without_credentials(comment))}"
 
 
 def flow(form: Mapping[str, object]) -> str:

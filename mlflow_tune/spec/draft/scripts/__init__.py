@@ -30,10 +30,19 @@ def script_request(
     """Return for what to draft a study of a script; the study file is to lie in `home`, an absolute path.
 
     `metrics` and `experiment` are what a person has asked for. Raises InputError when the script takes nothing that can
-    be read, when its command cannot be told, and when it logs no metric that is written out.
+    be read, and when its command cannot be told.
     """
-    modules = read_modules(script)
-    found = interface(modules, entry_point)
+    try:
+        return _request(read_modules(script), home, entry_point, metrics, experiment)
+    except RecursionError:
+        raise InputError(f"{str(script)!r} is nested too deeply to be read for its parameters") from None
+
+
+def _request(
+    modules: Sequence[Module], home: Path, entry_point: str, metrics: Sequence[str], experiment: str | None
+) -> DraftRequest:
+    script = modules[0].path
+    found = _interface(modules, entry_point)
     parameters = [each for each in found.words if isinstance(each, Parameter)]
     logged = [each for each in _logged(modules, found) if each not in metrics]
     run = CommandRun([*started(modules, home), *found.words], script.name, found.hint)
@@ -77,7 +86,7 @@ def _text(module: Module, node: ast.AST | None, parameters: Sequence[Parameter])
         return None
 
 
-def interface(modules: Sequence[Module], entry_point: str) -> Interface:
+def _interface(modules: Sequence[Module], entry_point: str) -> Interface:
     """Return what the script, the first of the modules, takes; of several commands, that which `entry_point` names.
 
     Raises InputError when it takes nothing that init can read, and when the command cannot be told.

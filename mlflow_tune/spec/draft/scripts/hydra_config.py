@@ -85,8 +85,9 @@ def _compose(folder: Path, name: str, group: str, package: str, composed: _Compo
 
 def _include(folder: Path, entry: Any, group: str, package: str, composed: _Composed) -> None:
     if isinstance(entry, str):
-        inner, _, name = entry.rpartition("/")
-        _compose(folder, name, _joined(group, inner), package, composed)
+        whole, _, at = entry.partition("@")
+        inner, _, name = whole.rpartition("/")
+        _compose(folder, name, _joined(group, inner), _placed(package, inner, at), composed)
         return
     if not isinstance(entry, Mapping) or len(entry) != 1:
         return
@@ -100,8 +101,14 @@ def _include(folder: Path, entry: Any, group: str, package: str, composed: _Comp
         return
     choices = sorted(path.stem for path in (folder / whole).glob("*.yaml"))
     composed.groups[whole + (f"@{at}" if at else "")] = (name, choices)
-    within = {"": ".".join(filter(None, (package, inner.strip("/").replace("/", "."))))}.get(at, at)
-    _compose(folder, name, whole, "" if within == "_global_" else within, composed)
+    _compose(folder, name, whole, _placed(package, inner, at), composed)
+
+
+def _placed(package: str, inner: str, at: str) -> str:
+    """Return where the values of an included file go: to the path of its group, or where `@` says."""
+    if at == "_global_":
+        return ""
+    return ".".join(filter(None, (package, at or inner.strip("/").replace("/", "."))))
 
 
 def _joined(group: str, inner: str) -> str:

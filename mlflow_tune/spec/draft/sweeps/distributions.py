@@ -112,7 +112,8 @@ def _categorical(given: Mapping[str, Any]) -> Converted:
     values = given.get("values")
     if not isinstance(values, list) or not values:
         raise InputError(f"must be a list of at least one value, but got {shown(values)}", "values")
-    values = list({(type(each), str(each)): each for each in values}.values())
+    words = ["None" if each is None else each for each in values]  # as W&B writes it on the command line
+    values = list({(type(each), str(each)): each for each in words}.values())
     if len(values) == 1:
         return Converted(value=values[0])
     ordered = all(map(is_number, values)) and values == sorted(values)
