@@ -34,10 +34,10 @@ MIXED = Space(
 )
 ALIKE = Space(
     {
-        "hidden": Categorical([None, [], [64], [64, 32], ["64"]]),
-        "flag": Categorical([1, True, 1.0, 0, False]),
-        "batch": Ordinal([16, 32, 64, 128]),
-        "drop": Float(0, 0.4, step=0.1, grid=2),
+        "hidden": Categorical([None, [64, 32]]),
+        "flag": Categorical([1, True, 1.0]),
+        "batch": Ordinal([16, 32]),
+        "drop": Float(0, 0.1, step=0.1, grid=2),
         "fixed": Float(0.1, 0.1, log=True),
     }
 )

@@ -121,7 +121,8 @@ def test_the_trials_of_a_study_are_its_own(tracker):
         {"tune.params": "{"},
         {"tune.params": "[1]"},
         {"tune.params": '{"lr": {"deep": 1}}'},
-        {"tune.params": '{"lr": null}'},
+        {"tune.params": '{"lr": [null]}'},
+        {"tune.params": '{"lr": [[1]]}'},
         {"tune.params": "__import__('os')"},
     ],
 )
