@@ -25,7 +25,9 @@ def grid(*values):
     return {"type": "float", "low": 0, "high": 1, "grid": list(values)}
 
 
-@pytest.mark.parametrize(("mode", "values"), [("bind", (0.25, 0.5)), ("follow", (0.25,))])
+@pytest.mark.parametrize(
+    ("mode", "values"), [("bind", (0.25, 0.5)), pytest.param("follow", (0.25,), marks=pytest.mark.long)]
+)
 def test_multistep_workflow(sqlite_store, mode, values):
     run = {"project": "multistep", "mlflow": mode}
     client, trials = study_of(sqlite_store, "test_rmse", run, {"reg_param": grid(*values)}, len(values))
