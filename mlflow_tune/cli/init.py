@@ -134,7 +134,12 @@ def _sweep(asked: _Asked, path: Path) -> Draft:
     if not is_sweep(form):
         hint = "; it is a study file already" if isinstance(form, dict) and "space" in form else ""
         raise InputError(f"{str(path)!r} is no sweep of W&B, which has a method and parameters{hint}")
-    return sweep_draft(form, path, asked.home, asked.metric, asked.experiment)
+    found = sweep_draft(form, path, asked.home, asked.metric, asked.experiment)
+    try:
+        parse_study(load_yaml(found.text))
+    except InputError as error:  # a name that MLflow refuses, a password, more text than a tag holds
+        raise InputError(f"what the sweep says makes no study: {error}") from None
+    return found
 
 
 def _refuse_to_overwrite(path: Path | None) -> None:

@@ -325,3 +325,40 @@ def test_the_goal_is_read_from_the_name():
 def test_nothing_to_search_is_an_error():
     with pytest.raises(InputError, match="no parameter to search"):
         drafted(Parameter("seed", "int", 3))
+
+
+# --- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_of_a_sweep_does_not_carry_over_is_told():
+    Path("sweep.yaml").write_text(
+        "program: t.py\nmethod: bayes\nmetric: {name: acc, goal: maximize}\n"
+        "parameters: {lr: {min: 0.1, max: 0.5}}\nearly_terminate: {type: hyperband}\n"
+    )
+    told = init("sweep.yaml").stdout.splitlines()
+    assert told == [
+        "study.yaml is written: maximize acc over lr.",
+        "Not carried over: early_terminate: every trial runs to its end.",
+        "Read it, then start the study by:",
+        "mlflow-tune run study.yaml",
+    ]
+    assert json.loads(init("sweep.yaml", "-o", "b.yaml", "--json").stdout)["notes"] == [told[1].removesuffix(".")]
+    assert read_study_file(Path("study.yaml")).strategy.name == "bayesian"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nspace: {}\n", "'a.yaml' is no sweep of W&B, which has a method and parameters; it is a study file"),
+        ("[1]", "'a.yaml' is no sweep of W&B"),
+        ("a: [1", "line 1: "),
+        (
+            "method: random\nprogram: t.py\nmetric: {name: loss}\nparameters: {trial: {min: 0, max: 1}}",
+            "what the sweep",
+        ),
+    ],
+)
+def test_files_that_are_no_sweep(text, said):
+    Path("a.yaml").write_text(text)
+    assert refusal("a.yaml").startswith(said)
+    assert refusal("b.yaml") == "'b.yaml' cannot be read: No such file or directory"

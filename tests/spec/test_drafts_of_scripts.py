@@ -6,9 +6,11 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft import Draft, Parameter, draft
+from mlflow_tune.spec.draft import CommandRun, Draft, DraftRequest, Parameter, draft
 from mlflow_tune.spec.draft.scripts import script_request
 from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.text.yaml import load_yaml
@@ -589,6 +591,35 @@ def test_choices_and_switches_are_searched_where_nothing_else_is():
     )
     assert found.searched == ["mode", "fast"]
     assert study["run"]["command"] == ["python", "train.py", "--mode={mode}", ["--fast", "{fast}"]]
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+VALUES = TEXTS | st.floats() | st.integers() | st.booleans() | st.none()
+
+
+@settings(deadline=None)
+@given(
+    names=st.lists(TEXTS | st.sampled_from(["lr", "no", "trial", "{lr}", "a.b"]), unique=True, max_size=3),
+    flags=st.lists(TEXTS, min_size=3, max_size=3),
+    defaults=st.lists(VALUES, min_size=3, max_size=3),
+    choices=st.lists(st.lists(VALUES, unique_by=str, max_size=3), min_size=3, max_size=3),
+    kinds=st.lists(st.sampled_from(["string", "float", "int", "bool", "list", "path"]), min_size=3, max_size=3),
+)
+def test_hostile_text_of_a_script_gives_a_valid_file(names, flags, defaults, choices, kinds):
+    hostile = [
+        Parameter(name, kind, default, choices=[each for each in chosen if isinstance(each, str | int)], words=(flag,))
+        for name, flag, default, chosen, kind in zip(names, flags, defaults, choices, kinds, strict=False)
+        if name != "ok"
+    ]
+    parameters = [Parameter("ok", "float", 0.5, words=("--ok={ok}",)), *hostile]
+    run = CommandRun(["python", "train.py", *parameters], "train.py\nspace: 1", "a hint")
+    found = draft(DraftRequest(run, "n", parameters, ["loss"]))
+    spec = parse_study(load_yaml(found.text))
+    assert spec.run.command[:3] == ["python", "train.py", "--ok={ok}"]
+    assert list(spec.space) == found.searched
+    for each in hostile:
+        if each.name in spec.space and each.choices:
+            assert list(spec.space[each.name].values) == list(each.choices)
 
 
 def test_what_is_needed_stays_in_the_command_and_is_asked_for():

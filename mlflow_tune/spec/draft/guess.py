@@ -124,12 +124,12 @@ def _chosen(parameter: Parameter) -> Guess:
         form = {"type": "ordinal" if numbers else "categorical", "values": values, **({"role": role} if role else {})}
         if len(values) < 2:
             return Guess(fixed="there is one choice")
-        needed = of_model or numbers or parameter.required
+        needed = of_model or numbers or parameter.required or role in _IMPORTANT
         return Guess(form, "what its declaration allows", known or ("" if needed else A_CHOICE))
     if parameter.type == "bool":
         form = {"type": "categorical", "values": [False, True]}
         return Guess(form, "without it and with it", known or ("" if of_model else A_CHOICE))
-    sizes = list(parameter.default or ())
+    sizes = list(parameter.default) if isinstance(parameter.default, tuple | list) else []
     if role != "capacity" or not all(type(size) is int and size >= 4 for size in sizes) or not sizes:
         return Guess(fixed=ONLY_NUMBERS)
     values = [[size // 2 for size in sizes], sizes, [size * 2 for size in sizes]]
