@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import time
@@ -75,6 +76,7 @@ class Driver:
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
+        self._slots: dict[Future[Outcome], int] = {}  # of those that run
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
@@ -92,6 +94,7 @@ class Driver:
     def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
+            self._pool.begin(self._trials.study.run_id)
             while True:
                 self._heed(signals)
                 if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
@@ -252,14 +255,26 @@ class Driver:
         logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
-        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later)
+        taken = self._slots.values()
+        slot = next(slot for slot in itertools.count() if slot not in taken)
+        devices = self._pool.devices(slot)
+        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later, devices=devices)
         self._put(trial := replace(trial, earlier=earlier))
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
         study = self._trials.study
-        bind = self._spec.run.mlflow == "bind"
-        job = Job(number, trial.params, trial.run_id, study.experiment_id, self._trials.client.uri, study.run_id, bind)
+        job = Job(
+            number,
+            trial.params,
+            trial.run_id,
+            study.experiment_id,
+            self._trials.client.uri,
+            slot,
+            devices,
+            study_id=study.run_id,
+            bind=self._spec.run.mlflow == "bind",
+        )
         self._listener.started(trial)
         try:
             future = self._pool.submit(job)
@@ -268,6 +283,7 @@ class Driver:
             return
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
+        self._slots[future] = slot
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
@@ -283,7 +299,7 @@ class Driver:
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
-            del self._running[future]
+            del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
 

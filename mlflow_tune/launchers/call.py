@@ -14,6 +14,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.environment import RUN_ID_VARIABLE, trial_environment
+from mlflow_tune.launchers.main_module import missing_from_main
 from mlflow_tune.launchers.output import REASON_LENGTH, refused_param
 from mlflow_tune.launchers.refusal import refused_run
 from mlflow_tune.space import check_mlflow_name
@@ -142,6 +143,8 @@ def error_words(error: BaseException, frames: TracebackType | None) -> str:
     # A syntax error is preceded by its place, other errors may be followed by notes.
     told = [part for part in traceback.format_exception_only(type(error), error) if not part.startswith("  ")]
     said = refused_param(str(error)) or told[0].strip().splitlines()[0]
+    if remedy := missing_from_main(error):
+        said = f"{cut(said, 150)}: {remedy}"
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(frames)]
     own = [place for place in places if not place[0].startswith(_FOREIGN) and "site-packages" not in place[0]]
     if isinstance(error, SyntaxError):

@@ -17,6 +17,7 @@ from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder
 from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.process import Processes
 from mlflow_tune.launchers.refusal import told
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Space, Value
 from mlflow_tune.text import unknown, value_text
 from mlflow_tune.trial import Job, Outcome, Params
@@ -42,6 +43,7 @@ class CommandLauncher(Launcher):
         timeout: float | None = None,
         folder: str | Path = ".",
         memory: int | None = None,
+        slots: Slots | None = None,
     ) -> None:
         if not command or not isinstance(command[0], str) or not command[0].strip():
             raise InputError("must be a list of words that begins with a program", "command")
@@ -51,7 +53,8 @@ class CommandLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self.slots = slots or Slots()
+        self._processes = Processes(memory, self.slots.tenancy)
 
     def check(self, space: Space) -> Params:
         """Raise InputError unless the program exists, every parameter has a placeholder and the reverse holds."""

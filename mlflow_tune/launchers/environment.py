@@ -1,7 +1,8 @@
 """The environment variables of a trial.
 
 MLflow reads which run to log to from MLFLOW_RUN_ID, MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_ID. It puts the tags in
-MLFLOW_RUN_CONTEXT on every other run that is opened, so that such a run can be followed to its trial.
+MLFLOW_RUN_CONTEXT on every other run that is opened, so that such a run can be followed to its trial. Libraries for
+GPUs read from CUDA_VISIBLE_DEVICES and its like which of them they may use.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow_tune.trial import OF, OF_STUDY, Job
+from mlflow_tune.trial import OF, OF_STUDY, Devices, Job
 
 RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 CONTEXT = "MLFLOW_RUN_CONTEXT"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
+SLOT_VARIABLE = "MLFLOW_TUNE_SLOT"
 
 
 def base_environment() -> dict[str, str]:
@@ -40,7 +42,21 @@ def trial_variables(job: Job) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": job.tracking_uri,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else two lines a trial
+        **place_variables(job.slot, job.devices),
     }
+
+
+def place_variables(slot: int, devices: Devices | None) -> dict[str, str]:
+    """Return the variables that tell a trial its slot and, where it is given some, its devices.
+
+    ROCm hides devices twice: what HIP_VISIBLE_DEVICES counts are those that ROCR_VISIBLE_DEVICES has left.
+    """
+    variables = {SLOT_VARIABLE: str(slot)}
+    if devices is not None:
+        named = ",".join(devices)
+        counted = ",".join(map(str, range(len(devices))))
+        variables |= {"CUDA_VISIBLE_DEVICES": named, "ROCR_VISIBLE_DEVICES": named, "HIP_VISIBLE_DEVICES": counted}
+    return variables
 
 
 def _context(job: Job) -> str:

@@ -16,6 +16,7 @@ from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
 from mlflow_tune.launchers.refusal import told
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Choice, Dimension, Float, Scalar, Space, Value
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.text import as_number, cut, short, unknown, value_text
@@ -41,6 +42,7 @@ class ProjectLauncher(Launcher):
         folder: str | Path = ".",
         version: str | None = None,
         memory: int | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self._project = project
         self._entry_point_name = entry_point
@@ -50,7 +52,8 @@ class ProjectLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self.slots = slots or Slots()
+        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         self._loaded: EntryPoint | None = None

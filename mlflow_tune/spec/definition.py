@@ -67,14 +67,15 @@ def changed_spec(
     strategy: Strategy | Mapping[str, Any] | str | None = None,
     workers: int | None = None,
     executor: Mapping[str, str] | None = None,
+    gpus: object = None,
 ) -> StudySpec:
-    """Return the definition with another strategy, other workers or another executor.
+    """Return the definition with another strategy, other workers, another executor or other devices.
 
     A budget of `trials` is checked with them; what it comes to says `with_budget`, when it is known how many trials
     there are. Raises InputError when they do not fit the study.
     """
     budgeted = with_budget(spec, trials, 0)
-    given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor}
+    given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor, "gpus": gpus}
     changed = {name: value for name, value in given.items() if value is not None}
     if not changed:
         return budgeted

@@ -26,6 +26,12 @@ class ManualPool:
     def __init__(self) -> None:
         self._running: dict[str, tuple[int, Future[Outcome]]] = {}  # number and future by run id
 
+    def begin(self, study: str) -> None:
+        """Nothing has to be made ready."""
+
+    def devices(self, slot: int) -> None:
+        """Return None: the caller gives its trials what they need."""
+
     def submit(self, job: Job) -> Future[Outcome]:
         """Wait for the caller to tell of the trial."""
         future = Future[Outcome]()

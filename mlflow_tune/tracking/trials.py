@@ -22,6 +22,7 @@ from mlflow_tune.tracking.deletion import without_run
 from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
+    DEVICES,
     KIND,
     QUEUED,
     STARTED,
@@ -34,7 +35,7 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import Curve, Devices, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -91,14 +92,16 @@ class Trials:
         logs: Mapping[str, float],
         queued_run: str = "",
         log: bool = True,
+        devices: Devices | None = None,
     ) -> Trial:
         """Make the child run, or number the one that was queued; return the running trial.
 
-        `logs` are the metrics known beforehand. Without `log` a run that is made has its tags alone, which hold the
-        point, until `log_point` is called.
+        `logs` are the metrics known beforehand, `devices` those that the trial is given. Without `log` a run that is
+        made has its tags alone, which hold the point, until `log_point` is called.
         """
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
+        tags |= {DEVICES: ",".join(devices)} if devices else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
@@ -186,6 +189,7 @@ class Trials:
         late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
             self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)
