@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.text.console import console_for_people
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-WIDE = 1000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -59,25 +58,7 @@ def common_options(command: Command) -> Command:
 
 def console(common: Common) -> Console:
     """Return the console for people: standard output, or standard error beside JSON."""
-    from rich.console import Console
-
-    class Steadfast(Console):
-        def on_broken_pipe(self) -> None:
-            # Whoever read along has left (`| head`): no reason for the study to end.
-            self.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-
-    found = Steadfast(stderr=common.as_json, highlight=False, markup=False, emoji=False)
-    if not found.is_terminal:
-        # a file or a pipe has no edge at which to cut a run id, or to wrap a sentence
-        found.width = WIDE
-        found.soft_wrap = True
-    return found
-
-
-def print_whole(shown: Console, text: str) -> None:
-    """Print a command, link or path on a line of its own, which is not wrapped: so it can be copied from a terminal."""
-    shown.print(text, soft_wrap=True)
+    return console_for_people(on_stderr=common.as_json)
 
 
 def print_json(form: Mapping[str, Any]) -> None:

@@ -42,8 +42,9 @@ def resume(
     loaded = find_study(study, common, folder)
     ask_before_running(loaded, yes, folder)
     chosen = None if strategy is None else _strategy(strategy)
-    where = None if dask is None else {"dask": dask}
-    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers, where))
+    changes: dict[str, Any] = {"strategy": chosen, "workers": workers, "retry_failed": retry_failed}
+    changes["executor"] = None if dask is None else {"dask": dask}
+    drive(loaded, common, lambda shown: loaded.resume(trials, quiet=True, callbacks=[shown], **changes))
 
 
 def _strategy(text: str) -> Any:

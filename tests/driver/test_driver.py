@@ -12,8 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from mlflow_tune import Int, Study
-from mlflow_tune.driver.callbacks import SilentListener
+from mlflow_tune import Callback, Int, Study
 from mlflow_tune.errors import StudyConflict
 from mlflow_tune.executors.pool import SerialExecutor
 from mlflow_tune.space import Float, Space
@@ -31,11 +30,11 @@ def load(uri: str) -> Study:
     return Study.load("s", objective=lambda x: x, tracking_uri=uri)
 
 
-class Broken(SilentListener):
-    """A listener that fails when a trial has ended."""
+class Broken(Callback):
+    """A callback that fails when a trial has ended."""
 
-    def ended(self, trial, history) -> None:
-        raise RuntimeError("the listener is broken")
+    def on_trial_end(self, trial, history) -> None:
+        raise RuntimeError("the callback is broken")
 
 
 def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
@@ -45,14 +44,14 @@ def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
             time.sleep(0.01)
         return x
 
-    with pytest.raises(RuntimeError, match="the listener is broken"):
-        study(sqlite_store, objective, workers=2).run(Broken())
+    with pytest.raises(RuntimeError, match="the callback is broken"):
+        study(sqlite_store, objective, workers=2).run(callbacks=[Broken()])
     parent, children = runs_of(sqlite_store, "s")
     found = outcomes(children)  # the free worker may have had further trials already
     assert found[:2] == [(1, 1, "ok", "FINISHED"), (2, 1, "interrupted", "KILLED")]
     assert {each[2:] for each in found[2:]} <= {("ok", "FINISHED"), ("interrupted", "KILLED")}
     assert (parent.info.status, parent.data.tags["tune.state"]) == ("FAILED", "aborted")
-    assert parent.data.tags["tune.why_stopped"] == "RuntimeError: the listener is broken"
+    assert parent.data.tags["tune.why_stopped"] == "RuntimeError: the callback is broken"
     pid = int((tmp_path / "pid-2").read_text())
     wait_for(lambda: not psutil.pid_exists(pid))
 
