@@ -384,7 +384,7 @@ def test_try_says_what_is_wrong_with_a_point(sqlite_store, tmp_path):
     assert (result.exit_code, "no trial 9" in result.stderr) == (2, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_three_tries_an_adopted_run_then_bayesian_at_a_terminal(sqlite_store, tmp_path, monkeypatch):
     path = study_file(tmp_path, name="session", **HAND)
     for lr, units in ((0.5, 64), (0.1, 64), (0.01, 128)):
