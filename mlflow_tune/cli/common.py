@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.text.console import console_for_people
+from mlflow_tune.text.output import SteadyStream, inert, json_text, one_printed_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,12 @@ def console(common: Common) -> Console:
 
 def print_json(form: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output."""
-    click.echo(json.dumps(form, ensure_ascii=False, indent=2))
+    click.echo(json_text(form, sys.stdout.encoding or "utf-8"))
+
+
+def print_line(text: str, err: bool = False) -> None:
+    """Print one line on standard output, or on standard error: whatever stands in the text, it stays one."""
+    click.echo(one_printed_line(text), err=err)
 
 
 def write_page(path: Path, text: str) -> Path:
@@ -77,7 +83,7 @@ def write_page(path: Path, text: str) -> Path:
 
 def set_up_logging(verbose: bool) -> None:
     """Send warnings, or with `verbose` every decision, to standard error; keep MLflow's chatter out."""
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(SteadyStream(sys.stderr))
     handler.setFormatter(_Words())
     logger = logging.getLogger("mlflow_tune")
     logger.handlers = [handler]
@@ -89,5 +95,5 @@ def set_up_logging(verbose: bool) -> None:
 
 class _Words(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage()
+        message = inert(one_printed_line(record.getMessage()))
         return message if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: {message}"

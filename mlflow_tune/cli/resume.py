@@ -37,10 +37,10 @@ def resume(
 ) -> None:
     """Go on with STUDY, wherever it was left.
 
-    What another user's study would run is shown first, and you are asked.
+    What it would run that you have neither started nor approved on this machine is shown first, and you are asked.
     """
     loaded = find_study(study, common, folder)
-    ask_before_running(loaded, yes, folder)
+    ask_before_running(loaded, yes)
     chosen = None if strategy is None else _strategy(strategy)
     changes: dict[str, Any] = {"strategy": chosen, "workers": workers, "retry_failed": retry_failed}
     changes["executor"] = None if dask is None else {"dask": dask}

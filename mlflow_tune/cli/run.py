@@ -42,8 +42,8 @@ def run(
         "executor.dask": dask,
     }
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
-    study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
     try:
+        study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
         drive(
             study, common, lambda shown: study.run(quiet=True, callbacks=[shown]), lambda: _tell_earlier(study, common)
         )

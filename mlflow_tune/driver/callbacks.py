@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.text import short
 from mlflow_tune.tracking import StudyState
 from mlflow_tune.trial import Trial
+
+logger = logging.getLogger(__name__)
 
 
 class Callback:
     """What `run(callbacks=[...])` and `resume(callbacks=[...])` tell of a study; here, every method does nothing.
 
     A subclass overrides those that it needs; an object of another class that has some of them serves as well. They are
-    called in the thread that drives the study, which waits for them, but for `on_interrupt`. A `history` holds every
-    trial so far once, by number, and must not be changed.
+    called in the thread that drives the study, which waits for them, but for `on_interrupt`. What they raise is told
+    once, and never ends a study. A `history` holds every trial so far once, by number, and must not be changed.
     """
 
     def on_study_start(self, spec: StudySpec, links: Mapping[str, str], history: Sequence[Trial]) -> None:
@@ -39,13 +43,17 @@ NAMES = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class Callbacks(Callback):
-    """Tells each of several, in their order. Raises InputError for an object without any of the methods."""
+    """Tells each of several, in their order, whatever those before it raise.
+
+    Raises InputError for an object without any of the methods.
+    """
 
     def __init__(self, callbacks: Sequence[object]) -> None:
         for each in callbacks:
             if not any(callable(getattr(each, name, None)) for name in NAMES):
                 raise InputError(f"a callback has at least one of {', '.join(NAMES)}, but got {each!r}", "callbacks")
         self._callbacks = tuple(callbacks)
+        self._failed: set[int] = set()  # the callbacks of which it has been told that they fail, by their places
 
     def on_study_start(self, spec: StudySpec, links: Mapping[str, str], history: Sequence[Trial]) -> None:
         """Tell each."""
@@ -68,6 +76,12 @@ class Callbacks(Callback):
         self._tell("on_study_end", state, why, history)
 
     def _tell(self, name: str, *what: Any) -> None:
-        for each in self._callbacks:
-            if (method := getattr(each, name, None)) is not None:
-                method(*what)
+        for place, each in enumerate(self._callbacks):
+            try:
+                if (method := getattr(each, name, None)) is not None:
+                    method(*what)
+            except Exception as error:  # whatever other people's code raises
+                level = logging.DEBUG if place in self._failed else logging.WARNING
+                said = short(f"{type(error).__name__}: {error}")
+                logger.log(level, "whoever looks on failed (%s); the study goes on, and this is said once", said)
+                self._failed.add(place)

@@ -267,7 +267,9 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
+        job = Job(number, params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
         self._callback.on_trial_start(trial)
         try:
             future = self._pool.submit(job)

@@ -215,7 +215,8 @@ class StudySearchCV(BaseSearchCV):  # type: ignore[misc]
             return
         trials = None if self.n_trials is None else max(self.n_trials, held)
         try:
-            study.resume(trials, quiet=not self.verbose, strategy=self.strategy, workers=self._workers())
+            # All that decides what runs is the caller's own, or was held against it: nothing is left to approve.
+            study.resume(trials, quiet=not self.verbose, strategy=self.strategy, workers=self._workers(), yes=True)
         except StudyFailed as failure:
             if self.error_score == "raise" and evaluation.error is not None:
                 raise evaluation.error from None
@@ -265,10 +266,13 @@ def _is_under_way(study: Study) -> bool:
 def _refuse_other(study: Study, made_with: Mapping[str, str]) -> None:
     """Raise InputError unless the study is a search that was made with all this."""
     named = f"the study {study.spec.name!r} (run {study.run_id})"
+    spec = study.spec
     try:
-        held = dict(json.loads(_tags(study).get(MADE_WITH, "")))
+        held = dict(json.loads(_tags(study).get(MADE_WITH, ""))) | {"space": space_words(spec.space)}
     except (ValueError, TypeError):
-        raise InputError(f"{named} is not one that StudySearchCV made: give another name", "name") from None
+        held = {}
+    if not held or spec.run.parameters or spec.executor is not None:
+        raise InputError(f"{named} is not one that StudySearchCV made: give another name", "name")
     for what, now in made_with.items():
         if held.get(what) != now:
             before = short(held.get(what))

@@ -19,9 +19,11 @@ from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
+from mlflow_tune.study.approvals import approve, unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.display.card import study_card
 from mlflow_tune.study.display.default import shown
@@ -89,6 +91,7 @@ class Study:
                 "executor": executor,
             }
         )
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         self._take_up(spec, objective, folder, tracking_uri)
 
     def _take_up(
@@ -106,7 +109,8 @@ class Study:
 
     @classmethod
     def of(cls, spec: StudySpec, *, folder: str | Path = ".", tracking_uri: str | None = None) -> Study:
-        """Return the study of a checked study file, whose code lies in `folder`."""
+        """Return the study of a checked study file, whose code lies in `folder`. Raises InputError for a secret."""
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         study = cls.__new__(cls)  # the arguments of Study would be checked once more
         study._take_up(spec, None, folder, tracking_uri)
         return study
@@ -142,7 +146,8 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri)
+        moved = folder is not None
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=moved)
         return loaded
 
     # --- what it is --------------------------------------------------------------------------------------------------
@@ -257,10 +262,12 @@ class Study:
         workers: int | None = None,
         executor: Executor | Mapping[str, str] | None = None,
         only_queued: bool = False,
+        yes: bool = False,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
-        It runs what the tracking server names, whoever wrote it there, and asks nobody: that its caller must decide.
+        It runs what the tracking server names, where anybody may have written it: so it must be what this user has
+        started, or has approved on this machine.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
@@ -270,15 +277,23 @@ class Study:
             workers: How many trials run at once from now on.
             executor: Where trials run this time, or, as a study file says it, from now on.
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
+            yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: The code is not where the study says, or the strategy cannot search the space.
+            InputError: This user has neither started nor approved what would run, the code is not where the study says,
+                or the strategy cannot search the space.
             StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         study = self.handle
         given = executor if isinstance(executor, Executor) else None
         named = None if isinstance(executor, Executor) else executor
-        study.spec = changed_spec(study.spec, trials, strategy, workers, named)
+        if not yes and (what := unapproved(study)):
+            raise InputError(f"{what.sentence}; look at it, and let it run here by resume(yes=True)")
+        changed = changed_spec(study.spec, trials, strategy, workers, named)
+        new = {key for key, each in {"strategy": strategy, "executor": named}.items() if each}
+        refuse_secrets(changed.model_dump(mode="json", include=new))
+        study.spec = changed
+        approve(study)
         resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
@@ -351,6 +366,7 @@ class Study:
         outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
         """
         study = self.handle
+        refuse_secrets({"params": dict(params), "why": why})
         return study.queue.put(whole_point(study.spec.space, params), why, study.source)
 
     def report(self) -> Study:
@@ -395,6 +411,7 @@ class Study:
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
+        approve(self._handle)
         return self._handle
 
     @property
