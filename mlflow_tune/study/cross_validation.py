@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone  # type: ignore[import-untyped]
 from sklearn.exceptions import FitFailedWarning  # type: ignore[import-untyped]
-from sklearn.model_selection import cross_validate  # type: ignore[import-untyped]
+from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
 
 from mlflow_tune.text import one_line
 
@@ -30,7 +29,7 @@ class CrossValidation:
 
     `splits` are the indices of the training and of the test set, a pair a fold. `score` is the name of the score that
     is tuned. A fold that fails has the score `error_score`; where all do and that is no number, or it is "raise", the
-    candidate fails. `error` is the last failure in this process.
+    candidate fails. `error` is the first failure in this process.
     """
 
     estimator: Any
@@ -47,37 +46,42 @@ class CrossValidation:
     def __call__(self, **params: Any) -> dict[str, float]:
         """Fit and score the candidate on every fold; return `mean_<name>` of scores and times, `std_test_<name>`."""
         folds: list[Fold] = []
-        errors = 0
+        errors: list[Exception] = []
         for step in range(len(self.splits)):
             began = time.perf_counter()
             try:
                 fold = self._fold(step, params)
             except Exception as error:
-                self.error = error
+                self.error = self.error or error
                 if self.error_score == "raise":
                     raise
-                errors += 1
+                errors.append(error)
                 warnings.warn(f"fold {step} failed: {type(error).__name__}: {one_line(error)}", FitFailedWarning, 2)
                 fold = {"fit_time": time.perf_counter() - began, "score_time": 0.0}
             folds.append(fold)
             _log(fold, step)
-        if errors == len(folds) and np.isnan(self.error_score):
-            assert self.error is not None
-            raise self.error
-        return self._means(folds, errors)
+        if len(errors) == len(folds) and np.isnan(self.error_score):
+            raise errors[0]
+        return self._means(folds, len(errors))
 
     def _fold(self, step: int, params: Mapping[str, Any]) -> dict[str, float]:
-        found = cross_validate(
-            clone(self.estimator).set_params(**params),
-            self.x,
-            self.y,
+        # A search of scikit-learn's own, of this candidate on this fold: so every rule for scores and weights is its.
+        one = GridSearchCV(
+            self.estimator,
+            {name: [value] for name, value in params.items()},
             scoring=self.scoring,
             cv=[self.splits[step]],
-            params=dict(self.fit_params),
-            return_train_score=self.return_train_score,
+            refit=False,
             error_score="raise",
+            return_train_score=self.return_train_score,
         )
-        return {name: float(values[0]) for name, values in found.items()}
+        given = () if self.y is None else (self.y,)
+        found = one.fit(self.x, *given, **self.fit_params).cv_results_
+        times = {name: float(found[f"mean_{name}"][0]) for name in TIMES}
+        split = "split0_"
+        return times | {
+            name.removeprefix(split): float(values[0]) for name, values in found.items() if name.startswith(split)
+        }
 
     def _means(self, folds: Sequence[Fold], errors: int) -> dict[str, float]:
         names = dict.fromkeys(name for fold in folds for name in fold if name not in TIMES)

@@ -24,7 +24,7 @@ from mlflow_tune.study.candidates import best_index, cv_results, failed_fits, tr
 from mlflow_tune.study.cross_validation import CrossValidation
 from mlflow_tune.study.fingerprint import data_words, estimator_words, fold_words, scoring_words, space_words
 from mlflow_tune.study.study import Study
-from mlflow_tune.text import short, unknown
+from mlflow_tune.text import one_line, short, unknown
 from mlflow_tune.tracking import Studies
 from mlflow_tune.trial import Trial
 
@@ -226,7 +226,7 @@ class StudySearchCV(BaseSearchCV):  # type: ignore[misc]
         score = evaluation.score
         self.n_splits_ = len(evaluation.splits)
         trials = tried(study.handle)
-        _tell_failed(study, trials, self.n_splits_)
+        _tell_failed(study, trials, self.n_splits_, evaluation.error)
         self.cv_results_ = cv_results(study.handle, trials, score, self.n_splits_, self.error_score)
         self.multimetric_ = score != "score"
         self.best_index_ = best_index(self.refit, self.cv_results_, score)
@@ -281,12 +281,13 @@ def _refuse_other(study: Study, made_with: Mapping[str, str]) -> None:
             raise InputError(message, "name")
 
 
-def _tell_failed(study: Study, trials: Sequence[Trial], n_splits: int) -> None:
+def _tell_failed(study: Study, trials: Sequence[Trial], n_splits: int, error: Exception | None) -> None:
     """Warn of fits that failed. Raises SearchFailed when all did."""
     failed, fits = failed_fits(trials, n_splits), len(trials) * n_splits
     if not failed:
         return
-    first = next((trial.reason for trial in trials if trial.reason), "see the trials' output.log")
+    said = "see the trials' output.log" if error is None else f"{type(error).__name__}: {one_line(error)}"
+    first = next((trial.reason for trial in trials if trial.outcome == "failed"), said)
     words = f"{failed} of {fits} fits failed ({first})"
     if failed == fits:
         raise SearchFailed(words, study)
