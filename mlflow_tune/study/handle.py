@@ -181,7 +181,7 @@ def resume_command(
         how = "retry_failed=True" if retry_failed else ""
         return f"Study.load({record.run_id!r}, objective=...{given}).resume({how})"
     words = ["mlflow-tune", "resume", record.run_id]
-    words += ["--retry-failed"] if retry_failed else []
     words += ["--tracking-uri", server] if server else []
     words += ["--folder", str(folder)] if folder and str(folder) != record.folder else []
+    words += ["--retry-failed"] if retry_failed else []
     return shlex.join(words)

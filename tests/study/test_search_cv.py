@@ -135,6 +135,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_under_its_name(sqlite_store, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
@@ -214,6 +215,7 @@ def test_fits_that_all_fail_are_an_error(sqlite_store):
             each.fit(*NUMBERED)
 
 
+@pytest.mark.slow
 def test_several_scores_weights_groups_and_processes(sqlite_store):
     x, y = IRIS
     groups, weights = np.arange(150) % 5, np.linspace(0.1, 1, 150)
@@ -239,6 +241,7 @@ def test_several_scores_weights_groups_and_processes(sqlite_store):
         search(sqlite_store, scoring=["accuracy"]).fit(x, y)
 
 
+@pytest.mark.slow
 def test_a_name_is_one_search(sqlite_store):
     x, y = IRIS
     first = search(sqlite_store, name="one").fit(x, y)
@@ -302,6 +305,8 @@ CHECKED = StudySearchCV(LogisticRegression(), C, strategy="random", n_trials=2, 
 
 
 @pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # infinite y, in scikit-learn
 @parametrize_with_checks([CHECKED])
 def test_it_keeps_scikit_learns_conventions(estimator, check, sqlite_store, monkeypatch):
     """All of `check_estimator`; each fit is a study of its own."""

@@ -32,7 +32,7 @@ from mlflow_tune import (
     StudyNotFound,
 )
 from mlflow_tune.study.adoption import adopt, candidates
-from tests.fixtures.small_studies.helpers import outcomes, runs_of, study_file, study_folder
+from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, study_file, study_folder
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
 
@@ -278,8 +278,7 @@ def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_stor
     def broken(x):
         raise ValueError("no")
 
-    with pytest.raises(StudyFailed):
-        study(sqlite_store, broken, stop={"failures": 1}).run()
+    failing(study(sqlite_store, broken, stop={"failures": 1}).run)
     with pytest.raises(
         StudyConflict, match=r"Study\.load\('\w{32}', objective=\.\.\., tracking_uri='sqlite:.+'\)\.resume\(\)"
     ):
@@ -339,9 +338,7 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
         mlflow.log_metric("trial", 77)
         return x
 
-    with pytest.raises(StudyFailed) as failed:
-        study(sqlite_store, objective).run()
-    done = failed.value.study
+    done = failing(study(sqlite_store, objective).run)
     assert [(trial.number, trial.outcome, trial.value) for trial in done.trials] == [
         (number, "failed", None) for number in (1, 2, 3, 4)
     ]
