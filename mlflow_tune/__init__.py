@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         TrackingError,
         TuneError,
     )
-    from mlflow_tune.space import Categorical, Float, Int, Space
+    from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
     from mlflow_tune.study.search_cv import StudySearchCV
@@ -39,6 +39,7 @@ __all__ = [
     "Int",
     "InternalError",
     "Manual",
+    "Ordinal",
     "Random",
     "Space",
     "Study",
@@ -65,6 +66,7 @@ _MODULES = {
     "Int": "space",
     "InternalError": "errors",
     "Manual": "strategies",
+    "Ordinal": "space",
     "Random": "strategies",
     "Space": "space",
     "Study": "study",

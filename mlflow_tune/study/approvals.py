@@ -18,7 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow_tune.space import Categorical
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers.command import Command
+from mlflow_tune.space import Choice
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import cut, escaped
 
@@ -86,6 +88,12 @@ def unapproved(study: StudyHandle) -> Unapproved | None:
     return Unapproved(study.record.name, parts, before)
 
 
+def refuse_unapproved(study: StudyHandle, yes: bool) -> None:
+    """Raise InputError for what this user has neither started nor approved, unless a `yes` approves it now."""
+    if not yes and (what := unapproved(study)):
+        raise InputError(f"{what.sentence}; look at it, and let it run here by resume(yes=True)")
+
+
 def approve(study: StudyHandle) -> None:
     """Remember what the study runs: its user has started it, or said yes to it.
 
@@ -108,15 +116,20 @@ def _parts(study: StudyHandle) -> dict[str, str]:
     spec = study.spec
     run = spec.run.model_dump(mode="json", exclude_defaults=True, exclude={"objective"})
     fixed = run.pop("parameters", {})
-    parts = {f"run.{key}": shlex.join(value) if key == "command" else str(value) for key, value in run.items()}
+    parts = {f"run.{key}": _shell_words(value) if key == "command" else str(value) for key, value in run.items()}
     parts |= {f"run.parameters.{name}": json.dumps(value, ensure_ascii=False) for name, value in fixed.items()}
     parts |= {"reference": spec.reference} if spec.reference else {}
     parts |= {"executor.dask": spec.executor.dask} if spec.executor else {}
     parts[_FOLDER] = str(study.folder)
     for name, dimension in spec.space.items():
-        words = dimension.values if isinstance(dimension, Categorical) else None
+        words = dimension.values if isinstance(dimension, Choice) else None
         parts[f"space.{name}"] = "a number" if words is None else json.dumps(list(words), ensure_ascii=False)
     return parts
+
+
+def _shell_words(command: Command) -> str:
+    """Return the command as a shell would take it, its groups in brackets: they go by a value."""
+    return " ".join(shlex.quote(part) if isinstance(part, str) else f"[{shlex.join(part)}]" for part in command)
 
 
 def _kept(text: str | None) -> str | None:

@@ -14,16 +14,24 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.errors import InputError, StudyFailed
-from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
+from mlflow_tune.executors.factory import (
+    checked_launcher,
+    declared_defaults,
+    found_launcher,
+    prepare,
+    refuse_devices,
+    refuse_limits,
+)
 from mlflow_tune.executors.pool import WorkerPool, pool_of
+from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
-from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
+from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
 from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.study.approvals import approve, unapproved
+from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.display.card import study_card
 from mlflow_tune.study.display.default import shown
@@ -71,6 +79,8 @@ class Study:
         memory: str | None = None,
         batch: bool = False,
         executor: ExecutorSpec | Mapping[str, str] | None = None,
+        gpus: str | int | Sequence[int | str] | None = None,
+        gpus_per_trial: float | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -89,6 +99,8 @@ class Study:
                 "reference": reference,
                 "batch": batch,
                 "executor": executor,
+                "gpus": gpus,
+                "gpus_per_trial": gpus_per_trial,
             }
         )
         refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
@@ -129,6 +141,7 @@ class Study:
 
         `folder` is where its code lies, when that is not where it was. Raises StudyNotFound, InputError, TrackingError.
         """
+        refuse_while_loading()
         client = Client(tracking_uri)
         record = Studies(client).find(study, experiment)
         return cls.recorded(record, client, objective=objective, tracking_uri=tracking_uri, folder=folder)
@@ -146,8 +159,7 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        moved = folder is not None
-        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=moved)
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=bool(folder))
         return loaded
 
     # --- what it is --------------------------------------------------------------------------------------------------
@@ -223,6 +235,7 @@ class Study:
 
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
+        refuse_while_loading()
         defaults = declared_defaults(self.spec, self._objective, self._folder)
         self._find_place()
         study = self._created(defaults)
@@ -240,7 +253,9 @@ class Study:
         of this name exists in the experiment, InputError, TrackingError, StudyFailed when it was aborted or no trial
         has a value, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then resumable).
         """
-        with checked_launcher(self.spec, self._objective, self._folder, executor is not None) as (launcher, defaults):
+        refuse_while_loading()
+        checked = checked_launcher(self.spec, self._objective, self._folder, executor is not None, to_run=True)
+        with checked as (launcher, defaults):
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
@@ -262,12 +277,12 @@ class Study:
         workers: int | None = None,
         executor: Executor | Mapping[str, str] | None = None,
         only_queued: bool = False,
+        gpus: str | int | Sequence[int | str] | None = None,
         yes: bool = False,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
-        It runs what the tracking server names, where anybody may have written it: so it must be what this user has
-        started, or has approved on this machine.
+        What the tracking server names must be what this user has started, or approved, on this machine.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
@@ -277,22 +292,19 @@ class Study:
             workers: How many trials run at once from now on.
             executor: Where trials run this time, or, as a study file says it, from now on.
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
+            gpus: The devices for the trials from now on, as a study file says it; "none" gives out none any more.
             yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: This user has neither started nor approved what would run, the code is not where the study says,
-                or the strategy cannot search the space.
+            InputError: What would run is not approved, or not where the study says; a strategy that cannot search it.
             StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
+        refuse_while_loading()
         study = self.handle
         given = executor if isinstance(executor, Executor) else None
         named = None if isinstance(executor, Executor) else executor
-        if not yes and (what := unapproved(study)):
-            raise InputError(f"{what.sentence}; look at it, and let it run here by resume(yes=True)")
-        changed = changed_spec(study.spec, trials, strategy, workers, named)
-        new = {key for key, each in {"strategy": strategy, "executor": named}.items() if each}
-        refuse_secrets(changed.model_dump(mode="json", include=new))
-        study.spec = changed
+        refuse_unapproved(study, yes)
+        study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
         approve(study)
         resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
@@ -363,7 +375,8 @@ class Study:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
 
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
-        outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
+        outside the space. Raises InputError unless it has a value for each parameter: a text, a number or a
+        boolean, and where the space lists the values also None or a list.
         """
         study = self.handle
         refuse_secrets({"params": dict(params), "why": why})
@@ -390,9 +403,11 @@ class Study:
 
     def _opened(self, trials: int | None) -> Asking:
         """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
+        refuse_while_loading()
         pool, changed = ManualPool(), changed_spec(self.spec, trials)
         self.client.abandoned.clear()
         if self._handle is None:
+            refuse_devices(self.spec, elsewhere=True)
             self._spec = changed
             self._find_place()
             opened = session(functools.partial(self._created, {}), pool, {})
@@ -407,7 +422,9 @@ class Study:
 
     def _created(self, defaults: Params) -> StudyHandle:
         """Make the study on the tracking server."""
-        spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
+        spec = self._place.true_to(self.spec)
+        tell_order(spec)
+        spec = spec.model_copy(update={"space": spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)

@@ -21,6 +21,7 @@ _NAME = re.compile(rf"(?<![A-Z])(?:{_WORDS})(?![A-Z])")  # whole words, so neith
 _NO_SECRETS = {"PWD", "OLDPWD", "SSH_AUTH_SOCK"}  # two folders, and the way to an agent
 _PAIR = re.compile(r"(?:^|;)\s*([\w ]+?)\s*=([^;]*)")  # of a connection string: `Server=db;Password=...`
 _LAST_WORD = re.compile(rf"(?:{_WORDS})$")  # of `AccountKey`, the name of such a pair
+_PLAIN = {"password", "passphrase", "credentials"}  # which every text about them holds
 _SHORTEST = 8  # characters: a shorter text stands in a log for other reasons
 
 
@@ -45,7 +46,7 @@ def _secrets_of(name: str, value: str) -> tuple[str, ...]:
         found += [value, *value.splitlines(), *_members(value)]
     if "://" in value:
         parts = (match[2].partition(":") for match in CREDENTIALS.finditer(value))
-        found += [password or user for user, _, password in parts]
+        found += [password or user for user, _, password in parts if password != user]  # postgres:postgres
     if ";" in value:
         found += [held for key, held in _PAIR.findall(value) if _LAST_WORD.search(key.upper())]
     kept = dict.fromkeys(each.strip() for each in found)
@@ -63,11 +64,11 @@ def _members(value: str) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text is a number, or the first or last line of every key."""
+    """Whether the text is a number, a word such as `password`, or the first or last line of every key."""
     with suppress(ValueError):
         float(text)
         return True
-    return text.startswith("-----") and "\n" not in text
+    return text.lower() in _PLAIN or (text.startswith("-----") and "\n" not in text)
 
 
 @lru_cache(maxsize=1024)

@@ -56,10 +56,10 @@ class Cluster:
         with (place / "log").open("wb") as log:
             return subprocess.Popen(command, cwd=place, stderr=log)
 
-    def add(self) -> subprocess.Popen:
+    def add(self, threads: int = 1, *more: str) -> subprocess.Popen:
         """Start a worker of one process, without a nanny: what is killed stays dead."""
-        words = (self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
-        self.processes.append(self._start("worker", *words))
+        words = (self.address, "--no-nanny", "--nthreads", str(threads), "--no-dashboard", "--death-timeout", "60")
+        self.processes.append(self._start("worker", *words, *more))
         return self.processes[-1]
 
     def close(self) -> None:

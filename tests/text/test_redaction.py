@@ -78,11 +78,18 @@ def test_other_words_that_hold_such_a_word_are_none(monkeypatch, name):
     assert secret_within(VALUE) == ""
 
 
-@pytest.mark.parametrize("value", ["short", "12345678", "-1.5e300", "0123456789", "true", "FALSE", "       x"])
+@pytest.mark.parametrize(
+    "value", ["short", "12345678", "-1.5e300", "0123456789", "true", "FALSE", "       x", "password"]
+)
 def test_short_texts_numbers_and_truth_words_are_none(monkeypatch, value):
     monkeypatch.setenv("SORT_KEY", value)
     assert masked(f"{value} {value}") == f"{value} {value}"
     assert secret_within(value) == ""
+
+
+def test_a_password_that_is_the_name_of_its_user_is_none(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://postgres:postgres@db/x")
+    assert masked("postgres") == "postgres"
 
 
 def test_a_path_that_exists_is_masked_but_may_stand_in_a_study(monkeypatch, tmp_path):
