@@ -404,26 +404,19 @@ def test_resume_refuses_what_the_study_did_not_begin_with(uri, finished, project
     assert len(runs_of(uri, name)[1]) == 2
 
 
-@pytest.mark.parametrize("trace", ["made", "drove"])
-def test_another_users_study_is_refused_unless_the_config_says_yes(uri, finished, name, monkeypatch, trace):
-    from mlflow import MlflowClient
-
-    if trace == "made":
-        MlflowClient(uri).set_tag(finished, "mlflow.user", "eve")
-    else:
-        with monkeypatch.context() as patch:
-            patch.setenv("LOGNAME", "eve")
-            by_python("parabola", {"resume": finished, "trials": "+1", "yes": True})
+def test_what_was_not_approved_here_is_refused_unless_the_config_says_yes(uri, finished, name, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     held, more = len(runs_of(uri, name)[1]), {"resume": finished, "trials": "+1"}
-    said = f"resume: the study '{name}' was written by eve and runs the project `parabola` (entry point main) "
+    said = f"resume: the study '{name}' is none that you have started or approved on this machine; it runs here: "
     for each in ({}, {"yes": False}):
-        assert refusal("parabola", {**more, **each}) == (
-            f'{said}with epochs=3; to run that here, look at it and put "yes": true into the config'
-        )
+        refused = refusal("parabola", {**more, **each})
+        assert refused.startswith(f"{said}run.project: parabola; run.parameters.epochs: ")
+        assert refused.endswith('; look at it, and let it run here by "yes": true in the config')
     assert refusal("parabola", {**more, "yes": "no"}) == "yes: must be true or false, but got 'no'"
     assert len(runs_of(uri, name)[1]) == held
     assert typed("parabola", {**more, "yes": True}).exit_code == 0
     assert len(runs_of(uri, name)[1]) == held + 1
+    assert typed("parabola", more).exit_code == 0, "it is approved from then on"
 
 
 def test_a_study_of_a_function_is_resumed_by_its_own_command(uri, project, tmp_path, name):

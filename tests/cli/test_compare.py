@@ -232,6 +232,18 @@ def test_only_trials_that_meet_a_constraint_count(sqlite_store):
     assert "Of bounded only trials that meet recall >= 0.5 count." in shown["findings"]
 
 
+def test_of_studies_without_a_value_nothing_was_found(sqlite_store):
+    """They are shown and logged all the same; where one study has a value, something was."""
+    for name, objective in (("none", broken), ("neither", broken), ("some", bowl)):
+        study(sqlite_store, name, objective=objective, trials=1)
+    for form in ([], ["--json"]):
+        result = invoke("none", "neither", *form, uri=sqlite_store)
+        assert result.exit_code == 1
+        assert "none" in result.stdout
+    assert len(comparisons(sqlite_store)) == 2
+    assert invoke("none", "some", "--no-log", uri=sqlite_store).exit_code == 0
+
+
 def test_hostile_names_do_nothing(studies, tmp_path):
     page = tmp_path / "c.html"
     result = invoke(EVIL, "r1", "grid", "--html", page, uri=studies)
