@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlflow_tune.errors import AccessRefused, InputError, TrackingError
+from mlflow_tune.errors import AccessRefused, InputError, StudyNotFound, TrackingError
 from mlflow_tune.settings import patience_seconds
 from mlflow_tune.text.redaction import without_credentials
+from mlflow_tune.tracking.address import SQLITE, absolute, check_address, local_file, near_words
 from mlflow_tune.tracking.retries import Outages, asked_wait, is_refusal, is_transient
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ LONGEST_WAIT = 5.0  # seconds between two attempts, so that a server that is bac
 LONGEST_ASKED = 8.0  # what of a longer Retry-After is heeded
 _SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
-_SQLITE = "sqlite:///"
 _READS = ("get_", "search_", "list_", "download_")
 _ARTIFACTS = ("log_artifact", "log_artifacts", "log_image", "list_artifacts")
 
@@ -38,23 +38,24 @@ _ARTIFACTS = ("log_artifact", "log_artifacts", "log_image", "list_artifacts")
 class Client:
     """A tracking store, by its URI; the default is MLflow's own (MLFLOW_TRACKING_URI, else ./mlflow.db).
 
-    A local SQLite store that does not exist is made. What stands as `guard` is called before each writing request, and
-    may raise to hold it back. A server that is away is waited for, `patience` seconds (MLFLOW_TUNE_PATIENCE), and
-    `outages` tells when that was. Raises InputError for a URI that MLflow cannot use and TrackingError when the server
-    does not answer.
+    A local SQLite store that does not exist is made, but not where one wants to `only_read`. What stands as `guard` is
+    called before each writing request, and may raise to hold it back. A server that is away is waited for, `patience`
+    seconds (MLFLOW_TUNE_PATIENCE), and `outages` tells when that was. Raises InputError for a URI that MLflow cannot
+    use, StudyNotFound when there is no store to read, and TrackingError when the server does not answer.
     """
 
-    def __init__(self, uri: str | None = None, patience: float | None = None) -> None:
+    def __init__(self, uri: str | None = None, patience: float | None = None, only_read: bool = False) -> None:
         from mlflow import MlflowClient, get_tracking_uri
 
-        self.uri = _absolute(uri or get_tracking_uri())
+        self.uri = absolute(uri or get_tracking_uri())
+        check_address(self.uri)
         self.patience = patience_seconds() if patience is None else patience
         self.guard: Callable[[], None] | None = None
         self.abandoned = threading.Event()
         self.outages = Outages()
         self._artifacts_away = False  # then each further file is tried once
         _probe(self.uri)
-        _make_sqlite_store(self.uri)
+        _have_sqlite_store(self.uri, only_read)
         try:
             self._client = MlflowClient(self.uri)
         except Exception as error:  # a database raises its own kinds
@@ -198,12 +199,6 @@ def _settings() -> Iterator[None]:
                     os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def _absolute(uri: str) -> str:
-    if uri.startswith(_SQLITE) and not uri.startswith(f"{_SQLITE}/") and uri != f"{_SQLITE}:memory:":
-        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).resolve()}"
-    return uri
-
-
 def _probe(uri: str) -> None:
     import requests
 
@@ -218,12 +213,18 @@ def _probe(uri: str) -> None:
         raise TrackingError(f"no tracking server answers at {public_uri(uri)} ({cause}); is it running?") from None
 
 
-def _make_sqlite_store(uri: str) -> None:
+def _have_sqlite_store(uri: str, only_read: bool) -> None:
+    path = local_file(uri)
+    if path is None or path.exists():
+        return
+    if only_read:
+        raise StudyNotFound(f"there is no study yet: the store {public_uri(uri)} does not exist{near_words(uri)}")
+    _make_sqlite_store(path)
+
+
+def _make_sqlite_store(path: Path) -> None:
     # MLflow migrates a new store step by step, and a kill in the middle ruins the file for good: so it is
     # made elsewhere and linked into place, which also lets one of several makers win.
-    path = Path(uri.removeprefix(_SQLITE))
-    if not uri.startswith(f"{_SQLITE}/") or path.exists():
-        return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     logger.info("making the local store %s", path)
@@ -232,7 +233,7 @@ def _make_sqlite_store(uri: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-new-") as folder:
             fresh = Path(folder) / path.name
-            store = SqlAlchemyStore(f"{_SQLITE}{fresh}", str(path.parent / "mlruns"))
+            store = SqlAlchemyStore(f"{SQLITE}{fresh}", str(path.parent / "mlruns"))
             store.engine.dispose()
             try:
                 os.link(fresh, path)
