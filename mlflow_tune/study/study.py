@@ -284,7 +284,7 @@ class Study:
             yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: What would run is not approved, or not where the study says; the strategy cannot search the space.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
