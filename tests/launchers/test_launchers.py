@@ -178,6 +178,7 @@ def test_a_polite_program_ends_within_the_grace():
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fork", ["plain", "fork"])
 @pytest.mark.parametrize("kind", ["command", "function"])
 def test_a_killed_driver_takes_all_with_it(kind, fork, tmp_path):
@@ -192,6 +193,7 @@ def test_a_killed_driver_takes_all_with_it(kind, fork, tmp_path):
     wait_for(lambda: gone([*processes, watcher]))
 
 
+@pytest.mark.slow
 def test_a_killed_watcher_takes_the_command_with_it():
     process = Supervised(["bash", "-c", "sleep 99 & echo; wait"], env=dict(os.environ), cwd=HERE)
     watcher = psutil.Process(process._popen.pid)
