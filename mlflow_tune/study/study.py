@@ -296,7 +296,7 @@ class Study:
             yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: What would run is not approved, or not where the study says; a strategy that cannot search it.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
             StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         refuse_while_loading()

@@ -12,6 +12,7 @@ MORE = 2  # test processes than cores: half of what slow tests take is waiting
 # The files that take longest, longest first: begun last, one of them would run on alone. Of `pytest --durations=0`.
 LONGEST = (
     "examples/test_lessons_torch.py",
+    "integrations/test_integrations.py",
     "faults/test_driver_killed.py",
     "faults/test_claims.py",
     "strategies/test_bayesian.py",
