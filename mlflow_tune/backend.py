@@ -6,7 +6,7 @@ The config is a study file as JSON, without what the command line says: the proj
 (`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Four more keys are known:
 `study` names a YAML study file over which the other keys go (those of `run` and `stop` one by one); `resume` names a
 study, by its run id or name, to go on with; `trials` beside it is the new budget, `N` or `"+N"`, and `yes` says that
-another user's study may run here, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
+what the study runs is approved, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
 command is typed. An experiment other than MLflow's Default goes over the config's.
 
 MLflow adds names of its own to the config (`RESERVED`) and writes over those that a person put there. Under
@@ -29,11 +29,11 @@ from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
 from mlflow_tune.cli.progress import listener_for, no_value_words, nothing_found, print_summary
-from mlflow_tune.cli.trust import foreign_code
 from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.errors import InputError, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study, read_study_file
+from mlflow_tune.study.approvals import approve, unapproved
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import nearest, shown, unknown
 from mlflow_tune.tracking import Client
@@ -271,9 +271,9 @@ def _resumed(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
     elsewhere = request.project != held.project  # the same words are the same place, wherever they are typed
     if elsewhere and (request.folder / request.project).resolve() != Path(study.record.folder, held.project).resolve():
         raise InputError(f"the study tunes the project {held.project!r}, but got {request.project!r}", "resume")
-    _refuse_foreign(study, config.get("yes", False))
     if not elsewhere:
         study = Study.load(study.run_id, tracking_uri=request.tracking_uri, folder=request.folder)
+    _refuse_unapproved(study, config.get("yes", False))
     return study, lambda listener: _resume(study, config.get("trials"), listener)
 
 
@@ -284,12 +284,14 @@ def _resume(study: Study, trials: Any, listener: Listener) -> Study:
         raise InputError(error.message, "trials" if error.key == "--trials" else error.key) from None
 
 
-def _refuse_foreign(study: Study, yes: object) -> None:
-    """Raise InputError when another user says what would run here, unless the config says `yes`; nobody is asked."""
+def _refuse_unapproved(study: Study, yes: object) -> None:
+    """Raise InputError for what this user has neither started nor approved, unless the config says `yes`."""
     if not isinstance(yes, bool):
         raise InputError(f"must be true or false, but got {shown(yes)}", "yes")
-    if not yes and (what := foreign_code(study)):
-        raise InputError(f'{what}; to run that here, look at it and put "yes": true into the config', "resume")
+    if not yes and (what := unapproved(study.handle)):
+        message = f'{what.sentence}; look at it, and let it run here by "yes": true in the config'
+        raise InputError(message, "resume")
+    approve(study.handle)
 
 
 def _refuse_changes(request: _Request, held: RunSpec) -> None:

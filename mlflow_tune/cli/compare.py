@@ -37,7 +37,10 @@ def compare(studies: tuple[str, ...], common: Common, target: float | None, html
 
 
 def show_comparison(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> None:
-    """Log the comparison, write its page, and print it. Raises InputError for a page that cannot be written."""
+    """Log the comparison, write its page, and print it; end with exit code 1 when no trial has a value.
+
+    Raises InputError for a page that cannot be written.
+    """
     # Written before anything is logged, so that a path that cannot be written leaves nothing behind.
     page = None if html is None else write_page(html, found.html())
     logged = None if no_log else found.log()
@@ -47,6 +50,8 @@ def show_comparison(found: StudyComparison, common: Common, html: Path | None = 
         print_json(_json(found.numbers, logged, page))
     else:
         _show(common, found.numbers, logged, page)
+    if all(entrant.best is None for entrant in found.numbers.entrants):
+        raise SystemExit(1)
 
 
 def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:

@@ -44,8 +44,8 @@ def run(
         "gpus": gpus,
     }
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
-    study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
     try:
+        study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
         drive(study, common, study.run, lambda: _tell_earlier(study, common))
     except InputError as error:
         raise InputError(f"{file}: {error}" if error.key else error.message) from None

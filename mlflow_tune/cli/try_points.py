@@ -18,6 +18,7 @@ from mlflow_tune.cli.tables import found_text
 from mlflow_tune.cli.trial_page import page_json, print_page
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.errors import StudyConflict
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import trial_label
@@ -49,11 +50,12 @@ def try_points(
     The study of a file is made on first use. Parameters left out take the value of the best trial so far. While
     somebody drives the study, that driver runs the trial next.
     """
+    refuse_secrets(note, "--note")
     loaded, points = asked_points(study, common, folder, texts, start, outside)
     shown = console(common)
     driven = is_driven(loaded.client, loaded.run_id)
     if not driven:  # else its driver runs it, not this machine
-        ask_before_running(loaded, yes, folder)
+        ask_before_running(loaded, yes)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
     try:
         if driven:

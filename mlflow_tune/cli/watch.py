@@ -18,7 +18,7 @@ from mlflow_tune.report.curve import best_curve
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
-from mlflow_tune.text import number_text, point_text, short, tally, trial_label
+from mlflow_tune.text import number_text, one_line, point_text, short, tally, trial_label
 from mlflow_tune.tracking import Queue, Refresh, Studies, StudyRecord
 from mlflow_tune.trial import Trial
 
@@ -83,7 +83,7 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
 
     listed = tally(trial.outcome or "running" for trial in trials) or "no trial yet"
     parts: list[RenderableType] = [
-        Text(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})")
+        Text(one_line(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})"))
     ]
     met = spec.strategy.eligible(trials)
     curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]

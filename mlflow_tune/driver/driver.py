@@ -263,10 +263,12 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
         study = self._trials.study
         job = Job(
             number,
-            trial.params,
+            params,
             trial.run_id,
             study.experiment_id,
             self._trials.client.uri,

@@ -31,8 +31,8 @@ from mlflow_tune.trial import Trial
 class StudyHandle:
     """A study that is on the tracking server, and whoever reads and writes its parts.
 
-    `spec` is its definition, `folder` where its code lies, `uri` the tracking URI where that is not the environment's,
-    `source` the tags that tell where the code comes from, where they are known already.
+    `spec` is its definition, `folder` where its code lies, `moved` whether a person has said so, `uri` the tracking URI
+    where that is not the environment's, `source` the tags that tell where the code comes from, where they are known.
     `ending` says how the last session from here ended, and `history` are the trials as it left them, but for those
     whose runs were deleted.
     """
@@ -45,9 +45,11 @@ class StudyHandle:
         folder: Path | None = None,
         uri: str | None = None,
         source: Mapping[str, str] | None = None,
+        moved: bool = False,
     ) -> None:
         self.client = client
         self.spec = spec
+        self.moved = moved
         self.folder = folder or Path(record.folder)
         self.uri = uri
         self.ending: Ending | None = None

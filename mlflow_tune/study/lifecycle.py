@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlflow_tune.driver.callbacks import Listener, SilentListener
+from mlflow_tune.driver.callbacks import Listener, SilentListener, SteadyListener
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
@@ -128,7 +128,8 @@ def session(
     is held: budget, driver, summary and report know the same ones. Raises StudyConflict when somebody else drives it,
     InputError for a budget that is too small, and TrackingError.
     """
-    study, listener = obtain(), listener or SilentListener()
+    study = obtain()
+    listener = SteadyListener(listener or SilentListener())
     new = resumption is None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
         fixed = {**defaults, **study.spec.run.parameters}

@@ -28,9 +28,11 @@ from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
+from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
@@ -95,6 +97,7 @@ class Study:
                 "gpus_per_trial": gpus_per_trial,
             }
         )
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         self._take_up(spec, objective, folder, tracking_uri)
 
     def _take_up(
@@ -112,7 +115,8 @@ class Study:
 
     @classmethod
     def of(cls, spec: StudySpec, *, folder: str | Path = ".", tracking_uri: str | None = None) -> Study:
-        """Return the study of a checked study file, whose code lies in `folder`."""
+        """Return the study of a checked study file, whose code lies in `folder`. Raises InputError for a secret."""
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         study = cls.__new__(cls)  # the arguments of Study would be checked once more
         study._take_up(spec, None, folder, tracking_uri)
         return study
@@ -149,7 +153,7 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri)
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=bool(folder))
         return loaded
 
     # --- what it is --------------------------------------------------------------------------------------------------
@@ -262,10 +266,11 @@ class Study:
         executor: Executor | Mapping[str, str] | None = None,
         only_queued: bool = False,
         gpus: str | int | Sequence[int | str] | None = None,
+        yes: bool = False,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
-        It runs what the tracking server names, whoever wrote it there, and asks nobody: that its caller must decide.
+        What the tracking server names must be what this user has started, or approved, on this machine.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
@@ -276,9 +281,10 @@ class Study:
             executor: Where trials run this time, or, as a study file says it, from now on.
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
             gpus: The devices for the trials from now on, as a study file says it; "none" gives out none any more.
+            yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: The code is not where the study says, or the strategy cannot search the space.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
@@ -286,7 +292,9 @@ class Study:
         study = self.handle
         given = executor if isinstance(executor, Executor) else None
         named = None if isinstance(executor, Executor) else executor
+        refuse_unapproved(study, yes)
         study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
+        approve(study)
         resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
@@ -337,6 +345,7 @@ class Study:
         boolean, and where the space lists the values also None or a list.
         """
         study = self.handle
+        refuse_secrets({"params": dict(params), "why": why})
         return study.queue.put(whole_point(study.spec.space, params), why, study.source)
 
     def report(self) -> Study:
@@ -383,6 +392,7 @@ class Study:
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
+        approve(self._handle)
         return self._handle
 
     @property
