@@ -6,7 +6,7 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.cli.tables import found_text, trial_json
+from mlflow_tune.study.display.tables import found_text, trial_json
 from mlflow_tune.text import point_text, value_text
 
 

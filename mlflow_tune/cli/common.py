@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.text.output import SteadyStream, inert, json_text, one_printed_line, safe_console
+from mlflow_tune.text.console import console_for_people
+from mlflow_tune.text.output import SteadyStream, inert, json_text, one_printed_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-WIDE = 1000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -59,17 +59,7 @@ def common_options(command: Command) -> Command:
 
 def console(common: Common) -> Console:
     """Return the console for people: standard output, or standard error beside JSON."""
-    found = safe_console(sys.stderr if common.as_json else sys.stdout)
-    if not found.is_terminal:
-        # a file or a pipe has no edge at which to cut a run id, or to wrap a sentence
-        found.width = WIDE
-        found.soft_wrap = True
-    return found
-
-
-def print_whole(shown: Console, text: str) -> None:
-    """Print a command, link or path on a line of its own, which is not wrapped: so it can be copied from a terminal."""
-    shown.print(text, soft_wrap=True)
+    return console_for_people(on_stderr=common.as_json)
 
 
 def print_json(form: Mapping[str, Any]) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
+from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.report.comparison.comparison import Comparison
 from mlflow_tune.report.comparison.table import HEADINGS, cells, comparison_json, rows
 from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
 from mlflow_tune.study.comparison import Logged, StudyComparison
 from mlflow_tune.text import table_of
+from mlflow_tune.text.console import print_whole
 
 if TYPE_CHECKING:
     from rich.table import Table

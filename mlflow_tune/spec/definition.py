@@ -17,6 +17,7 @@ from mlflow_tune.tracking import StudyRecord
 
 logger = logging.getLogger(__name__)
 ASKED = "ask() and tell()"  # what stands for the objective of a study whose trials the caller runs
+SEARCHED = "mlflow_tune.study.cross_validation:CrossValidation"  # the objective of a StudySearchCV
 
 
 def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = None) -> StudySpec:

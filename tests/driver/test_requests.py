@@ -21,6 +21,7 @@ from mlflow_tune.report import forest
 from mlflow_tune.tracking import records
 from mlflow_tune.tracking import trials as tracked
 from tests.fixtures import TRAINING_CODE
+from tests.fixtures.small_studies.helpers import failing
 from tests.fixtures.training_code.light import AGENT, objective
 
 HERE = TRAINING_CODE
@@ -132,7 +133,8 @@ def test_a_failed_trial_costs_what_others_do(proxy):
         name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss", tracking_uri=proxy.uri,
         space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": 2}, folder=HERE,
         run={"command": ["python", "-c", "raise SystemExit(3) # {x}"]},
-    ).run()  # fmt: skip
+    )  # fmt: skip
+    failing(study.run)
     assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
     for trial in study.trials:
         assert calls_of(proxy, trial.run_id) == SUBPROCESS

@@ -20,7 +20,7 @@ from git import Repo
 from mlflow_tune import InputError, Study
 from mlflow_tune.executors.remote import LIMIT, packed, unpack
 from tests.fixtures import ROOT, TRAINING_CODE
-from tests.fixtures.small_studies.helpers import outcomes, runs_of, wait_for
+from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, wait_for
 from tests.support.server import free_port
 
 SPACE = {"x": {"type": "float", "low": 0, "high": 1}}
@@ -157,7 +157,7 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
             os._exit(7)
         raise ValueError("no luck")
 
-    done = study(server, cluster, objective, stop={"trials": 6, "failures": 100}).run()
+    done = failing(study(server, cluster, objective, stop={"trials": 6, "failures": 100}).run)
     reasons = {trial.params["x"] < 0.5: trial.reason for trial in done.trials}
     assert {trial.outcome for trial in done.trials} == {"failed"}
     assert "exit code 7" in reasons[True]
@@ -166,7 +166,7 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
 
 @pytest.mark.slow
 def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
-    done = study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run()
+    done = failing(study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run)
     assert [trial.outcome for trial in done.trials] == ["timeout"]
 
 
@@ -205,7 +205,7 @@ def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
 
     for _ in range(4):
         fragile.add()
-    done = study(server, fragile, objective, stop={"trials": 1}, workers=1).run()
+    done = failing(study(server, fragile, objective, stop={"trials": 1}, workers=1).run)
     assert [(trial.outcome, trial.attempt) for trial in done.trials] == [("failed", 4)]
     assert "4 workers died of it" in done.trials[0].reason
     assert done.ending.state == "finished"

@@ -26,6 +26,7 @@ from mlflow_tune.tracking import client, retries
 from tests.faults.servers import RealServer
 from tests.fixtures.small_studies.helpers import (
     Tune,
+    failing,
     nothing_left,
     outcomes,
     runs_of,
@@ -235,7 +236,8 @@ def test_broken_code_on_a_bad_network_is_a_failure_in_the_end(proxy):
     study = Study(
         name=f"broken-{uuid.uuid4().hex}", run={"command": command}, space=SPACE, metric="loss",
         stop={"trials": 5, "failures": 2}, tracking_uri=proxy.uri,
-    ).run()  # fmt: skip
+    )  # fmt: skip
+    failing(study.run)
     proxy.heal()
     assert study.ending is not None
     assert study.ending.state == "aborted"

@@ -15,6 +15,7 @@ from mlflow_tune.cli import main
 from mlflow_tune.report.figures.progress import bracket_figure
 from mlflow_tune.report.subject import subject_of
 from tests.fixtures import ROOT
+from tests.fixtures.small_studies.helpers import failing
 from tests.support.drawn import marks
 
 EXAMPLES = ROOT / "examples"
@@ -61,7 +62,7 @@ def test_evidence_against_the_assumption_is_told(sqlite_store, caplog):
 
 
 def test_a_trial_without_the_constraints_metric_failed(sqlite_store):
-    ran = study(sqlite_store, objective=lambda alpha: {"box": alpha}, stop={"trials": 3, "failures": 2}).run()
+    ran = failing(study(sqlite_store, objective=lambda alpha: {"box": alpha}, stop={"trials": 3, "failures": 2}).run)
     assert ran.ending.state == "aborted"
     assert "'recall' was not logged; logged were 'box'" in ran.trials[0].reason
 
@@ -165,7 +166,8 @@ def test_training_code_may_not_use_our_names(sqlite_store, name):
         ran = Study(
             name=f"taken-{objective.__name__}", objective=objective, space={"x": Float(0, 1)}, metric="loss",
             stop={"trials": 2}, tracking_uri=sqlite_store,
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        failing(ran.run)
         assert [trial.outcome for trial in ran.trials] == ["failed", "failed"]
         assert repr(name) in ran.trials[0].reason
         assert "reserved" in ran.trials[0].reason

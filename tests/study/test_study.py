@@ -30,10 +30,11 @@ from mlflow_tune import (
     Random,
     Study,
     StudyConflict,
+    StudyFailed,
     StudyNotFound,
 )
 from mlflow_tune.study.adoption import adopt, candidates
-from tests.fixtures.small_studies.helpers import outcomes, runs_of, study_file, study_folder
+from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, study_file, study_folder
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
 
@@ -282,7 +283,7 @@ def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_stor
     def broken(x):
         raise ValueError("no")
 
-    study(sqlite_store, broken, stop={"failures": 1}).run()
+    failing(study(sqlite_store, broken, stop={"failures": 1}).run)
     with pytest.raises(
         StudyConflict, match=r"Study\.load\('\w{32}', objective=\.\.\., tracking_uri='sqlite:.+'\)\.resume\(\)"
     ):
@@ -298,7 +299,14 @@ def test_a_failing_objective_says_why(sqlite_store):
             raise ValueError(f"x is {x}")
         return "a lot" if x == 3 else {"accuracy": 1}
 
-    done = study(sqlite_store, objective, stop={"failures": 9}).run()
+    with pytest.raises(StudyFailed) as failed:
+        study(sqlite_store, objective, stop={"failures": 9}).run()
+    done = failed.value.study
+    said = str(failed.value).splitlines()
+    assert "no trial has a value of 'loss'" in said[0]
+    assert said[1].startswith("trial 1 failed first: ValueError: x is 1 (")
+    assert f"Study.load({done.run_id!r}, objective=..." in said[2]
+    assert said[2].endswith(".resume(retry_failed=True)")
     reasons = [trial.reason for trial in done.trials]
     assert "ValueError: x is 1" in reasons[0]
     assert Path(__file__).name in reasons[0]
@@ -335,7 +343,7 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
         mlflow.log_metric("trial", 77)
         return x
 
-    done = study(sqlite_store, objective).run()
+    done = failing(study(sqlite_store, objective).run)
     assert [(trial.number, trial.outcome, trial.value) for trial in done.trials] == [
         (number, "failed", None) for number in (1, 2, 3, 4)
     ]
