@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         TrackingError,
         TuneError,
     )
-    from mlflow_tune.space import Categorical, Float, Int, Space
+    from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
     from mlflow_tune.trial import Suggestion, Trial
@@ -35,6 +35,7 @@ __all__ = [
     "Int",
     "InternalError",
     "Manual",
+    "Ordinal",
     "Random",
     "Space",
     "Study",
@@ -58,6 +59,7 @@ _MODULES = {
     "Int": "space",
     "InternalError": "errors",
     "Manual": "strategies",
+    "Ordinal": "space",
     "Random": "strategies",
     "Space": "space",
     "Study": "study",

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from mlflow_tune.space import Scalar
+from mlflow_tune.space import Value
 
-Params: TypeAlias = Mapping[str, Scalar]
+Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.space import Space, Value
+from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Params
 
 
@@ -60,6 +61,6 @@ def existing_folder(folder: str | Path) -> Path:
     return path
 
 
-def merged(fixed: Mapping[str, Scalar], job: Job) -> dict[str, Scalar]:
-    """Return the trial's parameters: the fixed ones, then the searched ones."""
-    return {**fixed, **job.params}
+def merged(fixed: Params, job: Job) -> dict[str, Value]:
+    """Return the trial's parameters, for training code to do with as it likes: the fixed ones, then the searched."""
+    return {name: copied(value) for name, value in {**fixed, **job.params}.items()}

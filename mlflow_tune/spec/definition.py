@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical
 from mlflow_tune.spec.stopping import with_trials
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import STRATEGIES, Strategy, model_based
@@ -112,6 +113,14 @@ def _has_model(strategy: Strategy | Mapping[str, Any] | str) -> bool:
         return strategy.has_model
     name = strategy.get("name") if isinstance(strategy, Mapping) else strategy
     return str(name) in STRATEGIES and STRATEGIES[str(name)].has_model
+
+
+def tell_order(spec: StudySpec) -> None:
+    """Say of which categories, all of them numbers, the order may tell something: to a model they have none."""
+    choices = {name: each for name, each in spec.space.items() if isinstance(each, Categorical)}
+    if names := [name for name, each in choices.items() if each.numbers and each.size > 1]:
+        listed = ", ".join(names)
+        logger.warning("%s: the categories are numbers; `type: ordinal` lets their order count", listed)
 
 
 def tell_length(spec: StudySpec) -> None:

@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Space, check_name
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Choice, Dimension, Space, check_name
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -44,7 +44,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.text import escaped, nearest, shown
+from mlflow_tune.text import escaped, nearest, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, best_trial
@@ -55,11 +55,15 @@ KINDS = ("project", "command", "function")
 
 
 def _space(value: object) -> Space:
-    space = value if isinstance(value, Space) else Space.from_json(value)
     reserved = reserved_names()
-    for name in space:
-        check_name(name, reserved)
-    return space
+    if not isinstance(value, Space):
+        return Space.from_json(value, reserved)
+    faults = Faults()
+    for name in value:
+        with faults.at():
+            check_name(name, reserved)
+    faults.tell()
+    return value
 
 
 def _strategy(value: Any, info: ValidationInfo) -> Any:
@@ -101,7 +105,7 @@ class RunSpec(BaseModel):
     @property
     def source(self) -> str:
         """The project, command or function in one line, as MLflow shows a run's source."""
-        return " ".join(self.command) if self.command else str(getattr(self, self.kind))
+        return " ".join(map(_shown_part, self.command)) if self.command else str(getattr(self, self.kind))
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RunSpec:
@@ -113,6 +117,10 @@ class RunSpec(BaseModel):
             if getattr(self, key) != default and given != ["project"]:
                 raise InputError(f"only a project has one, but this study runs a {given[0]}; take it out", key)
         return self
+
+
+def _shown_part(part: str | list[str]) -> str:
+    return part if isinstance(part, str) else f"[{' '.join(part)}]"
 
 
 class ExecutorSpec(BaseModel):
@@ -145,7 +153,7 @@ class StudySpec(BaseModel):
     @property
     def one_number(self) -> bool:
         """Whether one parameter is searched, and it is numeric: then the metric is a curve over it."""
-        return [isinstance(dimension, Categorical) for dimension in self.space.values()] == [False]
+        return [isinstance(dimension, Choice) for dimension in self.space.values()] == [False]
 
     @property
     def constrained(self) -> str | None:
@@ -166,24 +174,38 @@ class StudySpec(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
-        for name in self.run.parameters:
-            if name in self.space:
-                raise InputError("is fixed here and searched in space; take it out of one", f"run.parameters.{name}")
-        _check_size(self.space)
-        refuse_passwords(self.space)
+        faults = Faults()
+        for name in (name for name in self.run.parameters if name in self.space):
+            message = "is fixed here and searched in space; take it out of one"
+            faults.add(InputError(message, f"run.parameters.{name}"))
+        for check in (_check_size, refuse_passwords):
+            with faults.at():
+                check(self.space)
+        self._check_strategy(faults)
+        with faults.at():
+            self._check_pictures()
+        faults.tell()
+        return self
+
+    def _check_strategy(self, faults: Faults) -> None:
+        """Add what is wrong with the strategy for this space, or what says that it ends."""
         try:
             self.strategy.check(self.space)
         except InputError as error:
-            of_space = any(f"{error.key}.".startswith(f"{name}.") for name in self.space)
-            raise error.under("space" if of_space else "strategy") from None
+            for fault in error.faults:
+                of_space = any(f"{fault.key}.".startswith(f"{name}.") for name in self.space)
+                faults.add(fault.under("space" if of_space else "strategy"))
+            return
         if not self.stop.bounded and self.strategy.length(self.space) is None:
-            raise InputError(f"{self.strategy.name} never ends by itself: give trials, time or patience", "stop")
-        if self.reference is not None and not self.one_number:
-            raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+            message = f"{self.strategy.name} never ends by itself: give trials, time or patience"
+            faults.add(InputError(message, "stop"))
         if self.stop.expected_improvement is not None and not self.strategy.has_model:
             having = " or ".join(model_based())
-            raise InputError(f"needs a model, which only the strategy {having} has", "stop.expected_improvement")
-        return self
+            faults.add(InputError(f"needs a model, which only the strategy {having} has", "stop.expected_improvement"))
+
+    def _check_pictures(self) -> None:
+        if self.reference is not None and not self.one_number:
+            raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
 
 
 def _check_size(space: Space) -> None:
@@ -193,7 +215,7 @@ def _check_size(space: Space) -> None:
 
 
 def _longest(dimension: Dimension) -> int:
-    return max(len(str(value)) for value in dimension.values) if isinstance(dimension, Categorical) else NUMBER_LENGTH
+    return max(len(value_text(value)) for value in dimension.values) if isinstance(dimension, Choice) else NUMBER_LENGTH
 
 
 def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -> StudySpec:
@@ -228,7 +250,8 @@ def parse_study(raw: object) -> StudySpec:
         return StudySpec.model_validate(raw)
     except ValidationError as error:
         details = error.errors()
-        faults = [_fault(detail) for detail in details if not _misspelt(detail, details)]
+        told = (_fault(detail) for detail in details if not _misspelt(detail, details))
+        faults = [fault for error in told for fault in error.faults]
         raise InputError(
             "\n".join(dict.fromkeys(escaped(without_credentials(str(fault))) for fault in faults))
         ) from None

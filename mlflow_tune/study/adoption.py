@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from mlflow_tune.driver.evaluation import best_of_curve, verdict
 from mlflow_tune.errors import InputError
+from mlflow_tune.space import Scalar
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.text import spellings
 from mlflow_tune.tracking import Run, Runs, Studies, claimed
 from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.trial import Outcome, Params, Trial
@@ -128,8 +130,8 @@ def _value(spec: StudySpec, runs: Runs, run: Run) -> float:
     return value
 
 
-def _equal(text: str, value: object) -> bool:
+def _equal(text: str, value: Scalar) -> bool:
     try:
         return float(text) == float(str(value))
     except ValueError:
-        return text == str(value)
+        return text in spellings(value)

@@ -19,7 +19,7 @@ from mlflow_tune.executors.factory import checked_launcher, declared_defaults, f
 from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
-from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
+from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
@@ -314,7 +314,8 @@ class Study:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
 
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
-        outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
+        outside the space. Raises InputError unless it has a value for each parameter: a text, a number or a
+        boolean, and where the space lists the values also None or a list.
         """
         study = self.handle
         return study.queue.put(whole_point(study.spec.space, params), why, study.source)
@@ -355,6 +356,7 @@ class Study:
 
     def _created(self, defaults: Params) -> StudyHandle:
         """Make the study on the tracking server."""
+        tell_order(self.spec)
         spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)

@@ -15,7 +15,7 @@ from typing import Any
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
-from mlflow_tune.text import point_text, trial_label
+from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
@@ -163,7 +163,7 @@ class Trials:
             )
 
     def _held_params(self, run_id: str, error: TrackingError) -> Mapping[str, str]:
-        if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
+        if not _is_refusal(error):
             return {}
         params: Mapping[str, str] = self.client.send("get_run", run_id).data.params
         return params
@@ -176,16 +176,28 @@ class Trials:
         return ended
 
     def log_end(self, trial: Trial, outcome: Outcome) -> None:
-        """Log what an ended trial came to, the outcome last: from then on it is done."""
-        from mlflow.entities import Metric, RunTag
+        """Log what an ended trial came to, the outcome last: from then on it is done.
+
+        Params that training code may have logged with another text, such as None for null, are logged now.
+        """
+        from mlflow.entities import Metric, Param, RunTag
 
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
         metrics = end_metrics(trial.value, outcome)
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
+        late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
         tags.append(RunTag("tune.outcome", outcome.kind))
-        self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
+        try:
+            self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)
+        except TrackingError as error:
+            held = self._held_params(trial.run_id, error) if late else {}
+            if not late.keys() & held:
+                raise
+            # The training code has logged one of them with a text of its own, which is as good.
+            params = [Param(name, text) for name, text in late.items() if name not in held]
+            self.client.send("log_batch", trial.run_id, points, params, tags)
 
     def terminate(self, trial: Trial) -> None:
         """Give the run of an ended trial its status and its end."""
@@ -228,7 +240,14 @@ class Trials:
         self.client.send("update_run", trial.run_id, "RUNNING", name)
 
     def _texts(self, trial: Trial) -> dict[str, str]:
-        return {name: str(value) for name, value in {**self.fixed, **trial.params}.items()}
+        """Return the params that are logged before the training code runs."""
+        found = {**self.fixed, **trial.params}
+        return {name: str(value) for name, value in found.items() if value_text(value) == str(value)}
+
+    def _late_texts(self, trial: Trial) -> dict[str, str]:
+        """Return the params whose text is not what Python makes of them: code that logs its own would be refused."""
+        found = {**self.fixed, **trial.params}
+        return {name: value_text(value) for name, value in found.items() if value_text(value) != str(value)}
 
     def _log(self, trial: Trial, params: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -288,6 +307,10 @@ class Trials:
             self.terminate(ended)
             return ended
         return trial
+
+
+def _is_refusal(error: TrackingError) -> bool:
+    return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

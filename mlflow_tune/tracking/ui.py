@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from mlflow_tune.space import Categorical, Space
+from mlflow_tune.space import Choice, Dimension, Ordinal, Space
 from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.studies import StudyRecord
@@ -123,8 +123,12 @@ def charts(metric: str, space: Space) -> list[dict[str, Any]]:
 
 
 def _pair(names: Sequence[str], space: Space) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    numeric = [name for name in names if not isinstance(space[name], Categorical)]
+    numeric = [name for name in names if _is_numeric(space[name])]
     return [(_axis(numeric[0], space), _axis(numeric[1], space))] if len(numeric) > 1 else []
+
+
+def _is_numeric(dimension: Dimension) -> bool:
+    return bool(dimension.numbers) if isinstance(dimension, Ordinal) else not isinstance(dimension, Choice)
 
 
 def _axis(name: str, space: Space) -> dict[str, Any]:

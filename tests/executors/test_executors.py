@@ -125,6 +125,7 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
 
 
 SLOW = pytest.mark.slow
+WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def ran(place: Path) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(where, cluster, server, tmp_path):
     name, address = f"killed-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)
@@ -243,7 +244,7 @@ def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(wh
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server, tmp_path):
     name, address = f"stopped-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)

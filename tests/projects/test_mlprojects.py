@@ -23,6 +23,7 @@ from tests.fixtures.small_studies.helpers import outcomes, runs_of, tune, wait_f
 from tests.test_backend import make_project
 
 PROJECTS = ROOT / "projects"
+LONG = pytest.mark.long
 NAMES = ("manual", "grid", "bisection", "random", "bayesian", "compare")
 LINE = "{x: {type: float, low: 0, high: 1, grid: 3}}"
 OWN = {
@@ -114,7 +115,9 @@ def test_what_is_missing_or_wrong_is_told(settings, words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES[:-1])
+@pytest.mark.parametrize(
+    "name", [pytest.param("manual", marks=LONG), pytest.param("grid", marks=LONG), "bisection", "random", "bayesian"]
+)
 def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     done = mlflow_run(
         server, name, project=str(project), space=LINE, metric="loss", name=f"by-mlflow-{name}", **OWN[name]
@@ -172,7 +175,7 @@ def test_ctrl_c_on_mlflow_run_leaves_a_study_that_resumes(server, project):
     assert [number for number, _, outcome, _ in outcomes(children) if outcome == "ok"] == [1, 2, 3]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     "MLFLOW_TUNE_REQUIRE" not in os.environ, reason="builds an environment: minutes, and a package index"
 )
