@@ -305,11 +305,16 @@ class Driver:
         if outcome.kind in ("failed", "timeout"):
             self._failures[trial.number] += 1
             if self._failures[trial.number] <= self._spec.run.retries:
-                self._again.append(ended)
+                self._run_again(ended)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
-            self._again.append(ended)
+            self._run_again(ended)
+
+    def _run_again(self, ended: Trial) -> None:
+        self._again.append(ended)
+        if self.ending is not None and self.ending.state == "finished":
+            self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
 
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""
