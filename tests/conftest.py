@@ -40,13 +40,22 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 # Stores in memory wait for no disk; a folder is kept for a look only where its test failed.
 if "PYTEST_DEBUG_TEMPROOT" not in os.environ and has_room(MEMORY):
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
-# What a person's shell may hold and would lead the tests to a store of theirs.
-FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+# What a person's shell may hold and would lead the tests to a store, or to devices, of theirs.
+FOREIGN = (
+    *("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_CONTEXT"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what the tests approve of out of the state folder of whoever runs them."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(autouse=True)
 def clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run every test in a folder of its own, without a person's MLflow variables."""
+    """Run every test in a folder of its own, without a person's variables of MLflow and of GPUs."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)

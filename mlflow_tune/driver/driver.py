@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
+import threading
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -13,8 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.evaluation import Evaluator
+from mlflow_tune.driver.callbacks import Callback
+from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.driver.signals import Signals
@@ -58,14 +60,16 @@ class Driver:
         publisher: Publisher,
         trials: Trials,
         pool: WorkerPool,
-        listener: Listener,
+        callback: Callback,
         by_hand: Ending | None = None,
     ) -> None:
         self._spec = spec
         self._publisher = publisher
         self._trials = trials
         self._pool = pool
-        self._listener = listener
+        self._callback = callback
+        self._saying = threading.Lock()
+        self._said = False
         self._by_hand = by_hand
         self._evaluator = Evaluator(spec, trials)
         self._queue = Queue(trials.client, trials.study)
@@ -76,9 +80,11 @@ class Driver:
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
+        self._slots: dict[Future[Outcome], int] = {}  # of those that run
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
+        self._certain = ""  # why every trial would fail, as one of them tells
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
@@ -91,7 +97,9 @@ class Driver:
 
     def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
+        signals.notice = self.say_interrupted  # this thread may be within a trial when Ctrl-C comes
         try:
+            self._pool.begin(self._trials.study.run_id)
             while True:
                 self._heed(signals)
                 if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
@@ -141,12 +149,22 @@ class Driver:
                 with contextlib.suppress(Exception):
                     self._put(self._trials.finish(trial, outcome))
 
+    def say_interrupted(self) -> None:
+        """Tell once which trials are waited for before the study ends; any thread may call it."""
+        running = [trial for trial in tuple(self.history) if trial.running]
+        with self._saying:
+            if self._said or not running:
+                return
+            self._said = True
+        self._callback.on_interrupt(running)
+
     def know(self, history: Sequence[Trial], retry_failed: bool = False, fresh: bool = False) -> None:
         """Go on from the study's trials as they were taken over, none of which runs, before all else.
 
         With `retry_failed` those that failed run again too. A `fresh` study was just made: nothing is in its queue yet.
         """
         self.history = [*history]
+        self._evaluator.know(history)
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
@@ -157,7 +175,8 @@ class Driver:
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Signals) -> None:
-        self._listener.stands(self.history, signals.level)
+        if signals.level == 1:
+            self.say_interrupted()
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):
@@ -195,6 +214,8 @@ class Driver:
     def _why_stop(self) -> tuple[StudyState, str] | None:
         rules = self._spec.stop
         waiting = {trial.number for trial in self._again}  # their retries may yet succeed
+        if self._hopeless and not self._by_hand:
+            return "aborted", self._certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
         if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
@@ -249,13 +270,29 @@ class Driver:
         logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
-        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later)
+        taken = self._slots.values()
+        slot = next(slot for slot in itertools.count() if slot not in taken)
+        devices = self._pool.devices(slot)
+        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later, devices=devices)
         self._put(trial := replace(trial, earlier=earlier))
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
-        self._listener.started(trial)
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
+        study = self._trials.study
+        job = Job(
+            number,
+            params,
+            trial.run_id,
+            study.experiment_id,
+            self._trials.client.uri,
+            slot,
+            devices,
+            study_id=study.run_id,
+            bind=self._spec.run.mlflow == "bind",
+        )
+        self._callback.on_trial_start(trial)
         try:
             future = self._pool.submit(job)
         except (BrokenExecutor, RuntimeError) as error:
@@ -263,12 +300,13 @@ class Driver:
             return
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
+        self._slots[future] = slot
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
         self._outbox.flush()
         self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
         self._end("interrupted", why)
 
     def _collect(self) -> None:
@@ -278,7 +316,7 @@ class Driver:
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
-            del self._running[future]
+            del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
 
@@ -294,18 +332,16 @@ class Driver:
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         try:
-            trial, outcome, value = self._evaluator.evaluate(trial, result, at)
+            found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
-            outcome = result
-            value = None
-        self._put(ended := ended_trial(trial, outcome, value, now()))
-        self._outbox.end(ended, outcome)
+            found = Evaluation(trial, result)
+        outcome = found.outcome
+        self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
+        self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
         if outcome.kind in ("failed", "timeout"):
-            self._failures[trial.number] += 1
-            if self._failures[trial.number] <= self._spec.run.retries:
-                self._run_again(ended)
+            self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
@@ -316,6 +352,19 @@ class Driver:
         if self.ending is not None and self.ending.state == "finished":
             self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
 
+    def _fail(self, ended: Trial, certain: bool) -> None:
+        """Run a trial that failed again, if that may help."""
+        if certain and not self._certain:
+            self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
+        self._failures[ended.number] += 1
+        if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
+            self._run_again(ended)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether all that is known of the study's code is a failure that every trial will share."""
+        return bool(self._certain) and all(trial.value is None for trial in self.history)
+
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""
         self._put(ended)
@@ -323,7 +372,7 @@ class Driver:
             self._again = [trial for trial in self._again if trial.number != ended.number]
         how = f"{ended.outcome} {ended.value} {escaped(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
 
     def _pulse(self) -> None:
         if (guard := self._trials.client.guard) is not None:

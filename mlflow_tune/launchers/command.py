@@ -16,6 +16,8 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
 from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.process import Processes
+from mlflow_tune.launchers.refusal import told
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Space, Value
 from mlflow_tune.text import unknown, value_text
 from mlflow_tune.trial import Job, Outcome, Params
@@ -41,6 +43,7 @@ class CommandLauncher(Launcher):
         timeout: float | None = None,
         folder: str | Path = ".",
         memory: int | None = None,
+        slots: Slots | None = None,
     ) -> None:
         if not command or not isinstance(command[0], str) or not command[0].strip():
             raise InputError("must be a list of words that begins with a program", "command")
@@ -50,7 +53,8 @@ class CommandLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self.slots = slots or Slots()
+        self._processes = Processes(memory, self.slots.tenancy)
 
     def check(self, space: Space) -> Params:
         """Raise InputError unless the program exists, every parameter has a placeholder and the reverse holds."""
@@ -85,12 +89,10 @@ class CommandLauncher(Launcher):
 
     def __call__(self, job: Job) -> Outcome:
         """Run the command: exit code 0 is "ok", anything else "failed" with the last lines that it printed."""
-        return self._processes.run(
-            substitute(self._command, merged(self._parameters, job)),
-            env={**self._environment, **trial_variables(job)},
-            cwd=self._folder,
-            timeout=self._timeout,
-        )
+        words = substitute(self._command, merged(self._parameters, job))
+        environment = {**self._environment, **trial_variables(job)}
+        outcome = self._processes.run(words, env=environment, cwd=self._folder, timeout=self._timeout)
+        return told(outcome, job, self._folder, words)
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

@@ -15,6 +15,8 @@ from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
+from mlflow_tune.launchers.refusal import told
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Choice, Dimension, Float, Scalar, Space, Value
 from mlflow_tune.space.declared import DeclaredParameter
 from mlflow_tune.text import as_number, cut, short, unknown, value_text
@@ -40,6 +42,7 @@ class ProjectLauncher(Launcher):
         folder: str | Path = ".",
         version: str | None = None,
         memory: int | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self._project = project
         self._entry_point_name = entry_point
@@ -49,7 +52,8 @@ class ProjectLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self.slots = slots or Slots()
+        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         self._loaded: EntryPoint | None = None
@@ -150,12 +154,13 @@ class ProjectLauncher(Launcher):
                 command = entry_point.command(texts, Path(storage))
             except Exception as error:
                 return Outcome("failed", reason=cut(f"{type(error).__name__}: {error}", REASON_LENGTH))
-            return self._processes.run(
+            outcome = self._processes.run(
                 ["bash", "-c", f"{self._activate} && {command}" if self._activate else command],
                 env={**self._environment, **trial_variables(job)},
                 cwd=entry_point.folder,
                 timeout=self._timeout,
             )
+            return told(outcome, job, entry_point.folder, command.split())
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

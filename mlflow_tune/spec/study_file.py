@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Dimension, Space, check_name
+from mlflow_tune.spec.devices import AUTO, NONE, Gpus, Share, refuse_more_workers
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -51,6 +52,7 @@ from mlflow_tune.trial import Goal, Trial, best_trial
 
 POINT_LIMIT = 6000
 NUMBER_LENGTH = 24
+LOCAL = "local"  # as a Dask scheduler's address: a cluster on this machine
 KINDS = ("project", "command", "function")
 
 
@@ -79,8 +81,10 @@ def _strategy(value: Any, info: ValidationInfo) -> Any:
 class RunSpec(BaseModel):
     """What one trial runs: exactly one of `project`, `command`, `function`.
 
-    `version` is the branch, tag or commit of a project that lies in a git repository.
-    `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not use it.
+    With `mlflow: bind` the first MLflow run that the code opens is the trial's own; with `follow` it opens runs as by
+    hand, and the metric is followed to them. `version` is the branch, tag or commit of a project that lies in a git
+    repository. `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not
+    use it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +97,7 @@ class RunSpec(BaseModel):
     version: Text | None = None
     parameters: Parameters = {}
     env_manager: Literal["local", "uv"] = "local"
+    mlflow: Literal["bind", "follow"] = "bind"
     timeout: Duration | None = None
     memory: Size | None = None
     retries: CountFromZero = 0
@@ -149,6 +154,18 @@ class StudySpec(BaseModel):
     workers: Count = 1
     batch: bool = False
     executor: ExecutorSpec | None = None
+    gpus: Gpus | None = None
+    gpus_per_trial: Share | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether each trial is given devices of its own."""
+        return self.gpus not in (None, NONE)
+
+    @property
+    def share(self) -> float:
+        """How many devices a trial is given: a whole number, or a part of one."""
+        return self.gpus_per_trial or 1
 
     @property
     def one_number(self) -> bool:
@@ -178,12 +195,13 @@ class StudySpec(BaseModel):
         for name in (name for name in self.run.parameters if name in self.space):
             message = "is fixed here and searched in space; take it out of one"
             faults.add(InputError(message, f"run.parameters.{name}"))
-        for check in (_check_size, refuse_passwords):
+        for of_space in (_check_size, refuse_passwords):
             with faults.at():
-                check(self.space)
+                of_space(self.space)
         self._check_strategy(faults)
-        with faults.at():
-            self._check_pictures()
+        for check in (self._check_pictures, self._check_devices):
+            with faults.at():
+                check()
         faults.tell()
         return self
 
@@ -206,6 +224,20 @@ class StudySpec(BaseModel):
     def _check_pictures(self) -> None:
         if self.reference is not None and not self.one_number:
             raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+
+    def _check_devices(self) -> None:
+        """Raise InputError when the devices cannot be given out so, as far as this shows without looking for them."""
+        if self.gpus_per_trial is not None and self.gpus is None:
+            raise InputError("says how many devices a trial gets of those that gpus names: give gpus too", "gpus")
+        if self.executor is not None and self.executor.dask != LOCAL and self.gpus not in (None, NONE, AUTO):
+            message = (
+                f"the workers of a Dask cluster have devices of their own, so it must be auto, but got {self.gpus}"
+            )
+            raise InputError(message, "gpus")
+        if isinstance(self.gpus, int):
+            refuse_more_workers(self.workers, self.gpus, self.share)
+        elif isinstance(self.gpus, list):
+            refuse_more_workers(self.workers, len(self.gpus), self.share, ", ".join(map(str, self.gpus)))
 
 
 def _check_size(space: Space) -> None:

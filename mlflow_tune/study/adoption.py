@@ -90,6 +90,8 @@ def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) 
     """Return the run as a trial of the study. Raises InputError with the reason when it cannot be one."""
     if run.kind:
         raise InputError(f"it is a {run.kind} of mlflow-tune already")
+    if run.trial:
+        raise InputError("the training code of a trial opened it, and that trial is evidence already")
     if run.parent and not copied:
         raise InputError("it is the child of another run; --copy adopts a copy of it")
     if not copied and (taken := sorted(set(run.metrics) & set(reserved_names()))):

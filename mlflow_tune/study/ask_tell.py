@@ -12,6 +12,7 @@ from dataclasses import replace
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.launchers.call import metrics_of
+from mlflow_tune.launchers.output import without_secrets
 from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Trial
 
@@ -25,6 +26,12 @@ class ManualPool:
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[int, Future[Outcome]]] = {}  # number and future by run id
+
+    def begin(self, study: str) -> None:
+        """Nothing has to be made ready."""
+
+    def devices(self, slot: int) -> None:
+        """Return None: the caller gives its trials what they need."""
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Wait for the caller to tell of the trial."""
@@ -43,7 +50,7 @@ class ManualPool:
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return what was told."""
-        return future.result()
+        return without_secrets(future.result())
 
     def stop(self) -> None:
         """End the trials of which nothing was told."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlflow_tune.driver.callbacks import Listener, SilentListener
+from mlflow_tune.driver.callbacks import Callback, Callbacks
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
@@ -16,13 +17,16 @@ from mlflow_tune.launchers.orphans import end_trials
 from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle, resume_command
+from mlflow_tune.text import escaped
 from mlflow_tune.tracking import (
     Client,
+    StartedRun,
     Studies,
     StudyRecord,
     claimed,
     namesakes,
     save_view,
+    started_run,
     take_name,
     told_when_deleted,
     withdraw,
@@ -32,6 +36,8 @@ from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.tracking.trials import LEFT_OPEN
 from mlflow_tune.trial import Params, Trial
 
+logger = logging.getLogger(__name__)
+
 # --- making a study --------------------------------------------------------------------------------------------------
 
 
@@ -39,11 +45,22 @@ from mlflow_tune.trial import Params, Trial
 class Place:
     """Where a study is to be made: its experiment, and the finished studies of its name there, oldest first.
 
-    `experiment_id` is None while there is no such experiment.
+    `experiment_id` is None while there is no such experiment. The run in which this process was `started` becomes the
+    study, where there is one: in its own experiment, whatever the study says.
     """
 
     experiment_id: str | None
     finished: Sequence[StudyRecord] = ()
+    started: StartedRun | None = None
+
+    def true_to(self, spec: StudySpec) -> StudySpec:
+        """Return the definition with the experiment in which the study will be; say so where that is another one."""
+        if self.started is None or spec.experiment in (None, self.started.experiment):
+            return spec
+        here = self.started.experiment
+        words = "the study names the experiment '%s', but a run that is there stays in '%s'"
+        logger.warning(words, escaped(spec.experiment), escaped(here))
+        return spec.model_copy(update={"experiment": here})
 
 
 def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
@@ -51,13 +68,14 @@ def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
 
     Raises StudyConflict when an unfinished study of this name exists in the experiment.
     """
-    experiment_id = Studies(client).experiment(spec.experiment)
+    started = started_run(client)
+    experiment_id = started.experiment_id if started else Studies(client).experiment(spec.experiment)
     if experiment_id is None:
         return Place(None)
     unfinished, finished = namesakes(client, experiment_id, spec.name)
     if unfinished:
         raise _second(unfinished[0], spec, uri)
-    return Place(experiment_id, finished)
+    return Place(experiment_id, finished, started)
 
 
 def create_study(
@@ -72,7 +90,7 @@ def create_study(
     studies = Studies(client)
     experiment_id = place.experiment_id or str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)
-    record = studies.create(definition, experiment_id, source, str(folder), reference)
+    record = studies.create(definition, experiment_id, source, str(folder), reference, place.started)
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, uri)
@@ -104,7 +122,7 @@ def session(
     obtain: Callable[[], StudyHandle],
     pool: WorkerPool,
     defaults: Params,
-    listener: Listener | None = None,
+    callback: Callback | None = None,
     resumption: Resumption | None = None,
 ) -> Iterator[Driver]:
     """Hold the study that `obtain` makes, or gives; give its driver, and close the study as that ended.
@@ -113,7 +131,8 @@ def session(
     is held: budget, driver, summary and report know the same ones. Raises StudyConflict when somebody else drives it,
     InputError for a budget that is too small, and TrackingError.
     """
-    study, listener = obtain(), listener or SilentListener()
+    study = obtain()
+    callback = Callbacks([] if callback is None else [callback])
     new = resumption is None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
@@ -122,10 +141,10 @@ def session(
         history = [] if fresh else trials.take_over()
         end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
         by_hand = None if resumption is None else _reopen(study, history, resumption)
-        listener.began(study.spec, study.links)
+        callback.on_study_start(study.spec, study.links, history)
         publisher = study.publisher
         publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
-        driver = Driver(study.spec, publisher, trials, pool, listener, by_hand)
+        driver = Driver(study.spec, publisher, trials, pool, callback, by_hand)
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)
@@ -140,6 +159,7 @@ def session(
         publisher.close(driver.history, driver.ending.state, driver.ending.why)
         study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
+        callback.on_study_end(study.ending.state, study.ending.why, study.history)
 
 
 def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption) -> Ending | None:

@@ -5,13 +5,14 @@ from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
-from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
+from mlflow_tune.tracking.lease import claimed, is_driven
 from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
+from mlflow_tune.tracking.records import StartedRun, started_run
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.ui import has_server, save_view, study_links, ui_command
+from mlflow_tune.tracking.ui import has_server, run_link, save_view, study_links, ui_command
 
 __all__ = [
     "Artifacts",
@@ -21,6 +22,7 @@ __all__ = [
     "Refresh",
     "Run",
     "Runs",
+    "StartedRun",
     "Studies",
     "StudyRecord",
     "StudyState",
@@ -31,10 +33,11 @@ __all__ = [
     "has_server",
     "is_deleted",
     "is_driven",
-    "last_driver",
     "namesakes",
     "public_uri",
+    "run_link",
     "save_view",
+    "started_run",
     "study_links",
     "take_name",
     "told_when_deleted",

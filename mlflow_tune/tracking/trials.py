@@ -19,8 +19,10 @@ from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
+from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
+    DEVICES,
     EVIDENCE,
     KIND,
     QUEUED,
@@ -34,7 +36,7 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import Curve, Devices, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -92,14 +94,16 @@ class Trials:
         logs: Mapping[str, float],
         queued_run: str = "",
         log: bool = True,
+        devices: Devices | None = None,
     ) -> Trial:
         """Make the child run, or number the one that was queued; return the running trial.
 
-        `logs` are the metrics known beforehand. Without `log` a run that is made has its tags alone, which hold the
-        point, until `log_point` is called.
+        `logs` are the metrics known beforehand, `devices` those that the trial is given. Without `log` a run that is
+        made has its tags alone, which hold the point, until `log_point` is called.
         """
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
+        tags |= {DEVICES: ",".join(devices)} if devices else {}
         tags |= {EVIDENCE: compact(dict(suggestion.evidence))} if suggestion.evidence else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
@@ -188,6 +192,7 @@ class Trials:
         late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
             self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)
@@ -204,10 +209,9 @@ class Trials:
         assert trial.outcome is not None
         self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
-    def logged(self, trial: Trial) -> tuple[dict[str, float], list[str]]:
-        """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
-        metrics = self.client.send("get_run", trial.run_id).data.to_proto().metrics
-        return {each.key: each.value for each in metrics}, [each.key for each in metrics if each.step > 0]
+    def logged(self, trial: Trial) -> LoggedRun:
+        """Return the trial's run with what the training code has logged to it."""
+        return logged_run(self.client.send("get_run", trial.run_id))
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""

@@ -177,7 +177,7 @@ def test_what_the_training_code_logged_is_read_with_its_curve(tracker):
     trial = start(trials)
     for step, value in ((2, 0.4), (0, 0.9), (1, 0.2)):
         tracker.mlflow.log_metric(trial.run_id, "loss", value, step=step)
-    assert trials.logged(trial)[0]["loss"] == 0.4
+    assert trials.logged(trial).metrics["loss"] == 0.4
     assert trials.history(trial, "loss") == [(0, 0.9), (1, 0.2), (2, 0.4)]
     assert trials.history(trial, "nothing") == []
 

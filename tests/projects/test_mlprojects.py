@@ -125,7 +125,9 @@ def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     assert done.returncode == 0, done.stderr
     parent, children = runs_of(server, f"by-mlflow-{name}")
     assert f"in run with ID '{parent.info.run_id}'" in done.stderr
-    assert (parent.info.run_name, parent.info.status) == (f"by-mlflow-{name}", "FINISHED")
+    assert parent.info.run_name.startswith(f"by-mlflow-{name} (")
+    assert f"its run, now '{parent.info.run_name}', becomes the study" in done.stderr
+    assert parent.info.status == "FINISHED"
     assert parent.data.tags["tune.state"] == "finished"
     assert len(children) >= 2
     assert {outcome for _, _, outcome, _ in outcomes(children)} == {"ok"}
