@@ -142,7 +142,7 @@ def test_mlflow_run_tunes_a_project_of_git(uri, project, tmp_path, name):
     assert (parent.data.tags["tune.study"], parent.data.tags["mlflow.project.backend"]) == ("parabola", "tune")
     assert json.loads(parent.data.tags["tune.spec"])["run"] == {
         "project": f"file://{project}", "entry_point": "main", "version": "v1", "parameters": {"epochs": "3"},
-        "env_manager": "local", "retries": 0,
+        "env_manager": "local", "mlflow": "bind", "retries": 0,
     }  # fmt: skip
 
 

@@ -31,11 +31,11 @@ SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
-    "run": {"--name", "--trials", "--workers", "--seed", "--dask"},
+    "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--yes"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--gpus", "--yes"},
     "list": set(),
     "show": set(),
     "best": set(),
