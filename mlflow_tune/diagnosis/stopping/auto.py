@@ -1,0 +1,99 @@
+"""The choice of a rule by replay: that which saves most among those that keep the best trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from mlflow_tune.diagnosis.stopping.asha import Asha
+from mlflow_tune.diagnosis.stopping.base import Course, Rule
+from mlflow_tune.diagnosis.stopping.extrapolate import Extrapolate
+from mlflow_tune.diagnosis.stopping.median import Median
+from mlflow_tune.diagnosis.stopping.patience import Patience
+from mlflow_tune.diagnosis.stopping.percentile import Percentile
+from mlflow_tune.diagnosis.stopping.replay import (
+    REPLAYS,
+    Replay,
+    best_survives,
+    lower_bound,
+    samples,
+    saved_share,
+    simulate,
+)
+from mlflow_tune.diagnosis.stopping.watch import Terms
+
+EVIDENCE = 5  # complete curves: before them `auto` stops nothing
+KEEPS = 0.95  # of the replays, in which a rule must keep the best trial
+CONTROLS = 10  # one trial in so many runs on where the chosen rule would stop it
+_WARM_UPS = (0.0, 0.125, 0.25, 0.5)  # of a trial's steps, which are safe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rule that `auto` takes, with its terms, None for none; `table` has every rule that was replayed."""
+
+    chosen: Replay | None
+    table: tuple[Replay, ...]
+    why: str
+
+
+def is_spared(number: int) -> bool:
+    """Return whether a trial runs on where `auto` would stop it: one in `CONTROLS`, by the trial's number."""
+    import numpy as np
+
+    return bool(np.random.default_rng([CONTROLS, number]).random() < 1 / CONTROLS)
+
+
+def choose(
+    courses: Sequence[Course],
+    terms: Terms,
+    seed: int = 0,
+    workers: int = 1,
+    weights: Sequence[float] | None = None,
+    replays: int = REPLAYS,
+) -> Choice:
+    """Return the rule that saves most steps among those that keep the best trial in 95 % of the replays.
+
+    `courses` are the study's complete ones, `weights` how many trials each of them stands for.
+    """
+    if len(courses) < EVIDENCE:
+        return Choice(
+            None, (), f"auto: no rule before {EVIDENCE} complete curves, of which there are {len(courses)} yet"
+        )
+    drawn = list(samples(courses, seed, replays, weights))
+    found = [_replayed(rule, each, drawn, len(courses), workers) for rule, each in candidates(courses, terms)]
+    table = tuple(sorted(found, key=lambda each: (each.kept < KEEPS, -each.saved)))
+    best = table[0]
+    if best.kept < KEEPS or best.saved <= 0:
+        often = f"in {KEEPS:.0%} of the replays"
+        why = f"auto: no rule, for of {len(table)} none saves steps and keeps the best trial {often}"
+        return Choice(None, table, why)
+    return Choice(best, table, f"auto: {best.words}")
+
+
+def _replayed(rule: Rule, terms: Terms, drawn: Sequence[Sequence[Course]], curves: int, workers: int) -> Replay:
+    """Return what came of the replays, up to that in which it is certain that the rule keeps the best too rarely."""
+    saved = 0.0
+    kept = done = 0
+    for done, courses in enumerate(drawn, start=1):
+        trained = simulate([rule], terms, courses, workers)
+        saved += saved_share(courses, trained)
+        kept += best_survives(courses, trained)
+        if done - kept > (1 - KEEPS) * len(drawn):
+            break
+    share = kept / done
+    return Replay(rule, terms, saved / done, share, lower_bound(share, curves), curves, done)
+
+
+def candidates(courses: Sequence[Course], terms: Terms) -> list[tuple[Rule, Terms]]:
+    """Return the rules that are replayed, each with its terms, for trials as long as these."""
+    steps = round(median(len(course) for course in courses))
+    safe = sorted({max(terms.after, round(share * steps)) for share in _WARM_UPS})
+    barred: list[Rule] = [Median(), *(Percentile(keep) for keep in (10, 25, 50, 75))]
+    found: list[tuple[Rule, Terms]] = [(rule, replace(terms, after=after)) for after in safe for rule in barred]
+    firsts = [first for first in (1, 2, 4, 8, 16, 32) if first <= steps / 2]
+    found.append((Extrapolate(), terms))
+    found += [(Asha(eta, first), terms) for eta in (2, 3, 4) for first in firsts]
+    found += [(Patience(max(1, steps // part)), terms) for part in (8, 4, 2)]
+    return found
