@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         TrackingError,
         TuneError,
     )
+    from mlflow_tune.launchers.should_stop import should_stop
     from mlflow_tune.space import Categorical, Float, Int, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
@@ -44,6 +45,7 @@ __all__ = [
     "TrackingError",
     "Trial",
     "TuneError",
+    "should_stop",
 ]
 
 # Where each name lives: to look for it in one module after the other would load them all.
@@ -67,6 +69,7 @@ _MODULES = {
     "TrackingError": "errors",
     "Trial": "trial",
     "TuneError": "errors",
+    "should_stop": "launchers.should_stop",
 }
 
 

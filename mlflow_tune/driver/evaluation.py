@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlflow_tune.diagnosis import curves_of_interest, diagnose, findings_to_json
@@ -16,7 +16,7 @@ from mlflow_tune.tracking import Trials
 from mlflow_tune.trial import Curve, Goal, Outcome, Trial, is_finite
 
 logger = logging.getLogger(__name__)
-ENDED = ("ok", "failed", "timeout")
+ENDED = ("ok", "failed", "timeout", "pruned")
 MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 MOST_OUTAGES = 3  # of one trial: code that is broken must not run for ever on a bad network
 
@@ -25,11 +25,15 @@ class Evaluator:
     """Evaluates the attempts of one study.
 
     One read tells what the training code logged; a learning curve costs one more each, and there are few of them.
+    `kept` tells from a trial's curves what stays with it for the trials to come.
     """
 
-    def __init__(self, spec: StudySpec, trials: Trials) -> None:
+    def __init__(
+        self, spec: StudySpec, trials: Trials, kept: Callable[[Trial, Mapping[str, Curve]], str] = lambda *_: ""
+    ) -> None:
         self._spec = spec
         self._trials = trials
+        self._kept = kept
         self._outages: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
 
@@ -43,6 +47,7 @@ class Evaluator:
         outcome = without_reserved(outcome, trial.metrics, logged)
         curves = self._curves(trial, stepped)
         trial = replace(trial, metrics={**trial.metrics, **logged}, diagnosis=self._diagnosed(curves))
+        trial = replace(trial, curve=self._kept(trial, curves))
         metrics = {**trial.metrics, **outcome.metrics}
         if outcome.kind == "ok" and self._spec.value == "best":
             metrics |= self._best_steps(trial, outcome.metrics, curves)
@@ -81,7 +86,8 @@ class Evaluator:
 
     def _curves(self, trial: Trial, stepped: Collection[str]) -> dict[str, Curve]:
         try:
-            wanted = curves_of_interest(stepped, self._spec.metric)
+            watched = self._spec.stop_trials.metric if self._spec.stop_trials else None
+            wanted = dict.fromkeys([*curves_of_interest(stepped, self._spec.metric), *([watched] if watched else [])])
             return {name: self._trials.history(trial, name) for name in wanted}
         except TrackingError as error:  # what a person looks at must not cost the trial
             logger.warning("trial %d is not diagnosed: %s", trial.number, error)

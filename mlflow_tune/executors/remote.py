@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Shipment:
 
     def __call__(self, job: Job) -> Outcome:
         """Run one trial to its end."""
-        with _unpacked(self) as launcher, within_dask(launcher.stop):
+        with _unpacked(self) as launcher, within_dask(partial(launcher.prune, job.run_id, 0)):
             return launcher(job)
 
 

@@ -20,6 +20,7 @@ from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
@@ -63,6 +64,7 @@ class Study:
         memory: str | None = None,
         batch: bool = False,
         executor: ExecutorSpec | Mapping[str, str] | None = None,
+        stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -81,6 +83,7 @@ class Study:
                 "reference": reference,
                 "batch": batch,
                 "executor": executor,
+                "stop_trials": stop_trials,
             }
         )
         self._take_up(spec, objective, folder, tracking_uri)

@@ -41,6 +41,7 @@ STATUS: dict[OutcomeKind, str] = {
     "failed": "FAILED",
     "timeout": "FAILED",
     "not-finite": "FAILED",
+    "pruned": "KILLED",
     "interrupted": "KILLED",
 }
 NAME_LIMIT = 120
@@ -181,6 +182,7 @@ class Trials:
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
 
@@ -193,6 +195,14 @@ class Trials:
         """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
         metrics = self.client.send("get_run", trial.run_id).data.to_proto().metrics
         return {each.key: each.value for each in metrics}, [each.key for each in metrics if each.step > 0]
+
+    def latest(self) -> dict[str, dict[str, tuple[int, float, int]]]:
+        """Return the latest step, value and time (ms) of each metric of the runs that run, by run id: one search."""
+        running = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        return {
+            run.info.run_id: {each.key: (each.step, each.value, each.timestamp) for each in run.data.to_proto().metrics}
+            for run in search(self.client, [self.study.experiment_id], running)
+        }
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -19,7 +20,9 @@ from mlflow_tune.diagnosis.stopping import (
     course_of,
 )
 from mlflow_tune.diagnosis.stopping.auto import EVIDENCE, KEEPS, choose
+from mlflow_tune.diagnosis.stopping.blind import why_blind
 from mlflow_tune.diagnosis.stopping.extrapolate import forecast
+from mlflow_tune.diagnosis.stopping.recorded import course_from_json, course_to_json, is_control
 from mlflow_tune.diagnosis.stopping.replay import best_survives, lower_bound, replay, saved_share, simulate
 from mlflow_tune.diagnosis.stopping.watch import MOST_LOOKS
 
@@ -192,3 +195,79 @@ def test_patience_and_extrapolation_replay():
     idle = [course(n, *range(20, 10, -1), *[11 + n / 9] * 10) for n in range(1, 7)]
     assert replay(Patience(steps=3), Terms(), idle, replays=5).saved > 0.2
     assert replay(Extrapolate(), Terms(), SPREAD, replays=5).saved > 0.3
+
+
+# --- what MLflow keeps of a curve ---------------------------------------------------------------------------------
+
+
+def back(made, **more):
+    return course_from_json(course_to_json(made, **more), made.number, made.metric, made.goal, made.value)
+
+
+def test_a_short_curve_comes_back_as_it_was():
+    made = course(7, 3, 2.12345679, math.nan, math.inf, 1)
+    assert repr(back(made)) == repr(made)
+    assert back(made).costs == (3.0, 2.12345679, math.inf, math.inf, 1.0)
+
+
+@pytest.mark.parametrize("steps", [99, 100, 101, 250, 12345])
+def test_a_long_curve_is_thinned_to_what_a_tag_holds(steps):
+    made = course(7, *(1 / 3 + 1 / step for step in range(1, steps + 1)))
+    text = course_to_json(made, control=True)
+    assert len(text) < 8000 and len(json.loads(text)["values"]) <= 100
+    found = back(made)
+    assert len(found) == steps
+    every = json.loads(text)["every"]
+    kept = [step for step in range(1, steps + 1) if step % every == 0 or step == steps]
+    assert [found.values[step - 1] for step in kept] == pytest.approx([made.values[step - 1] for step in kept])
+
+
+def test_a_control_is_told_apart():
+    assert is_control(course_to_json(SPREAD[0], control=True))
+    assert not is_control(course_to_json(SPREAD[0])) and not is_control("") and not is_control("[]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "3",
+        "nonsense",
+        "[" * 100_000,
+        '{"steps":2,"every":1,"values":[1]}',
+        '{"steps":2,"every":1,"values":[1,"two"]}',
+        '{"steps":2,"every":1,"values":[1,null]}',
+        '{"steps":1000000000000,"every":100000000000,"values":[1,1,1,1,1,1,1,1,1,1]}',
+        '{"steps":true,"every":true,"values":[1]}',
+        '{"steps":0,"every":0,"values":[]}',
+        '{"steps":1.5,"every":1,"values":[1,2]}',
+    ],
+)
+def test_a_tag_that_is_none_is_left_alone(text):
+    assert course_from_json(text, 1, "loss", "minimize", None) is None
+
+
+# --- a rule that cannot fire ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("curve", "terms", "said"),
+    [
+        ([], Terms(), "trial 1 gave 'loss' once, at its end: log it after each epoch, by mlflow.log_metric('loss', "),
+        ([(30, 0.1)], Terms(), "trial 1 gave 'loss' once, at its end"),
+        ([(0, 0.3), (0, 0.2), (0, 0.1)], Terms(), "trial 1 logged 'loss' 3 times, all at step 0"),
+        ([(1, 0.3), (2, 0.2)], Terms(after=2), "trial 1 has only 2 steps of 'loss', and stop_trials says after: 2"),
+        ([(1, 0.3), (2, 0.2)], Terms(every=5), "trial 1 has only 2 steps of 'loss', and stop_trials says every: 5"),
+    ],
+)
+def test_a_rule_that_cannot_fire_says_so(curve, terms, said):
+    assert why_blind("loss", curve, ["loss"], 1, terms).startswith(f"stop_trials can stop nothing: {said}")
+
+
+def test_a_misspelt_metric_is_told_with_the_nearest():
+    said = why_blind("val_los", [], ["loss", "val_loss"], 3, Terms())
+    assert said == "stop_trials can stop nothing: trial 3 did not log 'val_los'; did you mean 'val_loss'?"
+    assert why_blind("xyz", [], ["a", "b"], 3, Terms()).endswith("did not log 'xyz'; it logged a, b")
+    assert not why_blind("loss", [(1, 0.3), (2, 0.2)], ["loss"], 1, Terms(after=1))

@@ -24,6 +24,7 @@ from mlflow_tune.diagnosis.stopping.replay import (
 from mlflow_tune.diagnosis.stopping.watch import Terms
 
 EVIDENCE = 5  # complete curves: before them `auto` stops nothing
+FIRST = 20  # replays of every rule; those that save most are replayed further
 KEEPS = 0.95  # of the replays, in which a rule must keep the best trial
 CONTROLS = 10  # one trial in so many runs on where the chosen rule would stop it
 _WARM_UPS = (0.0, 0.125, 0.25, 0.5)  # of a trial's steps, which are safe
@@ -62,28 +63,57 @@ def choose(
             None, (), f"auto: no rule before {EVIDENCE} complete curves, of which there are {len(courses)} yet"
         )
     drawn = list(samples(courses, seed, replays, weights))
-    found = [_replayed(rule, each, drawn, len(courses), workers) for rule, each in candidates(courses, terms)]
-    table = tuple(sorted(found, key=lambda each: (each.kept < KEEPS, -each.saved)))
+    found = [_Tally(rule, each, len(courses), workers) for rule, each in candidates(courses, terms)]
+    for each in found:
+        each.replay(drawn, FIRST)
+    for each in sorted(found, key=lambda each: -each.saved):
+        each.replay(drawn, replays)
+        if each.keeps(replays):
+            break  # those that come after it save less
+    table = sorted((each.result for each in found), key=lambda each: (each.kept < KEEPS, -each.replays, -each.saved))
     best = table[0]
-    if best.kept < KEEPS or best.saved <= 0:
+    if best.kept < KEEPS or best.saved <= 0 or best.replays < replays:
         often = f"in {KEEPS:.0%} of the replays"
         why = f"auto: no rule, for of {len(table)} none saves steps and keeps the best trial {often}"
-        return Choice(None, table, why)
-    return Choice(best, table, f"auto: {best.words}")
+        return Choice(None, tuple(table), why)
+    return Choice(best, tuple(table), f"auto: {best.words}")
 
 
-def _replayed(rule: Rule, terms: Terms, drawn: Sequence[Sequence[Course]], curves: int, workers: int) -> Replay:
-    """Return what came of the replays, up to that in which it is certain that the rule keeps the best too rarely."""
-    saved = 0.0
-    kept = done = 0
-    for done, courses in enumerate(drawn, start=1):
-        trained = simulate([rule], terms, courses, workers)
-        saved += saved_share(courses, trained)
-        kept += best_survives(courses, trained)
-        if done - kept > (1 - KEEPS) * len(drawn):
-            break
-    share = kept / done
-    return Replay(rule, terms, saved / done, share, lower_bound(share, curves), curves, done)
+class _Tally:
+    """What has come of the replays of one rule so far; they go on only as long as it may yet be taken."""
+
+    def __init__(self, rule: Rule, terms: Terms, curves: int, workers: int) -> None:
+        self._rule = rule
+        self._terms = terms
+        self._curves = curves
+        self._workers = workers
+        self._saved = 0.0
+        self._kept = self._done = 0
+
+    @property
+    def saved(self) -> float:
+        """The mean share of steps saved so far."""
+        return self._saved / max(self._done, 1)
+
+    def keeps(self, replays: int) -> bool:
+        """Return whether the best trial may yet survive in enough of so many replays."""
+        return self._done - self._kept <= (1 - KEEPS) * replays
+
+    def replay(self, drawn: Sequence[Sequence[Course]], until: int) -> None:
+        """Go on to so many replays."""
+        while self._done < min(until, len(drawn)) and self.keeps(len(drawn)):
+            courses = drawn[self._done]
+            trained = simulate([self._rule], self._terms, courses, self._workers)
+            self._saved += saved_share(courses, trained)
+            self._kept += best_survives(courses, trained)
+            self._done += 1
+
+    @property
+    def result(self) -> Replay:
+        """The figures so far."""
+        share = self._kept / self._done
+        bound = lower_bound(share, self._curves)
+        return Replay(self._rule, self._terms, self.saved, share, bound, self._curves, self._done)
 
 
 def candidates(courses: Sequence[Course], terms: Terms) -> list[tuple[Rule, Terms]]:

@@ -117,11 +117,17 @@ def _typical_error(peers: Peers, step: int, horizon: int) -> float:
     total, count = PRIOR, PRIOR
     for peer in peers.ended:
         if len(peer) > step and all(map(math.isfinite, peer.costs)):
-            means, deviations, evidence = _fits(peer.costs[:step], horizon)
-            told = Forecast(_normalised(evidence), means, deviations)
-            total += min(((peer.end - told.mean) / told.std) ** 2, WORST**2)
+            total += _missed(peer.costs[:step], peer.end, horizon)
             count += 1
     return max(1.0, math.sqrt(total / count))
+
+
+@lru_cache(maxsize=20_000)
+def _missed(costs: tuple[float, ...], end: float, horizon: int) -> float:
+    """Return by how many variances a forecast from these costs misses the end."""
+    means, deviations, evidence = _fits(costs, horizon)
+    told = Forecast(_normalised(evidence), means, deviations)
+    return min((end - told.mean) ** 2 / told.std**2, WORST**2)
 
 
 def _normalised(evidence: tuple[float, ...], shares: tuple[float, ...] | None = None) -> tuple[float, ...]:
