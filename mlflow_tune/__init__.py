@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         TuneError,
     )
     from mlflow_tune.launchers.should_stop import should_stop
-    from mlflow_tune.space import Categorical, Float, Int, Space
+    from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
     from mlflow_tune.trial import Suggestion, Trial
@@ -36,6 +36,7 @@ __all__ = [
     "Int",
     "InternalError",
     "Manual",
+    "Ordinal",
     "Random",
     "Space",
     "Study",
@@ -60,6 +61,7 @@ _MODULES = {
     "Int": "space",
     "InternalError": "errors",
     "Manual": "strategies",
+    "Ordinal": "space",
     "Random": "strategies",
     "Space": "space",
     "Study": "study",

@@ -11,6 +11,9 @@ TuneError                    exit code 1
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 
 class TuneError(Exception):
     """The base of every error that mlflow_tune raises on purpose."""
@@ -21,19 +24,52 @@ class TuneError(Exception):
 class InputError(TuneError, ValueError):
     """Something that a person wrote breaks a rule; the message states the rule and the values.
 
-    `key` is the path to the culprit (`space.lr.low`), empty when there is none.
+    `key` is the path to the culprit (`space.lr.low`), empty when there is none. `others` are faults that were found
+    beside this one: each has a line of its own.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, key: str = "") -> None:
-        super().__init__(f"{key}: {message}" if key else message)
+    def __init__(self, message: str, key: str = "", others: Sequence[InputError] = ()) -> None:
+        super().__init__("\n".join([f"{key}: {message}" if key else message, *map(str, others)]))
         self.message = message
         self.key = key
+        self.others = tuple(others)
+
+    @property
+    def faults(self) -> list[InputError]:
+        """This fault alone, and each of the others."""
+        return [type(self)(self.message, self.key), *self.others]
 
     def under(self, prefix: str) -> InputError:
-        """Return the same error with `prefix` before its key."""
-        return type(self)(self.message, f"{prefix}.{self.key}" if self.key else prefix)
+        """Return the same error with `prefix` before its key, and before those of the others."""
+        others = [other.under(prefix) for other in self.others]
+        return type(self)(self.message, f"{prefix}.{self.key}" if self.key else prefix, others)
+
+
+class Faults:
+    """Faults that are told together: what is raised within `at` is kept until `tell`."""
+
+    def __init__(self) -> None:
+        self._found: list[InputError] = []
+
+    @contextmanager
+    def at(self, key: str = "") -> Iterator[None]:
+        """Keep the `InputError` that is raised within, with `key` before its own."""
+        try:
+            yield
+        except InputError as error:
+            self.add(error.under(key) if key else error)
+
+    def add(self, error: InputError) -> None:
+        """Keep an error, with all its faults."""
+        self._found += error.faults
+
+    def tell(self) -> None:
+        """Raise what was kept as one `InputError`, whose message and key are those of the first fault."""
+        if self._found:
+            first, *others = self._found
+            raise InputError(first.message, first.key, others)
 
 
 class StudyNotFound(InputError, LookupError):

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from mlflow_tune.space import Scalar
+from mlflow_tune.space import Value
 
-Params: TypeAlias = Mapping[str, Scalar]
+Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
+OF = "tune.of"  # the tag of a run that training code opened: the id of its trial's run
+OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 EXPECTED, EXPECTED_STD = "expected_end", "expected_end_std"  # metrics of a pruned trial: what it would have come to
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
+Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "pruned", "interrupted"]
 
 
@@ -71,13 +74,22 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a launcher needs to run one trial; it travels to other processes and machines."""
+    """All that a launcher needs to run one trial; it travels to other processes and machines.
+
+    `slot` is one of the study's places for trials, from 0, which no other running trial has; `devices` are those that
+    it may see, None where the study gives out none.
+    With `bind` the training code's first run is the trial's own; without, it opens runs as by hand.
+    """
 
     number: int
     params: Params
     run_id: str
     experiment_id: str
     tracking_uri: str
+    slot: int = 0
+    devices: Devices | None = None
+    study_id: str = ""
+    bind: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,8 @@ class Outcome:
 
     `metrics` is what a function returned. `logged` says that the training code may have logged to the
     child run itself, so that the run must be read. `output` is the tail of what it printed. `lost` says that it was
-    interrupted by the death of its worker, so that it is to run again.
+    interrupted by the death of its worker, so that it is to run again. `devices` are those that the trial had, where
+    they were chosen by the worker that ran it.
     """
 
     kind: OutcomeKind
@@ -95,6 +108,8 @@ class Outcome:
     reason: str = ""
     output: bytes = b""
     lost: bool = False
+    devices: Devices = ()
+    certain: bool = False
 
 
 def end_metrics(value: float | None, outcome: Outcome) -> dict[str, float]:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.fixtures.small_studies.zygote import remember_schema
 from tests.support.proxy import Proxy
 from tests.support.server import copy_store, make_template, mlflow_server
 
-pytest_plugins = ["tests.support.distribution"]
+MEMORY = Path("/dev/shm")  # where Linux keeps a file system in memory
+ROOM = 4 * 2**30  # bytes; a whole suite takes half of that
+
+
+def has_room(folder: Path) -> bool:
+    """Say whether the suite's files find room in this folder, and in the memory that lies behind it."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    return min(shutil.disk_usage(folder).free, psutil.virtual_memory().available / 2) > ROOM
+
+
+pytest_plugins = ["tests.support.distribution", "tests.support.tiers"]
 
 # In the background of a shell and under nohup SIGINT is ignored, and what one starts inherits that: here Ctrl-C counts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,13 +37,19 @@ os.environ["MLFLOW_TUNE_REPORT"] = "false"  # drawing takes seconds: the tests o
 # The tests themselves run side by side on all cores: more threads would only wait for each other.
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
-# What a person's shell may hold and would lead the tests to a store of theirs.
-FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+# Stores in memory wait for no disk; a folder is kept for a look only where its test failed.
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and has_room(MEMORY):
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+# What a person's shell may hold and would lead the tests to a store, or to devices, of theirs.
+FOREIGN = (
+    *("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_CONTEXT"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+)
 
 
 @pytest.fixture(autouse=True)
 def clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run every test in a folder of its own, without a person's MLflow variables."""
+    """Run every test in a folder of its own, without a person's variables of MLflow and of GPUs."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -41,6 +61,7 @@ def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     template = folder / "template.db"
+    remember_schema()
     with (folder / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():

@@ -36,8 +36,8 @@ HEAVY = {
     "sqlalchemy",
     "torch",
 } | {"yaml"}
-TEXT = {"text", *(f"text.{name}" for name in ("numbers", "reading", "safe", "tables", "times", "words"))}
-SPACE = {"errors", "space", "space.dimensions", *TEXT}
+TEXT = {"text", *(f"text.{name}" for name in ("numbers", "reading", "safe", "tables", "times", "values", "words"))}
+SPACE = {"errors", "space", "space.choices", "space.dimensions", *TEXT}
 MOST_ROOMS, MOST_LOOSE_FILES = 12, 8
 CONTRACT = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
 LAYERS = [re.findall(r"\w+", line) for line in re.findall(r'^    "(.+)",$', CONTRACT, re.MULTILINE)]
@@ -198,7 +198,7 @@ def test_the_names_of_type_checkers_are_those_of_the_interpreter():
     [
         ("__version__", set()),
         ("InputError", {"errors"}),
-        *((name, SPACE) for name in ("Space", "Float", "Int", "Categorical")),
+        *((name, SPACE) for name in ("Space", "Float", "Int", "Categorical", "Ordinal")),
         *((name, SPACE | {"trial"}) for name in ("Trial", "Suggestion")),
     ],
 )

@@ -7,7 +7,7 @@ import click
 from mlflow_tune.cli.common import Common, common_options, print_json
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.cli.tables import found_text, trial_json
-from mlflow_tune.text import point_text
+from mlflow_tune.text import point_text, value_text
 
 
 @click.command()
@@ -32,7 +32,7 @@ def best(study: str, common: Common) -> None:
     else:
         click.echo(f"{found_text(spec.metric, trial)} at trial {trial.number}, run {trial.run_id}")
         for name, value in trial.params.items():
-            click.echo(f"{name}={value}")
+            click.echo(f"{name}={value_text(value)}")
         if found and found.params != trial.params:
             where = f"trial {found.number}, run {found.run_id}"
             click.echo(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")

@@ -31,7 +31,6 @@ from mlflow_tune.text import (
     bytes_text,
     json_number,
     number_text,
-    param_text,
     seconds_text,
     short,
     table_of,
@@ -165,7 +164,7 @@ def _print_trial(console: Console, metric: str, trial: Trial, label: str, findin
 def _params(difference: Difference) -> Table:
     headings = ("parameter", *difference.labels, "change")
     found = difference.param_rows()
-    rows = [[short(row.name), *(short(param_text(value)) for value in row.values), row.change] for row in found]
+    rows = [[short(row.name), *map(short, row.texts), row.change] for row in found]
     changed = [index for index, row in enumerate(found) if row.changed]
     return table_of(headings, rows, left=headings[:1], words=headings, bold=changed)
 

@@ -74,7 +74,6 @@ class Follower:
             return Text("queued; it runs next")
         seconds = ((trial.end_time or time.time() * 1000) - trial.start_time) / 1000
         head = Text(f"{outcome_text(trial)}  {point_text(trial.params)}  ({seconds:.0f} s)")
-        _, stepped = self._trials.logged(trial)
-        names = curves_of_interest(stepped, self._metric)[:MOST_DRAWN]
+        names = curves_of_interest(self._trials.logged(trial).stepped, self._metric)[:MOST_DRAWN]
         curves = {name: self._trials.history(trial, name) for name in names}
         return Group(head, curves_text(curves, min(self._console.width, 100)) if curves else Text("no curve yet"))

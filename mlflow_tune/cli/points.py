@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
@@ -14,10 +16,10 @@ from mlflow_tune.cli.common import Command, Common
 from mlflow_tune.cli.study_argument import file_spec, find_study, is_file
 from mlflow_tune.errors import InputError, StudyNotFound
 from mlflow_tune.executors.factory import checked_launcher
-from mlflow_tune.space import Categorical, Dimension, Scalar, Space
+from mlflow_tune.space import Choice, Dimension, Space, Value
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
-from mlflow_tune.text import as_integer, as_number, unknown
+from mlflow_tune.text import as_integer, as_number, as_value, is_number, unknown, value_text
 from mlflow_tune.trial import Params, Trial
 
 MOST = 1000
@@ -81,14 +83,16 @@ def _points(
 
 def read_points(
     space: Space, texts: Sequence[str], base: Params, outside: bool = False, fixed: Params | None = None
-) -> list[dict[str, Scalar]]:
+) -> list[dict[str, Value]]:
     """Return the points that texts such as `lr=0.01,0.1` name: every combination of the values, the last fastest.
+
+    Where the space lists null or lists, `null`, `[64,32]` and `[64],[64,32]` are such values.
 
     A parameter that no text names has its value of `base`; `fixed` are those that the study does not search. Raises
     InputError with the parameter as key when a text names none, a value is none of it or lies outside of its range
     (allowed with `outside`), or one has no value.
     """
-    given: dict[str, list[Scalar]] = {}
+    given: dict[str, list[Value]] = {}
     for text in texts:
         name, _, values = text.partition("=")
         if not values:
@@ -107,22 +111,41 @@ def read_points(
 
 def _not_searched(name: str, space: Space, fixed: Params) -> InputError:
     if name in fixed:
-        return InputError(f"is fixed at {fixed[name]} by run.parameters; search it in a new study", f"-P {name}")
+        held = value_text(fixed[name])
+        return InputError(f"is fixed at {held} by run.parameters; search it in a new study", f"-P {name}")
     return InputError(unknown("parameter", name, space), "-P")
 
 
-def _values(name: str, dimension: Dimension, text: str, outside: bool) -> list[Scalar]:
-    whole = isinstance(dimension, Categorical) and text in map(str, dimension.values)
-    return [_value(name, dimension, part.strip(), outside) for part in ([text] if whole else text.split(","))]
+def _values(name: str, dimension: Dimension, text: str, outside: bool) -> list[Value]:
+    whole = isinstance(dimension, Choice) and text in map(value_text, dimension.values)
+    parts = [text] if whole else _parts(text) if _has_lists(dimension) else text.split(",")
+    return [_value(name, dimension, part.strip(), outside) for part in parts]
 
 
-def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Scalar:
+def _has_lists(dimension: Dimension) -> bool:
+    return isinstance(dimension, Choice) and any(isinstance(value, list) for value in dimension.values)
+
+
+def _parts(text: str) -> list[str]:
+    """Return the text split at its commas, but not at those within brackets."""
+    found = [""]
+    depth = 0
+    for part in re.split(r'(\[|\]|,|"(?:[^"\\]|\\.)*")', text):
+        depth += {"[": 1, "]": -1}.get(part, 0)
+        if part == "," and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += part
+    return found
+
+
+def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Value:
     try:
         value = dimension.decode(text)
         dimension.check(value)
     except InputError as error:
         if outside:
-            return text if _is_of_texts(dimension) else _number(name, dimension, text)
+            return _listed_or_text(text) if _is_of_texts(dimension) else _number(name, dimension, text)
         hint = " (--outside runs it all the same)" if _only_outside(name, dimension, text) else ""
         raise InputError(f"{error.message}{hint}", f"-P {name}") from None
     return value
@@ -133,29 +156,38 @@ def _only_outside(name: str, dimension: Dimension, text: str) -> bool:
     if _is_of_texts(dimension):
         return True
     with suppress(InputError):
-        _number(name, dimension, text) if isinstance(dimension, Categorical) else dimension.decode(text)
+        _number(name, dimension, text) if isinstance(dimension, Choice) else dimension.decode(text)
         return True
     return False
 
 
 def _is_of_texts(dimension: Dimension) -> bool:
-    return isinstance(dimension, Categorical) and any(isinstance(value, str | bool) for value in dimension.values)
+    return isinstance(dimension, Choice) and not all(is_number(value) for value in dimension.values)
 
 
-def _number(name: str, dimension: Dimension, text: str) -> Scalar:
+def _listed_or_text(text: str) -> Value:
+    """Return what the text stands for: null, or a list, where it is the JSON of one."""
+    with suppress(ValueError):  # an InputError is one too
+        if text == "null" or text.startswith("["):
+            return as_value(json.loads(text))
+    return text
+
+
+def _number(name: str, dimension: Dimension, text: str) -> Value:
     with suppress(InputError):
         return dimension.decode(text)
     try:
-        return as_integer(text) if isinstance(dimension, Categorical) and "." not in text else as_number(text)
+        return as_integer(text) if isinstance(dimension, Choice) and "." not in text else as_number(text)
     except InputError as error:
         raise error.under(f"-P {name}") from None
 
 
-def _from(base: Params, name: str, dimension: Dimension, outside: bool) -> Scalar:
+def _from(base: Params, name: str, dimension: Dimension, outside: bool) -> Value:
     if name not in base:
         raise InputError(
             f"no value is given, and there is no trial and no default to take one from: add -P {name}=VALUE", name
         )
     if not outside and not dimension.contains(base[name]):
-        raise InputError(f"{base[name]}, taken from an earlier trial, is outside its range; --outside runs it", name)
+        held = value_text(base[name])
+        raise InputError(f"{held}, taken from an earlier trial, is outside its range; --outside runs it", name)
     return base[name]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mlflow_tune.cli.common import Common, common_options
-from mlflow_tune.cli.session import dask_option, drive
+from mlflow_tune.cli.session import dask_option, drive, gpus_option
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.text.yaml import load_yaml
@@ -22,6 +22,7 @@ from mlflow_tune.text.yaml import load_yaml
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
 @folder_option
 @dask_option
+@gpus_option
 @yes_option
 @common_options
 def resume(
@@ -33,6 +34,7 @@ def resume(
     retry_failed: bool,
     folder: Path | None,
     dask: str | None,
+    gpus: str | None,
     yes: bool,
 ) -> None:
     """Go on with STUDY, wherever it was left.
@@ -43,7 +45,7 @@ def resume(
     ask_before_running(loaded, yes, folder)
     chosen = None if strategy is None else _strategy(strategy)
     where = None if dask is None else {"dask": dask}
-    drive(loaded, common, lambda listener: loaded.resume(trials, retry_failed, listener, chosen, workers, where))
+    drive(loaded, common, lambda on: loaded.resume(trials, retry_failed, on, chosen, workers, where, gpus=gpus))
 
 
 def _strategy(text: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_whole
-from mlflow_tune.cli.session import dask_option, drive
+from mlflow_tune.cli.session import dask_option, drive, gpus_option
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import read_study_file
 from mlflow_tune.study.handle import resume_command
@@ -21,6 +21,7 @@ from mlflow_tune.study.study import Study
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once, over the file's.")
 @click.option("--seed", type=click.IntRange(0), help="The strategy's seed, over the file's.")
 @dask_option
+@gpus_option
 @common_options
 def run(
     file: Path,
@@ -30,6 +31,7 @@ def run(
     workers: int | None,
     seed: int | None,
     dask: str | None,
+    gpus: str | None,
 ) -> None:
     """Run the study that FILE describes."""
     given = {
@@ -39,6 +41,7 @@ def run(
         "strategy.seed": seed,
         "experiment": common.experiment,
         "executor.dask": dask,
+        "gpus": gpus,
     }
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
     study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)

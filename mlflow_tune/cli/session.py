@@ -15,6 +15,9 @@ from mlflow_tune.study.study import Study
 from mlflow_tune.tracking import Queue
 from mlflow_tune.trial import Trial
 
+gpus_option = click.option(
+    "--gpus", metavar="auto|N|0,1|none", help="Which GPUs the trials share out: all, so many, these, or none."
+)
 dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
 
 

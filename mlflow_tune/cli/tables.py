@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.text import number_text, one_line, param_text, seconds_text, short, table_of, trial_label
+from mlflow_tune.text import number_text, one_line, param_of, seconds_text, short, table_of, trial_label
 from mlflow_tune.tracking import Queued, StudyRecord
 from mlflow_tune.trial import Trial, ranked
 
@@ -85,7 +85,7 @@ class TrialsView:
             trial_label(trial.number),
             trial.outcome or "running",
             number_text(trial.value),
-            *(param_text(trial.params.get(name)) for name in self._names),
+            *(param_of(trial.params, name) for name in self._names),
             seconds_text(seconds_of(trial)),
         ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.launchers.command import Command
 from mlflow_tune.provenance import user_tags
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
@@ -55,9 +56,14 @@ def ask_before_running(study: Study, yes: bool, folder: Path | None) -> None:
 def code_of(spec: StudySpec) -> str:
     """Return in one line what a trial runs, with nothing in it that a terminal would act on."""
     run = spec.run
-    words = {"command": run.command and shlex.join(run.command), "project": run.project, "function": run.function}
+    words = {"command": run.command and _shell_words(run.command), "project": run.project, "function": run.function}
     kind, text = next(((kind, text) for kind, text in words.items() if text), ("objective", run.objective or ""))
     fixed = "".join(f" {name}={value}" for name, value in run.parameters.items())
     entry = f" (entry point {run.entry_point})" if kind == "project" else ""
     version = f" at {run.version}" if run.version else ""
     return escaped(f"the {kind} `{text}`{version}{entry}" + (f" with{fixed}" if fixed else ""))
+
+
+def _shell_words(command: Command) -> str:
+    """Return the command as a shell would take it, its groups in brackets: they go by a value."""
+    return " ".join(shlex.quote(part) if isinstance(part, str) else f"[{shlex.join(part)}]" for part in command)

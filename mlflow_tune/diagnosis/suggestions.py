@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.diagnosis.finding import Finding
-from mlflow_tune.space import Categorical, Dimension, Int, Space
-from mlflow_tune.text import rounded
+from mlflow_tune.space import Choice, Dimension, Float, Space
+from mlflow_tune.text import is_number, rounded
 from mlflow_tune.trial import Params
 
 STEADY = 0.2  # a loss of whose movement a smaller share goes up creeps down: its steps are too small
@@ -59,7 +59,7 @@ def suggestions(findings: Sequence[Finding], space: Space, params: Params) -> li
     found = []
     for name, dimension in space.items():
         value = params.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_number(value):
             continue
         choices = ((finding, _customs(finding, findings, dimension, value)) for finding in findings)
         finding, customs = next((choice for choice in choices if choice[1]), (None, ()))
@@ -131,20 +131,20 @@ def _progress(finding: Finding) -> float:
 
 
 def _bound(dimension: Dimension, *, up: bool) -> float:
-    values = _numbers(dimension) if isinstance(dimension, Categorical) else [dimension.low, dimension.high]
+    values = _numbers(dimension) if isinstance(dimension, Choice) else [dimension.low, dimension.high]
     return max(values) if up else min(values)
 
 
-def _numbers(dimension: Categorical) -> list[float]:
-    return [each for each in dimension.values if isinstance(each, int | float) and not isinstance(each, bool)] or [0.0]
+def _numbers(dimension: Choice) -> list[float]:
+    return [each for each in dimension.values if is_number(each)] or [0.0]
 
 
 def _fit(dimension: Dimension, value: float, target: float, *, up: bool) -> float | None:
     """Return the value of the space next to `target` that lies on its side of `value`; None when there is none."""
-    if isinstance(dimension, Categorical):
+    if isinstance(dimension, Choice):
         beyond = [each for each in _numbers(dimension) if (each > value if up else each < value)]
         return min(beyond, key=lambda each: abs(each - target), default=None)
-    if isinstance(dimension, Int):
+    if dimension.step is not None:
         cells = round((target - dimension.low) / dimension.step)
         target = dimension.low + dimension.step * cells
         near = value + dimension.step if up else value - dimension.step
@@ -152,4 +152,6 @@ def _fit(dimension: Dimension, value: float, target: float, *, up: bool) -> floa
     else:
         target = rounded(target, 2)
     fitted = min(max(target, dimension.low), dimension.high)
+    if isinstance(dimension, Float):
+        fitted = dimension.decode(fitted)  # 0.3, not 0.1 + 0.2
     return fitted if (fitted > value if up else fitted < value) else None

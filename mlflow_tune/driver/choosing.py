@@ -27,8 +27,8 @@ class Choosing:
 
     @property
     def words(self) -> list[str]:
-        """What is chosen and why, and what the controls have shown."""
-        return [self._choice.why, *self._controls()]
+        """What is chosen and why, and what the controls have shown; nothing before the first choice."""
+        return [self._choice.why, *self._controls()] if self._choice.table else []
 
     def add(self, course: Course, control: bool) -> None:
         """Take in a complete curve; a control stands for the trials that were stopped, too."""
@@ -38,10 +38,9 @@ class Choosing:
     def news(self) -> tuple[Rule | None, Terms] | None:
         """Return the rule and its terms when the choice was made anew, None as long as it stands."""
         if self._pending is not None and self._pending.done():
-            before, self._choice = self._choice, self._pending.result()
+            self._choice = self._pending.result()
             self._pending = None
-            if self._choice.why != before.why:
-                logger.warning("%s", self._choice.why)
+            logger.info("%s", self._choice.why)
             chosen = self._choice.chosen
             return (chosen.rule, chosen.terms) if chosen else (None, self._terms)
         if self._pending is None and len(self._courses) >= max(EVIDENCE, GROWTH * self._known):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.driver.evaluation import Evaluator
+from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.pruner import Pruner
 from mlflow_tune.driver.publisher import Publisher
@@ -77,9 +78,11 @@ class Driver:
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
+        self._slots: dict[Future[Outcome], int] = {}  # of those that run
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
+        self._certain = ""  # why every trial would fail, as one of them tells
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
@@ -96,6 +99,7 @@ class Driver:
     def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
         try:
+            self._pool.begin(self._trials.study.run_id)
             while True:
                 self._heed(signals)
                 if self._spec.workers > 1 or not self._outbox:  # a free worker waits for no result to be sent
@@ -152,6 +156,7 @@ class Driver:
         With `retry_failed` those that failed run again too. A `fresh` study was just made: nothing is in its queue yet.
         """
         self.history = [*history]
+        self._evaluator.know(history)
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
@@ -201,6 +206,8 @@ class Driver:
     def _why_stop(self) -> tuple[StudyState, str] | None:
         rules = self._spec.stop
         waiting = {trial.number for trial in self._again}  # their retries may yet succeed
+        if self._hopeless and not self._by_hand:
+            return "aborted", self._certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
         if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
@@ -255,12 +262,26 @@ class Driver:
         logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
-        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later)
+        taken = self._slots.values()
+        slot = next(slot for slot in itertools.count() if slot not in taken)
+        devices = self._pool.devices(slot)
+        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later, devices=devices)
         self._put(trial := replace(trial, earlier=earlier))
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        job = Job(number, trial.params, trial.run_id, self._trials.study.experiment_id, self._trials.client.uri)
+        study = self._trials.study
+        job = Job(
+            number,
+            trial.params,
+            trial.run_id,
+            study.experiment_id,
+            self._trials.client.uri,
+            slot,
+            devices,
+            study_id=study.run_id,
+            bind=self._spec.run.mlflow == "bind",
+        )
         self._listener.started(trial)
         self._starting = trial
         try:
@@ -272,6 +293,7 @@ class Driver:
             self._starting = None
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
+        self._slots[future] = slot
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
@@ -288,7 +310,7 @@ class Driver:
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
-            del self._running[future]
+            del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
 
@@ -313,23 +335,34 @@ class Driver:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
         result = self._pruner.outcome(trial, result)
         try:
-            trial, outcome, value = self._evaluator.evaluate(trial, result, at)
+            found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
             if not is_deleted(self._trials.client, trial.run_id):
                 raise
-            outcome = result
-            value = None
-        self._put(ended := ended_trial(trial, outcome, value, now()))
-        self._outbox.end(ended, outcome)
+            found = Evaluation(trial, result)
+        outcome = found.outcome
+        self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
+        self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
         self._pruner.ended(ended)
         if outcome.kind in ("failed", "timeout"):
-            self._failures[trial.number] += 1
-            if self._failures[trial.number] <= self._spec.run.retries:
-                self._again.append(ended)
+            self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
             self._again.append(ended)
+
+    def _fail(self, ended: Trial, certain: bool) -> None:
+        """Run a trial that failed again, if that may help."""
+        if certain and not self._certain:
+            self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
+        self._failures[ended.number] += 1
+        if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
+            self._again.append(ended)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether all that is known of the study's code is a failure that every trial will share."""
+        return bool(self._certain) and all(trial.value is None for trial in self.history)
 
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""

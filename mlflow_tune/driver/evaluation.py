@@ -5,20 +5,38 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from mlflow_tune.diagnosis import curves_of_interest, diagnose, findings_to_json
+from mlflow_tune.driver.autologging import lost_params
+from mlflow_tune.driver.following import Follower, Found, note_of
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.tracking import Trials
+from mlflow_tune.tracking.logged import LoggedRun
+from mlflow_tune.tracking.records import curve_of, learning_curve
 from mlflow_tune.trial import Curve, Goal, Outcome, Trial, is_finite
 
 logger = logging.getLogger(__name__)
 ENDED = ("ok", "failed", "timeout", "pruned")
 MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 MOST_OUTAGES = 3  # of one trial: code that is broken must not run for ever on a bad network
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an attempt came to: the trial with its metrics and its diagnosis, the outcome as it counts, the value.
+
+    `own` is the trial's run as the training code left it, where that was read, `found` what other runs of it held.
+    """
+
+    trial: Trial
+    outcome: Outcome
+    value: float | None = None
+    own: LoggedRun | None = None
+    found: Found = field(default_factory=Found)
 
 
 class Evaluator:
@@ -36,28 +54,61 @@ class Evaluator:
         self._kept = kept
         self._outages: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
+        self._follower = Follower(spec, trials)
+        self._told_lost = False
 
-    def evaluate(self, trial: Trial, outcome: Outcome, ended: float) -> tuple[Trial, Outcome, float | None]:
-        """Return the trial with its metrics and its diagnosis, the outcome as it counts, and its value, if any.
+    def know(self, history: Sequence[Trial]) -> None:
+        """Know what the trials tell that have ended: what is told once a study is not told again."""
+        self._told_lost = any(trial.outcome == "ok" and trial.reason for trial in history)
 
-        `ended` is when the attempt ended, on the clock of `time.monotonic()`.
-        """
+    def evaluate(self, trial: Trial, outcome: Outcome, ended: float) -> Evaluation:
+        """Return what the attempt came to. `ended` is when that was, on the clock of `time.monotonic()`."""
         outcome = self._bounded(trial, outcome)
-        logged, stepped = self._logged(trial, outcome)
+        own = self._logged(trial, outcome)
+        logged = own.metrics if own else {}
         outcome = without_reserved(outcome, trial.metrics, logged)
-        curves = self._curves(trial, stepped)
-        trial = replace(trial, metrics={**trial.metrics, **logged}, diagnosis=self._diagnosed(curves))
+        found = self._follower.look(trial, outcome, {**logged, **outcome.metrics})
+        curves = self._curves(trial, own, found)
+        metrics = {**trial.metrics, **logged, **found.metrics}
+        trial = replace(trial, metrics=metrics, diagnosis=self._diagnosed(curves))
         trial = replace(trial, curve=self._kept(trial, curves))
+        judged, value, unseen = self._judged(trial, outcome, found, curves)
+        judged = self._remarked(trial, self._excused(trial, judged, ended), own)
+        return Evaluation(trial, replace(judged, metrics=unseen), value, own, found)
+
+    def _judged(
+        self, trial: Trial, outcome: Outcome, found: Found, curves: Mapping[str, Curve]
+    ) -> tuple[Outcome, float | None, dict[str, float]]:
+        """Return the outcome as it counts, the value, and the metrics that the trial's run is still to be given."""
         metrics = {**trial.metrics, **outcome.metrics}
         if outcome.kind == "ok" and self._spec.value == "best":
-            metrics |= self._best_steps(trial, outcome.metrics, curves)
+            metrics |= self._best_steps(trial, outcome.metrics, found, curves)
         judged, value = verdict(outcome, metrics, self._spec.metric, self._spec.constrained)
-        judged = self._excused(trial, judged, ended)
+        if found.why and judged.kind == "failed" and outcome.kind == "ok":
+            reason = found.why if found.certain else f"{judged.reason}; {found.why}"
+            judged = replace(judged, reason=reason, certain=found.certain)
         # What the code both logged and returned is there already: another point would bend its learning curve.
         unseen = {key: number for key, number in outcome.metrics.items() if key not in trial.metrics}
         if self._spec.value == "best" and self._spec.constrained and value is not None:
             unseen["constraint"] = metrics[self._spec.constrained]
-        return trial, replace(judged, metrics=unseen), value
+        return judged, value, unseen
+
+    def writer(self, evaluation: Evaluation, ended: Trial) -> Callable[[], None] | None:
+        """Return what gives the run of a trial that has ended what was followed, None where nothing was."""
+        found = evaluation.found
+        if found.run is None and not found.opened:
+            return None
+        return lambda: self._follower.write(ended, evaluation.outcome, found, note_of(evaluation.own))
+
+    def _remarked(self, trial: Trial, outcome: Outcome, own: LoggedRun | None) -> Outcome:
+        """Return the outcome; of the first trial that is ok and lost what autologging logs, with words for it."""
+        if outcome.kind != "ok" or self._told_lost or self._spec.run.mlflow != "bind":
+            return outcome
+        given = {**self._trials.fixed, **trial.params}
+        if lost := lost_params(own, given, outcome.output):
+            self._told_lost = True
+            logger.warning("trial %d: %s", trial.number, lost)
+        return replace(outcome, reason=lost)
 
     def _bounded(self, trial: Trial, outcome: Outcome) -> Outcome:
         """Return the outcome; a trial that has lost many workers has failed."""
@@ -79,31 +130,43 @@ class Evaluator:
             return outcome
         return replace(outcome, kind="interrupted", reason=f"the tracking server was away: {outcome.reason}")
 
-    def _logged(self, trial: Trial, outcome: Outcome) -> tuple[Mapping[str, float], Collection[str]]:
+    def _logged(self, trial: Trial, outcome: Outcome) -> LoggedRun | None:
         if not outcome.logged or outcome.kind not in ENDED:
-            return {}, ()
+            return None
         return self._trials.logged(trial)
 
-    def _curves(self, trial: Trial, stepped: Collection[str]) -> dict[str, Curve]:
+    def _curves(self, trial: Trial, own: LoggedRun | None, found: Found) -> dict[str, Curve]:
+        """Return the learning curves that tell: of a metric in both runs, that of the followed one."""
+        held = {name: run.run_id for run in (own, found.run) if run for name in run.stepped}
         try:
-            watched = self._spec.stop_trials.metric if self._spec.stop_trials else None
-            wanted = dict.fromkeys([*curves_of_interest(stepped, self._spec.metric), *([watched] if watched else [])])
-            return {name: self._trials.history(trial, name) for name in wanted}
+            wanted = self._wanted(held)
+            read = [name for name in wanted if name not in found.points]
+            curves = {name: learning_curve(self._trials.client, held[name], name) for name in read}
         except TrackingError as error:  # what a person looks at must not cost the trial
             logger.warning("trial %d is not diagnosed: %s", trial.number, error)
             return {}
+        return {name: curve_of(found.points[name]) if name in found.points else curves[name] for name in wanted}
+
+    def _wanted(self, held: Mapping[str, str]) -> list[str]:
+        """Return the curves that are read: those that tell, and the one by which trials are stopped."""
+        wanted = curves_of_interest(held, self._spec.metric)
+        watched = (self._spec.stop_trials and self._spec.stop_trials.metric) or ""
+        return [*wanted, watched] if watched in held and watched not in wanted else wanted
 
     def _diagnosed(self, curves: Mapping[str, Curve]) -> str:
         return findings_to_json(diagnose(curves, self._spec.metric, self._spec.goal)) if curves else ""
 
-    def _best_steps(self, trial: Trial, returned: Mapping[str, float], curves: Mapping[str, Curve]) -> dict[str, float]:
+    def _best_steps(
+        self, trial: Trial, returned: Mapping[str, float], found: Found, curves: Mapping[str, Curve]
+    ) -> dict[str, float]:
         """Return the best of what was logged of the metrics that count; a value that was returned is one point more."""
-        found = {}
+        best = {}
         for name in self._spec.directions.keys() & trial.metrics.keys():
-            curve = curves.get(name) or self._trials.history(trial, name)
+            followed = curve_of(found.points.get(name, ()))
+            curve = curves.get(name) or followed or self._trials.history(trial, name)
             last = [(len(curve), returned[name])] if name in returned else []
-            found[name] = best_of_curve([*curve, *last], self._spec.directions[name])
-        return found
+            best[name] = best_of_curve([*curve, *last], self._spec.directions[name])
+        return best
 
 
 def verdict(

@@ -43,8 +43,10 @@ class Outbox:
         """Log the point of a trial that was started."""
         self._put(trial, lambda: self._send_point(trial))
 
-    def end(self, ended: Trial, outcome: Outcome) -> None:
-        """Write how a trial ended."""
+    def end(self, ended: Trial, outcome: Outcome, before: Callable[[], None] | None = None) -> None:
+        """Write how a trial ended; what is to be written `before` comes first."""
+        if before:
+            self._put(ended, lambda: self._unless_deleted(ended, before))
         if outcome.output:
             self._put(ended, lambda: self._send_output(ended, outcome.output))
         self._put(ended, lambda: self._send_end(ended, outcome))

@@ -20,6 +20,8 @@ from mlflow_tune.driver.choosing import Choosing
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.tracking import Trials
+from mlflow_tune.tracking.records import all_experiments, learning_curve
+from mlflow_tune.tracking.trials import Latest
 from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Goal, Outcome, Trial
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class Pruner:
         self._seen: dict[str, _Seen] = {}
         self._verdicts: dict[str, tuple[Verdict, Course]] = {}
         self._controls: set[int] = set()
+        self._experiments: Sequence[str] = ()
         self._blind: str | None = None  # "" once a trial has shown that rules can see
         self._choosing: Choosing | None = None
         if self._asked:
@@ -116,7 +119,7 @@ class Pruner:
         if not self._asked or not running or time.monotonic() < self._next:
             return []
         self._heed_choice()
-        latest = self._trials.latest()
+        latest = self._trials.latest(self._elsewhere())
         found = []
         for trial in running:
             if trial.run_id not in self._verdicts and (verdict := self._judge(trial, latest.get(trial.run_id, {}))):
@@ -130,23 +133,23 @@ class Pruner:
         youngest = min(time.time() - trial.start_time / 1000 for trial in running)
         return min(max(min(known) if known else WAITING * youngest, SHORTEST), LONGEST)
 
-    def _judge(self, trial: Trial, latest: Mapping[str, tuple[int, float, int]]) -> Verdict | None:
+    def _judge(self, trial: Trial, latest: Mapping[str, Latest]) -> Verdict | None:
         seen = self._seen.setdefault(trial.run_id, _Seen())
-        for name, (step, value, _) in latest.items():
+        for name, point in latest.items():
             curve = seen.beside.setdefault(name, [])
-            if not curve or curve[-1][0] != step:
-                curve.append((step, value))
-        if self._metric not in latest or latest[self._metric][0] == seen.step:
+            if not curve or curve[-1][0] != point.step:
+                curve.append((point.step, point.value))
+        if self._metric not in latest or latest[self._metric].step == seen.step:
             return None
-        step, value, at = latest[self._metric]
+        step, value, at, run_id = latest[self._metric]
         if len(seen.values) < 2:  # from two points on it is known how far apart the logged steps are
-            seen.read(self._trials.history(trial, self._metric), at)
+            seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
         else:
             seen.add(step, value, at)
         course = self._course(trial, seen)
         if self._watch.verdict(course) is not None:
-            seen.read(self._trials.history(trial, self._metric), at)
-            course = replace(self._course(trial, seen), beside=self._beside(trial, latest))
+            seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
+            course = replace(self._course(trial, seen), beside=self._beside(latest))
         return self._decided(trial, course)
 
     def _decided(self, trial: Trial, course: Course) -> Verdict | None:
@@ -165,10 +168,18 @@ class Pruner:
         beside = {name: curve for name, curve in seen.beside.items() if name != self._metric}
         return Course(trial.number, self._metric, self._goal, tuple(seen.values), beside=beside)
 
-    def _beside(self, trial: Trial, latest: Mapping[str, tuple[int, float, int]]) -> dict[str, Curve]:
-        stepped = [name for name, (step, _, _) in latest.items() if step > 0]
+    def _beside(self, latest: Mapping[str, Latest]) -> dict[str, Curve]:
+        stepped = [name for name, point in latest.items() if point.step > 0]
         wanted = [name for name in curves_of_interest(stepped, self._metric) if name != self._metric]
-        return {name: self._trials.history(trial, name) for name in wanted}
+        return {name: learning_curve(self._trials.client, latest[name].run_id, name) for name in wanted}
+
+    def _elsewhere(self) -> Sequence[str]:
+        """Return the experiments in which the training code may open runs of its own, none where it does not."""
+        if self._spec.run.mlflow != "follow":
+            return ()
+        if not self._experiments:
+            self._experiments = all_experiments(self._trials.client)
+        return self._experiments
 
     # --- when they end -----------------------------------------------------------------------------------------------
 
@@ -204,15 +215,12 @@ class Pruner:
             self._blind = self._why_blind(trial)
 
     def _why_blind(self, trial: Trial) -> str:
-        """Return why no rule can stop anything, as far as one trial that trained to its end tells; and say so."""
+        """Return why no rule can stop anything, as far as one trial that trained to its end tells."""
         assert self._asked is not None
         course = course_from_json(trial.curve, trial.number, self._metric, self._goal, None)
         curve: Curve = list(enumerate(course.values)) if course else self._trials.history(trial, self._metric)
         logged = trial.metrics.keys() - set(reserved_names())
-        why = why_blind(self._metric, curve, logged, trial.number, self._asked.terms)
-        if why:
-            logger.warning("%s", why)
-        return why
+        return why_blind(self._metric, curve, logged, trial.number, self._asked.terms)
 
     def _finish(self, trial: Trial) -> None:
         if trial.outcome not in ("ok", "pruned", "not-finite"):

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.spec.study_file import LOCAL
 
-LOCAL = "local"
+GPU = "GPU"  # the resource by which workers say how many devices they have
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 _UNDISTURBED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # the driver decides what Ctrl-C ends
@@ -61,6 +62,14 @@ class DaskExecutor(Executor):
             return self._futures.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
         except Exception as error:  # Dask has kinds of its own
             raise RuntimeError(f"the Dask cluster is gone: {error}") from error
+
+    def refuse_without(self, resource: str, share: float) -> None:
+        """Raise InputError, key `gpus`, when there are workers and none has so much of the resource for a trial."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        most = max((worker.get("resources", {}).get(resource, 0) for worker in workers), default=share)
+        if most < share:
+            message = f"no worker of the cluster has {share} of the resource {resource} (at most {most})"
+            raise InputError(f"{message}: start them by `dask worker ADDRESS --resources {resource}=N`", "gpus")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Leave the cluster; end it when it is this machine's own."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.executors.slots import slots_of
 from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.provenance import tell_difference
 from mlflow_tune.spec.definition import ASKED
 from mlflow_tune.spec.study_file import RunSpec, StudySpec
@@ -20,17 +23,24 @@ REFERENCE_POINTS = 101
 
 @contextlib.contextmanager
 def checked_launcher(
-    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool = False
+    spec: StudySpec,
+    objective: Callable[..., Any] | None,
+    folder: Path,
+    elsewhere: bool = False,
+    to_run: bool = False,
 ) -> Iterator[tuple[Launcher, Params]]:
     """Give the launcher of a study and the defaults that its code declares; close it at the end.
 
-    `elsewhere` says that an executor is given, so that nothing runs in this process. Raises InputError, with the key in
-    the study file, when the code cannot take the study's parameters.
+    `elsewhere` says that an executor is given, so that nothing runs in this process; `to_run` that the study's trials
+    are to run now, in slots with their devices. Raises InputError, with the key in the study file, when the code cannot
+    take the study's parameters, or there are too few devices.
     """
-    with _keys_of_the_file():
-        launcher = _launcher(spec, objective, folder, elsewhere)
-    with contextlib.closing(launcher):
+    refuse_devices(spec, elsewhere)
+    with contextlib.ExitStack() as stack:
+        here = to_run and not elsewhere and spec.executor is None
+        slots = stack.enter_context(slots_of(spec)) if here else Slots()
         with _keys_of_the_file():
+            launcher = stack.enter_context(contextlib.closing(_launcher(spec, objective, folder, elsewhere, slots)))
             defaults = launcher.check(spec.space)
         yield launcher, defaults
 
@@ -46,7 +56,7 @@ def found_launcher(
     if not folder.is_dir():
         raise InputError(f"the study's code was in {folder}, which is not here: name its folder", "folder")
     tell_difference(commit, folder)
-    with checked_launcher(spec, objective, folder, elsewhere) as found:
+    with checked_launcher(spec, objective, folder, elsewhere, to_run=True) as found:
         yield found
 
 
@@ -100,8 +110,12 @@ def _keys_of_the_file() -> Iterator[None]:
 
 
 def runs_in_process(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> bool:
-    """Whether trials are calls in this very process: those of a Python object, with one worker and no executor."""
-    return objective is not None and spec.workers == 1 and not elsewhere and spec.executor is None
+    """Whether trials are calls in this very process: those of a Python object, with one worker and no executor.
+
+    Nor with devices of their own: a library that has looked for its devices does not look again.
+    """
+    alone = spec.workers == 1 and not elsewhere and spec.executor is None
+    return objective is not None and alone and not spec.placed
 
 
 def refuse_limits(spec: StudySpec, objective: Callable[..., Any] | None, elsewhere: bool = False) -> None:
@@ -111,7 +125,16 @@ def refuse_limits(spec: StudySpec, objective: Callable[..., Any] | None, elsewhe
             raise InputError("an objective of this process cannot be stopped; leave it out or use workers=2", key)
 
 
-def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool) -> Launcher:
+def refuse_devices(spec: StudySpec, elsewhere: bool) -> None:
+    """Raise InputError, key `gpus`, when the study gives out devices and its caller says where trials run."""
+    if spec.placed and elsewhere:
+        message = "whoever runs the trials gives them their devices (Ray by num_gpus): leave it out, or say none"
+        raise InputError(message, "gpus")
+
+
+def _launcher(
+    spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, elsewhere: bool, slots: Slots
+) -> Launcher:
     if objective is None and spec.run.objective == ASKED:
         message = "nothing says what a trial runs: give objective or run, or ask() for trials and tell() their values"
         raise InputError(message, "objective")
@@ -121,22 +144,33 @@ def _launcher(spec: StudySpec, objective: Callable[..., Any] | None, folder: Pat
     refuse_limits(spec, objective, elsewhere)
     if objective is not None and runs_in_process(spec, objective, elsewhere):
         return ObjectiveLauncher(objective, spec.metric, spec.run.parameters)
-    workers = 0 if elsewhere or spec.executor else min(spec.workers, spec.stop.trials or spec.workers)
-    return launcher_of(spec.run, spec.metric, objective, folder, workers)
+    return launcher_of(spec.run, spec.metric, objective, folder, replace(slots, first=spec.stop.trials))
 
 
 def launcher_of(
-    run: RunSpec, metric: str, objective: Callable[..., Any] | bytes | None, folder: Path, workers: int = 0
+    run: RunSpec,
+    metric: str,
+    objective: Callable[..., Any] | bytes | None,
+    folder: Path,
+    slots: Slots | None = None,
 ) -> Launcher:
     """Return the launcher of what a study runs, in processes of their own; `objective` may be pickled.
 
-    Where trials are calls, so many `workers` are ready for the first ones.
+    Where trials are calls, a worker for each of the first `slots` is ready for them.
     """
     if run.project is not None:
         return ProjectLauncher(
-            run.project, run.entry_point, run.parameters, run.env_manager, run.timeout, folder, run.version, run.memory
+            run.project,
+            run.entry_point,
+            run.parameters,
+            run.env_manager,
+            run.timeout,
+            folder,
+            run.version,
+            run.memory,
+            slots,
         )
     if run.command is not None:
-        return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory)
+        return CommandLauncher(run.command, run.parameters, run.timeout, folder, run.memory, slots)
     function = str(run.function) if objective is None else objective  # which may be an object that is false
-    return FunctionLauncher(function, metric, run.parameters, run.timeout, folder, run.memory, workers)
+    return FunctionLauncher(function, metric, run.parameters, run.timeout, folder, run.memory, slots)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from pickle import PickleError
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mlflow_tune.errors import InputError, TuneError
-from mlflow_tune.executors.dask import LOCAL, DaskExecutor
+from mlflow_tune.executors.dask import GPU, DaskExecutor
 from mlflow_tune.executors.factory import runs_in_process
 from mlflow_tune.executors.remote import Shipment, shipment_of
+from mlflow_tune.executors.slots import placed
 from mlflow_tune.launchers import Launcher, ObjectiveLauncher
 from mlflow_tune.launchers.output import result_of, without_secrets
-from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.launchers.slots import Slots
+from mlflow_tune.spec.study_file import LOCAL, StudySpec
 from mlflow_tune.tracking import public_uri
-from mlflow_tune.trial import Job, Outcome
+from mlflow_tune.trial import Devices, Job, Outcome
 
 _NOT_RUNNABLE = (ImportError, AttributeError, PickleError, TuneError)  # as where mlflow_tune is not installed
 
@@ -29,6 +32,14 @@ class WorkerPool(Protocol):
     @property
     def busy(self) -> bool:
         """Whether training code runs in the very thread of the driver."""
+        ...
+
+    def begin(self, study: str) -> None:
+        """Make ready for the trials of the study of this run id, which this process holds."""
+        ...
+
+    def devices(self, slot: int) -> Devices | None:
+        """Return the devices of the trials in a slot, None where they are given none, or by whoever runs them."""
         ...
 
     def submit(self, job: Job) -> Future[Outcome]:
@@ -86,6 +97,14 @@ class LocalPool:
         """Whether a trial runs in the driver's thread."""
         return bool(getattr(self._executor, "busy", False))
 
+    def begin(self, study: str) -> None:
+        """Wait for trials that an earlier driver has left on their devices; raises StudyConflict when they stay."""
+        self._launcher.slots.begin(study)
+
+    def devices(self, slot: int) -> Devices | None:
+        """Return the devices of a slot."""
+        return self._launcher.slots.of(slot)
+
     def submit(self, job: Job) -> Future[Outcome]:
         """Run a trial by the launcher."""
         return self._executor.submit(self._launcher, job)
@@ -112,20 +131,36 @@ class RemotePool:
     """Runs trials by an executor that may be on other machines.
 
     A shipment has an answer to whatever training code does: so what its future raises, but for what says that the
-    code cannot be unpacked there, is the loss of a worker.
+    code cannot be unpacked there, is the loss of a worker. `where` is how the executor is told on which worker a job
+    may run, `slots` have the devices where the driver gives them out.
     """
 
     busy = False
 
-    def __init__(self, shipment: Shipment, executor: Executor) -> None:
+    def __init__(
+        self,
+        shipment: Shipment,
+        executor: Executor,
+        where: Callable[[Job], Mapping[str, Any]] = lambda job: {},  # noqa: ARG005
+        slots: Slots | None = None,
+    ) -> None:
         self._shipment = shipment
         self._executor = executor
+        self._where = where
+        self._slots = slots or Slots()
         self._futures: set[Future[Outcome]] = set()
         self._stopped = False
 
+    def begin(self, study: str) -> None:
+        """Nothing has to be waited for: workers end what a driver has left by themselves."""
+
+    def devices(self, slot: int) -> Devices | None:
+        """Return the devices of a slot on this machine's own cluster."""
+        return self._slots.of(slot)
+
     def submit(self, job: Job) -> Future[Outcome]:
         """Send a trial to a worker."""
-        future = self._executor.submit(self._shipment, job)
+        future = self._executor.submit(self._shipment, job, **self._where(job))
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
@@ -177,8 +212,17 @@ def pool_of(
     assert spec.executor is not None
     refuse_local_store(spec.executor.dask, uri)
     shipment = shipment_of(spec, objective, folder, launcher)
+    local = spec.executor.dask == LOCAL
+    slots = Slots(placed(spec)) if spec.placed and local else None
     with DaskExecutor(spec.executor.dask, spec.workers) as cluster:
-        yield RemotePool(shipment, cluster)
+        if slots is not None:
+            # a worker of this machine's cluster bears its slot's number: its processes keep their devices
+            yield RemotePool(shipment, cluster, lambda job: {"workers": [job.slot]}, slots)
+        elif spec.placed:
+            cluster.refuse_without(GPU, spec.share)
+            yield RemotePool(replace(shipment, share=spec.share), cluster, lambda _: {"resources": {GPU: spec.share}})
+        else:
+            yield RemotePool(shipment, cluster)
 
 
 def _local_executor(workers: int, in_process: bool) -> Executor:

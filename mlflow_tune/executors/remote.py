@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 from mlflow_tune.errors import InputError
 from mlflow_tune.executors.dask import within_dask
 from mlflow_tune.executors.factory import launcher_of
+from mlflow_tune.executors.slots import devices_here
 from mlflow_tune.launchers import Launcher, ProjectLauncher
 from mlflow_tune.launchers.function import pickled
 from mlflow_tune.provenance import git_commit
@@ -41,7 +42,8 @@ class Shipment:
     """Runs trials of one study wherever it is called; it is pickled for the way there.
 
     `run` says what a trial runs, in a folder made of `archive`, or the function `objective` (cloudpickle's bytes). On
-    arrival it is unpacked once a process, and run by the launchers that run trials on the driver's machine.
+    arrival it is unpacked once a process, and run by the launchers that run trials on the driver's machine. With a
+    `share` each trial is given so many of the worker's own devices.
     """
 
     run: RunSpec
@@ -49,11 +51,15 @@ class Shipment:
     objective: bytes | None = field(default=None, repr=False)
     archive: bytes | None = field(default=None, repr=False)
     ident: str = field(default_factory=lambda: uuid.uuid4().hex)
+    share: float | None = None
 
     def __call__(self, job: Job) -> Outcome:
         """Run one trial to its end."""
         with _unpacked(self) as launcher, within_dask(partial(launcher.prune, job.run_id, 0)):
-            return launcher(job)
+            if self.share is None:
+                return launcher(job)
+            with devices_here(self.share) as devices:
+                return replace(launcher(replace(job, devices=devices)), devices=devices)
 
 
 def shipment_of(spec: StudySpec, objective: Callable[..., Any] | None, folder: Path, launcher: Launcher) -> Shipment:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.launchers.slots import Slots
+from mlflow_tune.space import Space, Value
+from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Params
 
 
@@ -15,8 +17,11 @@ class Launcher(Protocol):
     """Runs the trials of one study; made with what all trials share, called with what one trial adds.
 
     It never talks to the tracking server: it hands the trial's run to the training code by MLflow's environment
-    variables. Calls may overlap, each in a thread of its own. Whoever made it calls `close` in the end.
+    variables. Calls may overlap, each in a thread of its own. Whoever made it calls `close` in the end. `slots` are
+    those in which its trials run.
     """
+
+    slots: Slots = Slots()
 
     def check(self, space: Space) -> Params:
         """Return the values that the training code declares as defaults, by parameter; {} when it declares none.
@@ -67,6 +72,6 @@ def existing_folder(folder: str | Path) -> Path:
     return path
 
 
-def merged(fixed: Mapping[str, Scalar], job: Job) -> dict[str, Scalar]:
-    """Return the trial's parameters: the fixed ones, then the searched ones."""
-    return {**fixed, **job.params}
+def merged(fixed: Params, job: Job) -> dict[str, Value]:
+    """Return the trial's parameters, for training code to do with as it likes: the fixed ones, then the searched."""
+    return {name: copied(value) for name, value in {**fixed, **job.params}.items()}

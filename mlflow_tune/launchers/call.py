@@ -14,7 +14,9 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.environment import RUN_ID_VARIABLE, trial_environment
+from mlflow_tune.launchers.main_module import missing_from_main
 from mlflow_tune.launchers.output import REASON_LENGTH, refused_param
+from mlflow_tune.launchers.refusal import refused_run
 from mlflow_tune.space import check_mlflow_name
 from mlflow_tune.text import cut, short
 from mlflow_tune.trial import Job, Outcome, Params
@@ -57,7 +59,7 @@ def call(function: Objective, parameters: Params, job: Job, metric: str) -> Outc
             return Outcome("failed", logged=bound, reason=f"the function called sys.exit({error.code!r})")
         except Exception as error:
             bound = end_runs(job, "FAILED")
-            return _failure(error, bound)
+            return _failure(error, bound, job)
         except BaseException:
             end_runs(job, "KILLED")
             raise
@@ -82,11 +84,12 @@ def _loaded_mlflow() -> Any:
 def end_runs(job: Job, status: str) -> bool:
     """End this thread's active runs, so that the next trial binds anew; return whether the trial's run was bound.
 
-    MLflow's `start_run` takes MLFLOW_RUN_ID out of the environment when it adopts the run.
+    Of a trial that binds none, return whether the code may have opened runs: whether MLflow is loaded. `start_run`
+    takes MLFLOW_RUN_ID out of the environment when it adopts the run.
     """
     if not (mlflow := _loaded_mlflow()):
         return False
-    if os.environ.get(RUN_ID_VARIABLE) == job.run_id and not active_run():
+    if job.bind and os.environ.get(RUN_ID_VARIABLE) == job.run_id and not active_run():
         return False
     with suppress(Exception):
         mlflow.flush_async_logging()
@@ -126,10 +129,13 @@ def _described(value: object) -> str:
     return f"a {kind}"
 
 
-def _failure(error: Exception, bound: bool) -> Outcome:
+def _failure(error: Exception, bound: bool, job: Job) -> Outcome:
     own = error.__traceback__.tb_next if error.__traceback__ else None  # without the frame of `call`
-    text = "".join(traceback.format_exception(type(error), error, own))
-    return Outcome("failed", logged=bound, reason=error_words(error, own), output=text.encode(errors="replace"))
+    output = "".join(traceback.format_exception(type(error), error, own)).encode(errors="replace")
+    places = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(own)]
+    if job.bind and (cause := refused_run(str(error), places, job, Path.cwd())):
+        return Outcome("failed", logged=bound, reason=cut(cause, REASON_LENGTH), output=output, certain=True)
+    return Outcome("failed", logged=bound, reason=error_words(error, own), output=output)
 
 
 def error_words(error: BaseException, frames: TracebackType | None) -> str:
@@ -137,6 +143,8 @@ def error_words(error: BaseException, frames: TracebackType | None) -> str:
     # A syntax error is preceded by its place, other errors may be followed by notes.
     told = [part for part in traceback.format_exception_only(type(error), error) if not part.startswith("  ")]
     said = refused_param(str(error)) or told[0].strip().splitlines()[0]
+    if remedy := missing_from_main(error):
+        said = f"{cut(said, 150)}: {remedy}"
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(frames)]
     own = [place for place in places if not place[0].startswith(_FOREIGN) and "site-packages" not in place[0]]
     if isinstance(error, SyntaxError):

@@ -15,12 +15,14 @@ from typing import Any
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
 from mlflow_tune.launchers.call import Objective
-from mlflow_tune.launchers.environment import base_environment
+from mlflow_tune.launchers.environment import base_environment, place_variables
+from mlflow_tune.launchers.main_module import Main, main_of_this_process, pickled_with_names
 from mlflow_tune.launchers.output import how_it_ended
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
+from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.launchers.worker import BOOTSTRAP, Call, Setup
 from mlflow_tune.space import Space
-from mlflow_tune.trial import Job, Outcome, Params
+from mlflow_tune.trial import Devices, Job, Outcome, Params
 
 IMPORT_SECONDS = 600.0
 _CLOSE_SECONDS = 3.0
@@ -28,13 +30,18 @@ _NAME = re.compile(r"[\w.]+:[\w.]+")
 
 
 class _Worker:
-    """A worker process and the connection to it."""
+    """A worker process and the connection to it; it keeps its devices for life and, on this machine, its slot."""
 
-    def __init__(self, processes: Processes, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, processes: Processes, folder: Path, environment: dict[str, str], slot: int, devices: Devices | None
+    ) -> None:
+        self.slot = slot
+        self.devices = devices
         self.connection, theirs = Pipe()
         with theirs:
             argv = [sys.executable, "-c", BOOTSTRAP, str(theirs.fileno())]
-            self.process = processes.start(argv, env=environment, cwd=folder, pass_fds=(theirs.fileno(),))
+            variables = {**environment, **place_variables(slot, devices)}
+            self.process = processes.start(argv, env=variables, cwd=folder, pass_fds=(theirs.fileno(),))
         self.asked = self.ready = self._closed = False
         self.send([str(folder), *(str(Path(entry).absolute()) for entry in sys.path)])
 
@@ -63,8 +70,8 @@ class FunctionLauncher(Launcher):
     one that was `pickled` before. A returned number is the value of `metric`. A worker that crashes or exceeds
     `timeout` (seconds; the import in a fresh worker counts) is replaced, and so is one that, with its descendants,
     takes more than `memory` bytes; one that holds half of that after a trial makes room for a fresh one. `prepare`
-    starts so many `workers` beforehand. Raises InputError when the folder does not exist, the name is malformed or the
-    callable cannot be pickled.
+    starts a worker for each of the first `slots`; without slots a worker serves the trials of any. Raises InputError
+    when the folder does not exist, the name is malformed or the callable cannot be pickled.
     """
 
     def __init__(
@@ -75,24 +82,25 @@ class FunctionLauncher(Launcher):
         timeout: float | None = None,
         folder: str | Path = ".",
         memory: int | None = None,
-        workers: int = 1,
+        slots: Slots | None = None,
     ) -> None:
         self._function = _checked_name(function) if isinstance(function, str) else pickled(function)
         self._metric = metric
-        self._workers = workers
+        self._main = Main() if isinstance(function, str | bytes) else main_of_this_process()
+        self.slots = slots or Slots()
         self._names: tuple[str, ...] = ()
         self._parameters = dict(parameters or {})
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
 
     def check(self, space: Space) -> Params:
         """Raise InputError, key `function`, unless a worker can import the function and it takes the parameters."""
         names = all_parameters(self._parameters, space)
-        worker = self._take()
+        worker = self._take(0, self.slots.of(0))
         problem = self._set_up(worker, tuple(names), IMPORT_SECONDS)
         if problem is None:
             hung = worker.process.returncode is None
@@ -110,18 +118,20 @@ class FunctionLauncher(Launcher):
 
     def prepare(self) -> None:
         """Start all workers that will be needed, without waiting for what they import."""
-        for _ in range(self._workers - len(self._idle)):
-            with suppress(OSError):  # a trial will tell
-                worker = _Worker(self._processes, self._folder, self._environment)
-                self._ask_for_setup(worker, self._names)
-                self._give_back(worker)
+        there = {worker.slot for worker in self._idle}
+        for slot, devices in enumerate(self.slots.devices[: self.slots.first]):
+            if slot not in there:
+                with suppress(OSError):  # a trial will tell
+                    worker = self._started(slot, devices)
+                    self._ask_for_setup(worker, self._names)
+                    self._give_back(worker)
 
     def __call__(self, job: Job) -> Outcome:
         """Run one trial in an idle worker, or in a new one."""
         if self._processes.stopped:
             return STUDY_STOPPED
         try:
-            worker = self._take()
+            worker = self._take(job.slot, job.devices)
         except OSError as error:
             return Outcome("failed", reason=f"the worker cannot start: {error}")
         try:
@@ -169,7 +179,7 @@ class FunctionLauncher(Launcher):
 
     def _ask_for_setup(self, worker: _Worker, names: tuple[str, ...]) -> None:
         if not worker.asked:
-            worker.send(Setup(self._function, names))
+            worker.send(Setup(self._function, names, self._main))
             worker.asked = True
 
     def _crashed(self, worker: _Worker) -> Outcome:
@@ -181,15 +191,27 @@ class FunctionLauncher(Launcher):
         how = how_it_ended(worker.process.returncode or 0, output)
         return replace(outcome, kind="failed", reason=f"the function ended its process: {how}")
 
-    def _take(self) -> _Worker:
-        while True:
-            with self._lock:
-                worker = self._idle.pop() if self._idle else None
-            if worker is None:
-                return _Worker(self._processes, self._folder, self._environment)
+    def _take(self, slot: int, devices: Devices | None) -> _Worker:
+        """Return the idle worker of this place, or a new one."""
+        while (worker := self._idle_one(slot, devices)) is not None:
             if worker.process.alive():
                 return worker
             self._end(worker)
+        return self._started(slot, devices)
+
+    def _idle_one(self, slot: int, devices: Devices | None) -> _Worker | None:
+        with self._lock:
+            fitting = [
+                worker
+                for worker in self._idle
+                if worker.devices == devices and (worker.slot == slot or not self.slots.devices)
+            ]
+            if fitting:
+                self._idle.remove(fitting[-1])
+            return fitting[-1] if fitting else None
+
+    def _started(self, slot: int, devices: Devices | None) -> _Worker:
+        return _Worker(self._processes, self._folder, self._environment, slot, devices)
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
@@ -227,15 +249,13 @@ def _checked_name(function: str) -> str:
 
 
 def pickled(function: bytes | Objective) -> bytes:
-    """Return the function as cloudpickle's bytes. Raises InputError, key `function`, when it cannot be pickled."""
-    import cloudpickle
-
+    """Return the function as bytes for a worker. Raises InputError, key `function`, when it cannot be pickled."""
     if isinstance(function, bytes):
         return function
     if not callable(function):
         raise InputError(f"must be a function, but got {function!r}", "function")
     try:
-        return bytes(cloudpickle.dumps(function))
+        return pickled_with_names(function)
     except Exception as error:
         message = f"the function cannot be sent to worker processes: {type(error).__name__}: {error}"
         raise InputError(message, "function") from error

@@ -23,6 +23,7 @@ from typing import Any
 from mlflow_tune.errors import InternalError
 from mlflow_tune.launchers.memory import LOOK_SECONDS, MemoryWatch
 from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
+from mlflow_tune.launchers.slots import Tenancy
 from mlflow_tune.trial import Outcome
 
 _WATCHER = str(Path(__file__).with_name("watcher.py"))
@@ -42,8 +43,9 @@ class Supervised:
     """One command under a watcher, in a session of its own; its output is drained by whoever waits for it.
 
     While somebody waits for it, all its descendants together may hold `memory` bytes; they are killed when they hold
-    more. `kill` may be called from any thread, the rest from one thread at a time. Raises OSError when the watcher
-    cannot start; a command that cannot start ends with exit code 127 and says why in its output.
+    more. Until all of them have ended the `tenancy` is held. `kill` may be called from any thread, the rest from one
+    thread at a time. Raises OSError when the watcher cannot start; a command that cannot start ends with exit code 127
+    and says why in its output.
     """
 
     def __init__(
@@ -54,19 +56,22 @@ class Supervised:
         cwd: Path,
         pass_fds: Sequence[int] = (),
         memory: int | None = None,
+        tenancy: Tenancy | None = None,
     ) -> None:
         life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
+        lock = tenancy.hold() if tenancy else -1
         self._life = os.fdopen(write, "wb", buffering=0)
         try:
             descriptors = (life, *pass_fds)
+            passed = ",".join(map(str, descriptors))
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", _WATCHER, ",".join(map(str, descriptors)), _psutil_folder(), *argv],
+                [sys.executable, "-I", "-S", _WATCHER, passed, str(lock), _psutil_folder(), *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd=cwd,
-                pass_fds=descriptors,
+                pass_fds=descriptors if lock < 0 else (*descriptors, lock),
                 start_new_session=True,
             )
         except BaseException:
@@ -74,6 +79,8 @@ class Supervised:
             raise
         finally:
             os.close(life)
+            if lock >= 0:
+                os.close(lock)
         assert self._popen.stdout is not None
         self._stdout = self._popen.stdout
         self._tail = Tail()
@@ -171,11 +178,12 @@ class Supervised:
 class Processes:
     """The supervised processes of one launcher; all its methods may be called from any thread.
 
-    Each of them, with its descendants, may hold `memory` bytes.
+    Each of them, with its descendants, may hold `memory` bytes, and holds the `tenancy`.
     """
 
-    def __init__(self, memory: int | None = None) -> None:
+    def __init__(self, memory: int | None = None, tenancy: Tenancy | None = None) -> None:
         self._memory = memory
+        self._tenancy = tenancy
         self._lock = threading.Lock()
         self._running: set[Supervised] = set()
         self._trials: dict[str, Supervised] = {}  # by the run's id
@@ -186,7 +194,7 @@ class Processes:
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()
     ) -> Supervised:
         """Start a process that `stop` reaches; when all is stopped already it is killed at once."""
-        process = Supervised(argv, env=env, cwd=cwd, pass_fds=pass_fds, memory=self._memory)
+        process = Supervised(argv, env=env, cwd=cwd, pass_fds=pass_fds, memory=self._memory, tenancy=self._tenancy)
         with self._lock:
             self._running.add(process)
             stopped = self.stopped

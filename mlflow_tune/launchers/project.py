@@ -15,9 +15,11 @@ from mlflow_tune.launchers.environment import base_environment, trial_variables
 from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
 from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
-from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space
+from mlflow_tune.launchers.refusal import told
+from mlflow_tune.launchers.slots import Slots
+from mlflow_tune.space import Choice, Dimension, Float, Scalar, Space, Value
 from mlflow_tune.space.declared import DeclaredParameter
-from mlflow_tune.text import as_number, cut, short, unknown
+from mlflow_tune.text import as_number, cut, short, unknown, value_text
 from mlflow_tune.trial import Job, Outcome, Params
 
 
@@ -25,9 +27,9 @@ class ProjectLauncher(Launcher):
     """Runs `entry_point` of the project `project`: a folder (relative to `folder`) or a git URI, `URI#subfolder` too.
 
     The project is fetched once and its environment is built once (`env_manager` "uv"; "local" uses the one that is
-    there). Parameters of type `path` are relative to `folder`, their declared defaults to the project. `timeout` is
-    in seconds, `memory`, for the command and all its descendants, in bytes. Raises InputError when `folder` does not
-    exist.
+    there). A parameter that is null is left out, so that the project's own default holds. Parameters of type `path` are
+    relative to `folder`, their declared defaults to the project. `timeout` is in seconds, `memory`, for the command and
+    all its descendants, in bytes. Raises InputError when `folder` does not exist.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class ProjectLauncher(Launcher):
         folder: str | Path = ".",
         version: str | None = None,
         memory: int | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self._project = project
         self._entry_point_name = entry_point
@@ -49,7 +52,8 @@ class ProjectLauncher(Launcher):
         self._timeout = timeout
         self._folder = existing_folder(folder)
         self._environment = base_environment()
-        self._processes = Processes(memory)
+        self.slots = slots or Slots()
+        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         self._loaded: EntryPoint | None = None
@@ -72,7 +76,7 @@ class ProjectLauncher(Launcher):
     def local_paths(self) -> list[str]:
         """The fixed parameters that name a file or folder relative to the study's folder."""
         paths = [each.name for each in self._entry_point().declared.values() if each.type == "path"]
-        texts = {name: str(self._parameters[name]) for name in paths if name in self._parameters}
+        texts = {name: value_text(self._parameters[name]) for name in paths if name in self._parameters}
         return [name for name, text in texts.items() if "://" not in text and not Path(text).is_absolute()]
 
     def check(self, space: Space) -> Params:
@@ -106,7 +110,7 @@ class ProjectLauncher(Launcher):
                 hint = unknown("parameter", name, known) if known else "it declares none"
                 raise InputError(f"the entry point {entry_point.name!r} does not declare it; {hint}", key)
 
-    def _check_value(self, declared: DeclaredParameter, value: Scalar, key: str) -> None:
+    def _check_value(self, declared: DeclaredParameter, value: Value, key: str) -> None:
         if problem := _problem(declared, value):
             raise InputError(problem, key)
         if declared.type == "path" and "://" not in str(value) and not (self._folder / str(value)).exists():
@@ -121,12 +125,12 @@ class ProjectLauncher(Launcher):
             raise InputError(short(message, REASON_LENGTH), "entry_point") from error
 
     def _texts(self, entry_point: EntryPoint, values: Params) -> dict[str, str]:
-        """Return all values as MLflow wants them: as text, local paths absolute."""
-        texts = {name: str(value) for name, value in values.items()}
+        """Return all values as MLflow wants them: as text, local paths absolute; without those that are null."""
+        texts = {name: value_text(value) for name, value in values.items() if value is not None}
         for each in entry_point.declared.values():
             if each.type != "path":
                 continue
-            base = self._folder if each.name in values else entry_point.folder
+            base = self._folder if each.name in texts else entry_point.folder
             text = texts.get(each.name, str(each.default))
             texts[each.name] = text if "://" in text else str(base / text)
         return texts
@@ -150,13 +154,14 @@ class ProjectLauncher(Launcher):
                 command = entry_point.command(texts, Path(storage))
             except Exception as error:
                 return Outcome("failed", reason=cut(f"{type(error).__name__}: {error}", REASON_LENGTH))
-            return self._processes.run(
+            outcome = self._processes.run(
                 ["bash", "-c", f"{self._activate} && {command}" if self._activate else command],
                 env={**self._environment, **trial_variables(job)},
                 cwd=entry_point.folder,
                 timeout=self._timeout,
                 trial=job.run_id,
             )
+            return told(outcome, job, entry_point.folder, command.split())
 
     def prune(self, run_id: str, grace: float) -> bool:
         """End the command of one trial."""
@@ -175,23 +180,25 @@ class ProjectLauncher(Launcher):
 def _check_dimension(declared: DeclaredParameter, dimension: Dimension) -> None:
     """Raise InputError, key `space.<name>`, unless all values of the dimension are of the declared type."""
     key = f"space.{declared.name}"
-    if isinstance(dimension, Categorical):
+    if isinstance(dimension, Choice):
         for value in dimension.values:
             if problem := _problem(declared, value):
                 raise InputError(problem, key)
     elif declared.type == "int" and isinstance(dimension, Float):
         raise InputError("the entry point declares an int, but the space has a Float: use an Int", key)
-    elif declared.type in ("path", "uri") and isinstance(dimension, Float | Int):
+    elif declared.type in ("path", "uri") and not isinstance(dimension, Choice):
         raise InputError(f"the entry point declares a {declared.type}, but the space has numbers", key)
 
 
-def _problem(declared: DeclaredParameter, value: Scalar) -> str:
-    """Return in words why the value is not of the declared type, "" when it is."""
+def _problem(declared: DeclaredParameter, value: Value) -> str:
+    """Return in words why the value is not of the declared type, "" when it is. Null leaves the parameter out."""
+    if value is None:
+        return "" if declared.default is not None else "the entry point needs it, for it declares no default: not null"
     try:
         if declared.type == "float":
             as_number(value)
         elif declared.type == "int":
-            int(str(value))  # what the script will do with the text that it gets
+            int(value_text(value))  # what the script will do with the text that it gets
     except (InputError, ValueError):
         return f"the entry point declares {'an int' if declared.type == 'int' else 'a float'}, but got {value!r}"
     if declared.type == "uri" and not mlproject.is_uri(value):

@@ -1,10 +1,10 @@
-"""Run one command and leave nothing of it behind: `watcher.py LIFE[,FD...] PSUTIL COMMAND...`, a script of its own.
+"""Run one command and leave nothing of it behind: `watcher.py LIFE[,FD...] LOCK PSUTIL COMMAND...`, a script by itself.
 
-LIFE is the read end of a pipe to the driver; each FD is a file descriptor that the command alone is to have. When
-the pipe ends or brings a byte, or when the driver dies, every descendant of this process is ended: SIGTERM, a short
-grace, SIGKILL. A number after the byte grants a grace of so many seconds, which the end of the pipe or another byte
-cuts short. Whatever outlives the command is ended likewise, then this process ends as the command did: with its exit
-code, or by its signal.
+LIFE is the read end of a pipe to the driver; each FD is a file descriptor that the command alone is to have; LOCK is
+one that this process alone is to have, open until nothing of the command is left, or -1. When the pipe ends or brings
+a byte, or when the driver dies, every descendant of this process is ended: SIGTERM, a short grace, SIGKILL. A number
+after the byte grants a grace of so many seconds, which the end of the pipe or another byte cuts short. Whatever
+outlives the command is ended likewise, then this process ends as the command did: with its exit code, or by its signal.
 
 On Linux this process is a child subreaper (prctl(2)), so that daemons and sessions of their own stay its
 descendants. Elsewhere only direct children and the process group are ended.
@@ -145,10 +145,12 @@ def end_like(status: int) -> None:
     os._exit(os.waitstatus_to_exitcode(status))
 
 
-def main(descriptors: list[int], psutil_folder: str, command: list[str]) -> None:
+def main(descriptors: list[int], lock: int, psutil_folder: str, command: list[str]) -> None:
     """Run the command to its end, whichever that is."""
     life, *passed = descriptors
     os.set_inheritable(life, False)
+    if lock >= 0:
+        os.set_inheritable(lock, False)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -166,4 +168,4 @@ def main(descriptors: list[int], psutil_folder: str, command: list[str]) -> None
 
 
 if __name__ == "__main__":
-    main([int(number) for number in sys.argv[1].split(",")], sys.argv[2], sys.argv[3:])
+    main([int(number) for number in sys.argv[1].split(",")], int(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import operator
 import os
-import pickle
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mlflow_tune.launchers.call import Objective, call, error_words, signature_problem
+from mlflow_tune.launchers.main_module import Main, unpickled
 from mlflow_tune.text import unknown
 from mlflow_tune.trial import Job, Params
 
@@ -29,10 +29,14 @@ BOOTSTRAP = (
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker calls: `package.module:function`, or a function pickled by cloudpickle; and with which names."""
+    """What a worker calls: `package.module:function`, or a function that was pickled; and with which names.
+
+    `main` is the main module of the process that pickled it.
+    """
 
     function: str | bytes
     names: tuple[str, ...]
+    main: Main
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,11 @@ class LoadError(Exception):
     """The function cannot be loaded; the message says why."""
 
 
-def load(function: str | bytes) -> Any:
+def load(function: str | bytes, main: Main) -> Any:
     """Return the object that a `Setup` names or holds; LoadError when it cannot be had."""
     try:
         if isinstance(function, bytes):
-            return pickle.loads(function)  # noqa: S301 - it comes from the driver's own memory
+            return unpickled(function, main)
         module_name, _, attribute = function.partition(":")
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
@@ -77,7 +81,7 @@ def _import_problem(function: str | bytes, error: BaseException) -> str:
 def setup(message: Setup) -> tuple[Objective | None, str]:
     """Return the function and "", or None and what is wrong."""
     try:
-        function = load(message.function)
+        function = load(message.function, message.main)
     except LoadError as error:
         return None, str(error)
     problem = signature_problem(function, message.names)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.space import Scalar
 from mlflow_tune.text import encodable, number_text, printable, short
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def filled(template: str, contents: Mapping[str, Any]) -> str:
     return encodable(environment.get_template(template).render(contents))
 
 
-def number(value: Scalar | None) -> str:
+def number(value: object) -> str:
     """Return a value as a table shows it: numbers in at most six significant digits, an empty text for none."""
     return short(number_text(value))
 

@@ -7,9 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from mlflow_tune.space import Scalar
-from mlflow_tune.text import counted, markdown, markdown_table, number_text, param_text, plural, short, some_of, tally
-from mlflow_tune.trial import Goal, Trial, best_trial, ranked
+from mlflow_tune.text import (
+    counted,
+    markdown,
+    markdown_table,
+    number_text,
+    param_of,
+    param_text,
+    plural,
+    short,
+    some_of,
+    tally,
+)
+from mlflow_tune.trial import Goal, Params, Trial, best_trial, ranked
 
 NOTE_LIMIT = 7999
 ROWS = 10
@@ -54,9 +64,9 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     return "\n".join([*head, *table, *([""] if table else []), *listed, *([""] if listed else []), *tail])
 
 
-def point(params: Mapping[str, Scalar]) -> str:
+def point(params: Params) -> str:
     """Return a point as `lr=0.0031, units=64`, escaped, with as many parameters as a line bears."""
-    words = [f"{inline(name)}={inline(value)}" for name, value in params.items()]
+    words = [f"{inline(name)}={inline(param_of(params, name))}" for name in params]
     kept = fitting(words, 1000)
     return ", ".join([*kept, *(["…"] if len(kept) < len(words) else [])])
 
@@ -83,11 +93,13 @@ def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
     """Return the table of the best trials: a heading, a rule, a row a trial."""
     best = ranked(trials, goal)[:ROWS]
     names = list(best[0].params)[:COLUMNS] if best else []
-    rows = [
-        [str(each.number), number_text(each.value), *(inline(each.params.get(name)) for name in names)] for each in best
-    ]
+    rows = [[str(each.number), number_text(each.value), *(_cell(each.params, name) for name in names)] for each in best]
     heading = ["trial", inline(metric), *map(inline, names)]
     return markdown_table(heading, rows) if rows else []
+
+
+def _cell(params: Params, name: str) -> str:
+    return inline(param_of(params, name) if name in params else None)
 
 
 def _running(trials: Sequence[Trial]) -> list[str]:
@@ -124,6 +136,6 @@ def fitting(lines: Sequence[str], room: int) -> list[str]:
     return [line for line, end in zip(lines, ends, strict=True) if end - 1 <= room]
 
 
-def inline(value: Scalar | None, longest: int = 60) -> str:
+def inline(value: object, longest: int = 60) -> str:
     """Return a value as Markdown shows it, cut to `longest` characters before it is escaped."""
     return markdown(short("None" if value is None else param_text(value), longest))

@@ -14,14 +14,15 @@ from mlflow_tune.report.html import filled, is_link, number, picture
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.report.table import seconds_of
-from mlflow_tune.space import Categorical, Dimension, Int, Scalar, Space
-from mlflow_tune.text import counted, iso_time, printable, seconds_text, short, some_of, tally
-from mlflow_tune.trial import Trial
+from mlflow_tune.space import Choice, Dimension, Int, Ordinal, Space
+from mlflow_tune.text import counted, iso_time, param_of, printable, seconds_text, short, some_of, tally, value_text
+from mlflow_tune.trial import Params, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEADERS = 10
+DIGITS = 6
 MOST_ROWS = 1000
 MOST_COLUMNS = 20
 MOST_REASONS = 20
@@ -83,8 +84,12 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
     }
 
 
-def _point(params: Mapping[str, Scalar]) -> list[tuple[str, str]]:
-    return [(short(name), number(value)) for name, value in params.items()]
+def _point(params: Params) -> list[tuple[str, str]]:
+    return [(short(name), _value(params, name)) for name in params]
+
+
+def _value(params: Params, name: str) -> str:
+    return short(param_of(params, name, DIGITS))
 
 
 def _counts(trials: Sequence[Trial]) -> str:
@@ -99,10 +104,12 @@ def _options(options: Mapping[str, object]) -> list[tuple[str, str]]:
 def _described(dimension: Dimension) -> tuple[str, str, str]:
     """Return a parameter's kind, its range and its default in words."""
     default = "" if dimension.default is None else number(dimension.default)
-    if isinstance(dimension, Categorical):
-        return "one of", some_of([short(value, 60) for value in dimension.values], MOST_VALUES), default
+    if isinstance(dimension, Choice):
+        kind = "in this order, one of" if isinstance(dimension, Ordinal) else "one of"
+        return kind, some_of([short(value_text(value), 60) for value in dimension.values], MOST_VALUES), default
     kind = "whole number" if isinstance(dimension, Int) else "real number"
-    steps = f", in steps of {dimension.step}" if isinstance(dimension, Int) and dimension.step != 1 else ""
+    whole = isinstance(dimension, Int) and dimension.step == 1
+    steps = "" if dimension.step is None or whole else f", in steps of {number(dimension.step)}"
     scale = ", log scale" if dimension.log else ""
     return kind, f"{number(dimension.low)} to {number(dimension.high)}{steps}{scale}", default
 
@@ -114,7 +121,7 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "value": number(trial.value),
         "unmet": trial.number in page.unmet,
         "diagnosis": ", ".join(page.standing.diagnoses.get(trial.number, ())),
-        "values": [number(trial.params.get(name)) for name in list(page.space)[:MOST_COLUMNS]],
+        "values": [_value(trial.params, name) for name in list(page.space)[:MOST_COLUMNS]],
         "seconds": seconds_text(seconds_of(trial), unit=""),
         "words": short(trial.reason if trial.done and trial.value is None else trial.why),
     }

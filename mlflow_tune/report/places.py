@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Float
+from mlflow_tune.space import Choice, Dimension, Float
 from mlflow_tune.trial import Goal, Trial
 
 Array = NDArray[np.float64]
@@ -19,17 +19,18 @@ _GOLDEN = 0.6180339887498949
 
 
 def places(dimension: Dimension, name: str, trials: Sequence[Trial]) -> Array:
-    """Return where the trials stand on the parameter's axis (n,): the number, or the category's index.
+    """Return where the trials stand on the parameter's axis (n,): the number, or the index of a listed value.
 
     NaN where a trial has no value of the dimension, as after a change of the space.
     """
-    return np.array([_place(dimension, trial.params.get(name)) for trial in trials], dtype=float)
+    found = [_place(dimension, trial.params[name]) if name in trial.params else math.nan for trial in trials]
+    return np.array(found, dtype=float)
 
 
 def _place(dimension: Dimension, value: object) -> float:
     try:
-        if isinstance(dimension, Categorical):
-            return float(dimension.values.index(dimension.decode(value)))
+        if isinstance(dimension, Choice):
+            return float(dimension.index(value))
         if isinstance(dimension, Float) and isinstance(value, float) and math.isfinite(value):
             number = value  # thousands of times a picture: the full check takes longer than all else here
         else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from mlflow_tune.space import Categorical, Dimension
+from mlflow_tune.space import Choice, Dimension
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.trial import Trial
 
@@ -38,10 +39,10 @@ class PosteriorSlice:
 def posterior_xs(dimension: Dimension, observed: Sequence[float], next_x: float, count: int = 200) -> list[float]:
     """Return where to ask the model: `count` places evenly on the parameter's scale, the trials' and the next one.
 
-    With the trials' own places among them the uncertainty is seen to vanish there. Empty for a categorical, which has
-    no axis to draw along.
+    With the trials' own places among them the uncertainty is seen to vanish there. Empty where the values are listed:
+    there is no axis to draw along.
     """
-    if isinstance(dimension, Categorical):
+    if isinstance(dimension, Choice):
         return []
     even = [float(dimension.from_unit(index / (count - 1))) for index in range(count)]
     return sorted({*even, *map(float, observed), float(next_x)})
@@ -54,8 +55,8 @@ def posterior_before(
     (name, dimension), strategy = next(iter(spec.space.items())), spec.strategy
     before = [_as_of(trial.start_time, each) for each in history if each.number < trial.number]
     seen = [each for each in before if each.value is not None and spec.space.contains(each.params)]
-    next_x = float(trial.params[name])
-    xs = posterior_xs(dimension, [float(each.params[name]) for each in seen], next_x)
+    next_x = _number(trial, name)
+    xs = posterior_xs(dimension, [_number(each, name) for each in seen], next_x)
     values = [dimension.decode(str(x)) for x in xs]
     believed = strategy.posterior(spec.space, before, [{name: value} for value in values])
     if believed is None:
@@ -70,12 +71,17 @@ def posterior_before(
         std=believed.std,
         acquisition=believed.acquisition,
         acquisition_name=believed.acquisition_name,
-        observed_x=[float(each.params[name]) for each in seen],
+        observed_x=[_number(each, name) for each in seen],
         observed_y=[float(each.value or 0.0) for each in seen],
         next_x=next_x,
         reference=np.interp(units, np.linspace(0, 1, len(reference)), reference).tolist() if reference else None,
         metric=spec.metric,
     )
+
+
+def _number(trial: Trial, name: str) -> float:
+    value: Any = trial.params[name]
+    return float(value)
 
 
 def _as_of(time: int, trial: Trial) -> Trial:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.text import value_text
 from mlflow_tune.trial import Goal, Trial, ranked
 
 
@@ -46,6 +47,11 @@ def scored(trials: Sequence[Trial]) -> list[Trial]:
 def value_of(trial: Trial) -> float:
     """Return the trial's value, NaN when it has none."""
     return math.nan if trial.value is None else trial.value
+
+
+def param_words(trial: Trial, name: str) -> str:
+    """Return `lr = 0.01` in full, for the words beside a figure; `nothing` where the trial lacks the parameter."""
+    return f"{name} = {value_text(trial.params[name]) if name in trial.params else 'nothing'}"
 
 
 def without_value(trials: Sequence[Trial]) -> list[Trial]:

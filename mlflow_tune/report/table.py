@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlflow_tune.space import Space
-from mlflow_tune.text import Cell, columns_csv, iso_time
+from mlflow_tune.space import Scalar, Space
+from mlflow_tune.text import Cell, columns_csv, iso_time, value_text
 from mlflow_tune.trial import Trial
 
 BEFORE = ("number", "attempt", "outcome", "value")
@@ -16,20 +16,28 @@ def trials_table(trials: Sequence[Trial], space: Space) -> dict[str, list[Cell]]
     """Return the columns by name, a cell a trial, by number: what `mlflow.log_table` takes.
 
     A parameter's column has its name, or `params.<name>` where another column has that. Times are ISO 8601 in UTC,
-    durations seconds. A trial that runs has the outcome "running". What a trial lacks is None.
+    durations seconds. A trial that runs has the outcome "running". What a trial lacks is None; a null or a list among
+    the parameters is its JSON.
     """
     ordered = sorted(trials, key=lambda trial: (trial.number, trial.attempt))
     rows = [_row(trial) for trial in ordered]
     columns: dict[str, list[Cell]] = {name: [row[name] for row in rows] for name in BEFORE}
     for name in space:
         key = f"params.{name}" if name in (*BEFORE, *AFTER) else name
-        columns[key] = [trial.params.get(name) for trial in ordered]
+        columns[key] = [_cell(trial, name) for trial in ordered]
     return columns | {name: [row[name] for row in rows] for name in AFTER}
 
 
 def trials_csv(trials: Sequence[Trial], space: Space) -> str:
     """Return the table of `trials_table` as CSV."""
     return columns_csv(trials_table(trials, space))
+
+
+def _cell(trial: Trial, name: str) -> Cell:
+    if name not in trial.params:
+        return None
+    value = trial.params[name]
+    return value if isinstance(value, Scalar) else value_text(value)
 
 
 def _row(trial: Trial) -> Mapping[str, Cell]:

@@ -1,8 +1,8 @@
 """The search space: its dimensions, their checks, and their encodings.
 
-A value has three forms: the Python scalar that training code gets, the text that MLflow holds (`decode` reads it),
+A value has three forms: the Python object that training code gets, the text that MLflow holds (`decode` reads it),
 and a number from 0 to 1 that strategies work on (`to_unit`, `from_unit`). Whatever breaks a rule raises `InputError`
-whose key is the path to the culprit, such as `lr.low` or `lr.grid.2`.
+whose key is the path to the culprit, such as `lr.low` or `lr.grid.2`; what else is wrong is told with it.
 """
 
 from __future__ import annotations
@@ -13,21 +13,25 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space.dimensions import ROLES, Categorical, Dimension, Float, Int, Scalar
-from mlflow_tune.text import at, shown, unknown
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space.choices import Categorical, Choice, Ordinal
+from mlflow_tune.space.dimensions import ROLES, Float, Int
+from mlflow_tune.text import Scalar, Value, as_value, at, is_number, nearest, plain, shown, unknown, value_text
 
 __all__ = [
     "RESERVED_NAMES",
     "ROLES",
     "Categorical",
+    "Choice",
     "Dimension",
     "Float",
     "Int",
+    "Ordinal",
     "Scalar",
     "Space",
+    "Value",
     "check_name",
     "whole_point",
 ]
@@ -41,7 +45,8 @@ RESERVED_NAMES = (
     "expected_end_std",
 )  # in a study, the evidence of its strategies is reserved as well
 MAX_NAME = 243  # MLflow's keys have at most 250 characters, and `log10_` goes before some of them
-_KINDS: dict[str, type[Dimension]] = {"float": Float, "int": Int, "categorical": Categorical}
+Dimension: TypeAlias = Float | Int | Categorical | Ordinal
+_KINDS: dict[str, type[Dimension]] = {"float": Float, "int": Int, "categorical": Categorical, "ordinal": Ordinal}
 
 
 class Space(Mapping[str, Dimension]):
@@ -56,18 +61,30 @@ class Space(Mapping[str, Dimension]):
         self._dimensions = dict(dimensions)
         for name, dimension in self._dimensions.items():
             check_name(name)
-            if not isinstance(dimension, Float | Int | Categorical):
-                raise InputError(f"must be a Float, an Int or a Categorical, but got {shown(dimension)}", name)
-            if isinstance(dimension, Float | Int) and dimension.log and f"log10_{name}" in self._dimensions:
+            if not isinstance(dimension, Dimension):
+                kinds = "a Float, an Int, a Categorical or an Ordinal"
+                raise InputError(f"must be {kinds}, but got {shown(dimension)}", name)
+            if dimension.log and f"log10_{name}" in self._dimensions:
                 raise InputError(f"the name is taken by the metric that goes with {name!r}", f"log10_{name}")
 
     @classmethod
-    def from_json(cls, form: Any) -> Space:
-        """Build the space from `{name: {type: float, low: 1e-4, high: 1e-1, log: true}, ...}`, or from dimensions."""
+    def from_json(cls, form: Any, reserved: Sequence[str] = RESERVED_NAMES) -> Space:
+        """Build the space from `{name: {type: float, low: 1e-4, high: 1e-1, log: true}, ...}`, or from dimensions.
+
+        `reserved` are names that no parameter may have. The faults of all parameters are told at once.
+        """
         if not isinstance(form, Mapping):
             hint = "{lr: {type: float, low: 1e-4, high: 1e-1}}"
             raise InputError(f"must be a mapping of parameters to ranges, such as {hint}, but got {shown(form)}")
-        return cls({name: at(str(name), _dimension, each) for name, each in form.items()})
+        faults = Faults()
+        found: dict[str, Dimension] = {}
+        for name, each in form.items():
+            with faults.at():
+                check_name(name, reserved)
+            with faults.at(str(name)):
+                found[name] = _dimension(each)
+        faults.tell()
+        return cls(found)
 
     def to_json(self) -> dict[str, dict[str, Any]]:
         """Return the form that `from_json` reads back to an equal space."""
@@ -95,13 +112,13 @@ class Space(Mapping[str, Dimension]):
             return False
         return True
 
-    def decode(self, texts: Mapping[str, object]) -> dict[str, Scalar]:
+    def decode(self, texts: Mapping[str, object]) -> dict[str, Value]:
         """Return the point that MLflow holds as text; params that the space does not name are left out."""
         return {name: at(name, dimension.decode, _value(texts, name)) for name, dimension in self.items()}
 
     def identity(self, params: Mapping[str, object]) -> tuple[str, ...]:
         """Return the texts of the point's values: a key that equal points share and others do not."""
-        return tuple(str(value) for value in self.decode(params).values())
+        return tuple(map(value_text, self.decode(params).values()))
 
     def identities(self, points: Iterable[Mapping[str, object]]) -> set[tuple[str, ...]]:
         """Return the identities of those of `points` that lie in the space."""
@@ -111,7 +128,7 @@ class Space(Mapping[str, Dimension]):
         """Return the point's coordinates in the unit cube, one a parameter, in the order of the space."""
         return [at(name, dimension.to_unit, _value(params, name)) for name, dimension in self.items()]
 
-    def from_unit(self, units: Sequence[float]) -> dict[str, Scalar]:
+    def from_unit(self, units: Sequence[float]) -> dict[str, Value]:
         """Return the point at these coordinates of the unit cube, one a parameter, in the order of the space."""
         return {name: dimension.from_unit(unit) for (name, dimension), unit in zip(self.items(), units, strict=True)}
 
@@ -120,12 +137,8 @@ class Space(Mapping[str, Dimension]):
 
         A person may have asked for a point outside the space: what has no logarithm is left out.
         """
-        on_log_scale = {name: value for name, value in params.items() if name in self and self[name].log}
-        return {
-            f"log10_{name}": math.log10(value)
-            for name, value in on_log_scale.items()
-            if isinstance(value, int | float) and value > 0
-        }
+        found = {name: plain(value) for name, value in params.items() if name in self and self[name].log}
+        return {f"log10_{name}": math.log10(value) for name, value in found.items() if is_number(value) and value > 0}
 
     def with_defaults(self, defaults: Mapping[str, object]) -> Space:
         """Return the space with these defaults where a parameter has none; those outside its range are left out."""
@@ -155,21 +168,20 @@ def _value(params: Mapping[str, object], name: str) -> object:
     return params[name]
 
 
-def whole_point(space: Space, params: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return a point with Python's own scalars, in the order of the space; it may lie outside the ranges.
+def whole_point(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:
+    """Return a point with Python's own values, in the order of the space; it may lie outside the ranges.
 
     Raises InputError unless there is exactly one value for each parameter, and it is a text, a finite number or a
-    boolean.
+    boolean; where the space lists the values also null or a list.
     """
     for name in params:
         if name not in space:
             raise InputError(unknown("parameter", name, space), str(name))
-    found = {}
-    for name in space:
-        value: Any = params.get(name)
-        value = value.item() if hasattr(value, "item") else value
-        if not isinstance(value, Scalar) or (isinstance(value, float) and not math.isfinite(value)):
-            raise InputError(f"must be a text, a finite number or a boolean, but got {shown(value)}", name)
+    found: dict[str, Value] = {}
+    for name, dimension in space.items():
+        value = at(name, as_value, _value(params, name))
+        if not isinstance(value, Scalar) and not isinstance(dimension, Choice):
+            raise InputError(f"must be a number, but got {shown(value)}", name)
         found[name] = value
     return found
 
@@ -199,7 +211,7 @@ def check_mlflow_name(name: object) -> None:
 
 
 def _dimension(form: Any) -> Dimension:
-    if isinstance(form, Float | Int | Categorical):
+    if isinstance(form, Dimension):
         return form
     if not isinstance(form, Mapping) or "type" not in form:
         raise InputError(f"must be a mapping with a 'type' ({', '.join(_KINDS)}), but got {shown(form)}")
@@ -207,11 +219,16 @@ def _dimension(form: Any) -> Dimension:
         raise InputError(unknown("type", form["type"], _KINDS), "type")
     kind = _KINDS[form["type"]]
     options = {key: value for key, value in form.items() if key != "type"}
-    known = {each.name: each for each in fields(kind)}
-    for key in options:
-        if key not in known:
-            raise InputError(unknown("key", key, ["type", *known]), str(key))
-    for name, each in known.items():
-        if each.default is MISSING and name not in options:
-            raise InputError(f"the key is missing; type {form['type']!r} needs it", name)
-    return kind(**options)
+    known = {each.name: each.default is MISSING for each in fields(kind)}
+    strange = [key for key in options if key not in known]
+    misspelt = {nearest(str(key), known) for key in strange}
+    faults = Faults()
+    for key in strange:
+        faults.add(InputError(unknown("key", key, ["type", *known]), str(key)))
+    for key in (key for key, needed in known.items() if needed and key not in options and key not in misspelt):
+        faults.add(InputError(f"the key is missing; type {form['type']!r} needs it", key))
+    if all(key in options for key, needed in known.items() if needed):
+        with faults.at():
+            made: Dimension = kind(**{key: value for key, value in options.items() if key in known})
+    faults.tell()
+    return made

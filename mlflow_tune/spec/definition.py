@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.space import Categorical
 from mlflow_tune.spec.stopping import with_trials
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import STRATEGIES, Strategy, model_based
@@ -66,14 +67,15 @@ def changed_spec(
     strategy: Strategy | Mapping[str, Any] | str | None = None,
     workers: int | None = None,
     executor: Mapping[str, str] | None = None,
+    gpus: object = None,
 ) -> StudySpec:
-    """Return the definition with another strategy, other workers or another executor.
+    """Return the definition with another strategy, other workers, another executor or other devices.
 
     A budget of `trials` is checked with them; what it comes to says `with_budget`, when it is known how many trials
     there are. Raises InputError when they do not fit the study.
     """
     budgeted = with_budget(spec, trials, 0)
-    given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor}
+    given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor, "gpus": gpus}
     changed = {name: value for name, value in given.items() if value is not None}
     if not changed:
         return budgeted
@@ -112,6 +114,14 @@ def _has_model(strategy: Strategy | Mapping[str, Any] | str) -> bool:
         return strategy.has_model
     name = strategy.get("name") if isinstance(strategy, Mapping) else strategy
     return str(name) in STRATEGIES and STRATEGIES[str(name)].has_model
+
+
+def tell_order(spec: StudySpec) -> None:
+    """Say of which categories, all of them numbers, the order may tell something: to a model they have none."""
+    choices = {name: each for name, each in spec.space.items() if isinstance(each, Categorical)}
+    if names := [name for name, each in choices.items() if each.numbers and each.size > 1]:
+        listed = ", ".join(names)
+        logger.warning("%s: the categories are numbers; `type: ordinal` lets their order count", listed)
 
 
 def tell_length(spec: StudySpec) -> None:

@@ -14,10 +14,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Scalar, Space, check_name
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Choice, Scalar, Space, check_name
 from mlflow_tune.strategies import reserved_names
-from mlflow_tune.text import as_integer, as_number, shown
+from mlflow_tune.text import as_integer, as_number, at, plain, shown, value_text
 from mlflow_tune.text.durations import as_duration, duration_text
 from mlflow_tune.text.redaction import holds_credentials, without_credentials
 from mlflow_tune.text.sizes import as_size, size_text
@@ -82,10 +82,13 @@ def _refuse_password(text: str, key: str = "") -> None:
 
 
 def refuse_passwords(space: Space) -> None:
-    """Raise InputError when a value of a category holds a URI with a password."""
+    """Raise InputError for every listed value of a parameter that holds a URI with a password."""
+    faults = Faults()
     for name, dimension in space.items():
-        for index, value in enumerate(dimension.values if isinstance(dimension, Categorical) else ()):
-            _refuse_password(str(value), f"space.{name}.values.{index}")
+        for index, value in enumerate(dimension.values if isinstance(dimension, Choice) else ()):
+            with faults.at(f"space.{name}.values.{index}"):
+                _refuse_password(value_text(value))
+    faults.tell()
 
 
 def as_address(value: object) -> str:
@@ -95,19 +98,33 @@ def as_address(value: object) -> str:
     return text
 
 
-def as_command(value: object) -> list[str]:
-    """Return the command's words as texts; raise InputError unless it is a list of texts and numbers."""
+def as_command(value: object) -> list[str | list[str]]:
+    """Return the command's words as texts, the words of a group as a list; raise InputError for anything else."""
     if not isinstance(value, list) or not value:
         raise InputError(f"must be a list such as [python, train.py, --lr, '{{lr}}'], but got {shown(value)}")
-    return [_word(word, str(index)) for index, word in enumerate(value)]
+    if isinstance(value[0], list):
+        raise InputError(f"the first word is the program, and no group, but got {shown(value[0])}", "0")
+    faults = Faults()
+    found: list[str | list[str]] = []
+    for index, word in enumerate(value):
+        with faults.at(str(index)):
+            found.append(_group(word) if isinstance(word, list) else _word(word))
+    faults.tell()
+    return found
 
 
-def _word(word: object, key: str) -> str:
+def _group(words: list[object]) -> list[str]:
+    if not words:
+        raise InputError("a group must hold a word, as in [--amp, '{amp}'], but got []")
+    return [at(str(index), _word, word) for index, word in enumerate(words)]
+
+
+def _word(word: object) -> str:
     if isinstance(word, Mapping):
-        raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}", key)
+        raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}")
     if isinstance(word, bool) or not isinstance(word, str | int | float):
-        raise InputError(f"a word of the command must be text or a number, but got {shown(word)}", key)
-    _refuse_password(str(word), key)
+        raise InputError(f"a word of the command must be text or a number, but got {shown(word)}")
+    _refuse_password(str(word))
     return str(word)
 
 
@@ -125,14 +142,23 @@ def as_parameters(value: object) -> dict[str, Scalar]:
     """Return the fixed parameters; raise InputError unless they are names with texts, numbers or truth values."""
     if not isinstance(value, Mapping):
         raise InputError(f"must be a mapping of names to fixed values, such as {{epochs: 12}}, but got {shown(value)}")
+    faults = Faults()
+    found: dict[str, Scalar] = {}
     for name, fixed in value.items():
-        check_name(name, reserved_names())
-        if not isinstance(fixed, bool | int | float | str):
-            raise InputError(f"must be text, a number, true or false, but got {shown(fixed)}", name)
-        _refuse_password(str(fixed), name)
-        if isinstance(fixed, float) and not math.isfinite(fixed):
-            raise InputError(f"must be finite, but got {fixed}; write it in quotes if the text is meant", name)
-    return dict(value)
+        with faults.at():
+            check_name(name, reserved_names())
+            found[name] = at(str(name), _fixed, plain(fixed))
+    faults.tell()
+    return found
+
+
+def _fixed(value: object) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        raise InputError(f"must be text, a number, true or false, but got {shown(value)}")
+    _refuse_password(str(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"must be finite, but got {value}; write it in quotes if the text is meant")
+    return value
 
 
 Text = Annotated[str, BeforeValidator(as_text)]
@@ -141,7 +167,7 @@ Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EX
 Metric = Annotated[str, BeforeValidator(as_metric)]
 Project = Annotated[str, BeforeValidator(as_project)]
 Address = Annotated[str, BeforeValidator(as_address)]
-Command = Annotated[list[str], BeforeValidator(as_command)]
+Command = Annotated[list[str | list[str]], BeforeValidator(as_command)]
 Function = Annotated[str, BeforeValidator(as_function)]
 Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]
 Number = Annotated[float, BeforeValidator(as_number)]

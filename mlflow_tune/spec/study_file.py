@@ -17,8 +17,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Dimension, Space, check_name
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Choice, Dimension, Space, check_name
+from mlflow_tune.spec.devices import AUTO, NONE, Gpus, Share, refuse_more_workers
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -45,22 +46,27 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.text import escaped, nearest, shown
+from mlflow_tune.text import escaped, nearest, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, best_trial
 
 POINT_LIMIT = 6000
 NUMBER_LENGTH = 24
+LOCAL = "local"  # as a Dask scheduler's address: a cluster on this machine
 KINDS = ("project", "command", "function")
 
 
 def _space(value: object) -> Space:
-    space = value if isinstance(value, Space) else Space.from_json(value)
     reserved = reserved_names()
-    for name in space:
-        check_name(name, reserved)
-    return space
+    if not isinstance(value, Space):
+        return Space.from_json(value, reserved)
+    faults = Faults()
+    for name in value:
+        with faults.at():
+            check_name(name, reserved)
+    faults.tell()
+    return value
 
 
 def _strategy(value: Any, info: ValidationInfo) -> Any:
@@ -76,8 +82,10 @@ def _strategy(value: Any, info: ValidationInfo) -> Any:
 class RunSpec(BaseModel):
     """What one trial runs: exactly one of `project`, `command`, `function`.
 
-    `version` is the branch, tag or commit of a project that lies in a git repository.
-    `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not use it.
+    With `mlflow: bind` the first MLflow run that the code opens is the trial's own; with `follow` it opens runs as by
+    hand, and the metric is followed to them. `version` is the branch, tag or commit of a project that lies in a git
+    repository. `objective` stands for a Python object that only `Study(objective=...)` can give; a study file may not
+    use it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,6 +98,7 @@ class RunSpec(BaseModel):
     version: Text | None = None
     parameters: Parameters = {}
     env_manager: Literal["local", "uv"] = "local"
+    mlflow: Literal["bind", "follow"] = "bind"
     timeout: Duration | None = None
     memory: Size | None = None
     retries: CountFromZero = 0
@@ -102,7 +111,7 @@ class RunSpec(BaseModel):
     @property
     def source(self) -> str:
         """The project, command or function in one line, as MLflow shows a run's source."""
-        return " ".join(self.command) if self.command else str(getattr(self, self.kind))
+        return " ".join(map(_shown_part, self.command)) if self.command else str(getattr(self, self.kind))
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RunSpec:
@@ -114,6 +123,10 @@ class RunSpec(BaseModel):
             if getattr(self, key) != default and given != ["project"]:
                 raise InputError(f"only a project has one, but this study runs a {given[0]}; take it out", key)
         return self
+
+
+def _shown_part(part: str | list[str]) -> str:
+    return part if isinstance(part, str) else f"[{' '.join(part)}]"
 
 
 class ExecutorSpec(BaseModel):
@@ -143,11 +156,23 @@ class StudySpec(BaseModel):
     workers: Count = 1
     batch: bool = False
     executor: ExecutorSpec | None = None
+    gpus: Gpus | None = None
+    gpus_per_trial: Share | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether each trial is given devices of its own."""
+        return self.gpus not in (None, NONE)
+
+    @property
+    def share(self) -> float:
+        """How many devices a trial is given: a whole number, or a part of one."""
+        return self.gpus_per_trial or 1
 
     @property
     def one_number(self) -> bool:
         """Whether one parameter is searched, and it is numeric: then the metric is a curve over it."""
-        return [isinstance(dimension, Categorical) for dimension in self.space.values()] == [False]
+        return [isinstance(dimension, Choice) for dimension in self.space.values()] == [False]
 
     @property
     def constrained(self) -> str | None:
@@ -168,24 +193,53 @@ class StudySpec(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
-        for name in self.run.parameters:
-            if name in self.space:
-                raise InputError("is fixed here and searched in space; take it out of one", f"run.parameters.{name}")
-        _check_size(self.space)
-        refuse_passwords(self.space)
+        faults = Faults()
+        for name in (name for name in self.run.parameters if name in self.space):
+            message = "is fixed here and searched in space; take it out of one"
+            faults.add(InputError(message, f"run.parameters.{name}"))
+        for of_space in (_check_size, refuse_passwords):
+            with faults.at():
+                of_space(self.space)
+        self._check_strategy(faults)
+        for check in (self._check_pictures, self._check_devices):
+            with faults.at():
+                check()
+        faults.tell()
+        return self
+
+    def _check_strategy(self, faults: Faults) -> None:
+        """Add what is wrong with the strategy for this space, or what says that it ends."""
         try:
             self.strategy.check(self.space)
         except InputError as error:
-            of_space = any(f"{error.key}.".startswith(f"{name}.") for name in self.space)
-            raise error.under("space" if of_space else "strategy") from None
+            for fault in error.faults:
+                of_space = any(f"{fault.key}.".startswith(f"{name}.") for name in self.space)
+                faults.add(fault.under("space" if of_space else "strategy"))
+            return
         if not self.stop.bounded and self.strategy.length(self.space) is None:
-            raise InputError(f"{self.strategy.name} never ends by itself: give trials, time or patience", "stop")
-        if self.reference is not None and not self.one_number:
-            raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+            message = f"{self.strategy.name} never ends by itself: give trials, time or patience"
+            faults.add(InputError(message, "stop"))
         if self.stop.expected_improvement is not None and not self.strategy.has_model:
             having = " or ".join(model_based())
-            raise InputError(f"needs a model, which only the strategy {having} has", "stop.expected_improvement")
-        return self
+            faults.add(InputError(f"needs a model, which only the strategy {having} has", "stop.expected_improvement"))
+
+    def _check_pictures(self) -> None:
+        if self.reference is not None and not self.one_number:
+            raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+
+    def _check_devices(self) -> None:
+        """Raise InputError when the devices cannot be given out so, as far as this shows without looking for them."""
+        if self.gpus_per_trial is not None and self.gpus is None:
+            raise InputError("says how many devices a trial gets of those that gpus names: give gpus too", "gpus")
+        if self.executor is not None and self.executor.dask != LOCAL and self.gpus not in (None, NONE, AUTO):
+            message = (
+                f"the workers of a Dask cluster have devices of their own, so it must be auto, but got {self.gpus}"
+            )
+            raise InputError(message, "gpus")
+        if isinstance(self.gpus, int):
+            refuse_more_workers(self.workers, self.gpus, self.share)
+        elif isinstance(self.gpus, list):
+            refuse_more_workers(self.workers, len(self.gpus), self.share, ", ".join(map(str, self.gpus)))
 
 
 def _check_size(space: Space) -> None:
@@ -195,7 +249,7 @@ def _check_size(space: Space) -> None:
 
 
 def _longest(dimension: Dimension) -> int:
-    return max(len(str(value)) for value in dimension.values) if isinstance(dimension, Categorical) else NUMBER_LENGTH
+    return max(len(value_text(value)) for value in dimension.values) if isinstance(dimension, Choice) else NUMBER_LENGTH
 
 
 def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -> StudySpec:
@@ -230,7 +284,8 @@ def parse_study(raw: object) -> StudySpec:
         return StudySpec.model_validate(raw)
     except ValidationError as error:
         details = error.errors()
-        faults = [_fault(detail) for detail in details if not _misspelt(detail, details)]
+        told = (_fault(detail) for detail in details if not _misspelt(detail, details))
+        faults = [fault for error in told for fault in error.faults]
         raise InputError(
             "\n".join(dict.fromkeys(escaped(without_credentials(str(fault))) for fault in faults))
         ) from None

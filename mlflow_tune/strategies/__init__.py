@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
@@ -15,7 +15,7 @@ from mlflow_tune.strategies.constraint import Constraint
 from mlflow_tune.strategies.grid import Grid
 from mlflow_tune.strategies.manual import Manual
 from mlflow_tune.strategies.random import Random
-from mlflow_tune.text import unknown
+from mlflow_tune.text import nearest, unknown
 from mlflow_tune.trial import Goal
 
 __all__ = [
@@ -50,7 +50,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
 def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Strategy:
     """Return the strategy that `{name: random, seed: 0}` describes; options left out have their defaults.
 
-    Raises `InputError`, whose key is the culprit, for an unknown name or option and for a value out of range.
+    Raises `InputError`, whose key is the culprit, for an unknown name or option and for a value out of range; all such
+    faults are told at once.
     """
     if not isinstance(options, Mapping) or "name" not in options:
         raise InputError(f"must be a mapping with a 'name' ({', '.join(STRATEGIES)}), but got {options!r}")
@@ -59,12 +60,23 @@ def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Str
         raise InputError(unknown("strategy", name, STRATEGIES), "name")
     chosen: dict[str, Any] = {key: value for key, value in options.items() if key != "name"}
     known = strategy_options(name)
-    for key in chosen:
-        if key not in known:
-            raise InputError(unknown("key", key, ["name", *known]), str(key))
+    faults = Faults()
+    strange = [key for key in chosen if key not in known]
+    for key in strange:
+        faults.add(InputError(unknown("key", key, ["name", *known]), str(key)))
+    given = {key: value for key, value in chosen.items() if key in known}
     if "goal" in {each.name for each in fields(STRATEGIES[name])}:
-        chosen["goal"] = goal
-    return STRATEGIES[name](**chosen)
+        given["goal"] = goal
+    try:
+        made = STRATEGIES[name](**given)
+    except InputError as error:
+        # It lacks what the unknown key was meant to be.
+        misspelt = {nearest(str(key), known) for key in strange} - given.keys()
+        for fault in error.faults:
+            if fault.key not in misspelt:
+                faults.add(fault)
+    faults.tell()
+    return made
 
 
 def strategy_to_json(strategy: Strategy) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import ClassVar
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Dimension, Space, Value
 from mlflow_tune.strategies.base import Strategy
+from mlflow_tune.text import copied, value_text
 from mlflow_tune.trial import Suggestion, Trial
 
 
@@ -24,7 +25,7 @@ class Grid(Strategy):
     name: ClassVar[str] = "grid"
 
     def check(self, space: Space) -> None:
-        """Raise `InputError` with the key `<param>.grid` for the first parameter that has no grid."""
+        """Raise `InputError` with the key `<param>.grid` for each parameter that has no grid."""
         _value_lists(space)
 
     def length(self, space: Space) -> int:
@@ -36,24 +37,32 @@ class Grid(Strategy):
         visited = space.identities(trial.params for trial in history)
         values = _value_lists(space)
         total = self.length(space)
-        texts = product(*([str(value) for value in each] for each in values))
+        texts = product(*(map(value_text, each) for each in values))
         found: list[Suggestion] = []
         for index, (identity, point) in enumerate(zip(texts, product(*values), strict=True), start=1):
             if len(found) >= count:
                 break
             if identity not in visited:
-                found.append(Suggestion(dict(zip(space, point, strict=True)), f"point {index} of {total} of the grid"))
+                params = {name: copied(value) for name, value in zip(space, point, strict=True)}
+                found.append(Suggestion(params, f"point {index} of {total} of the grid"))
         return found
 
 
-def _value_lists(space: Space) -> list[tuple[Scalar, ...]]:
-    found: list[tuple[Scalar, ...]] = []
+def _value_lists(space: Space) -> list[Sequence[Value]]:
+    found: list[Sequence[Value]] = []
+    faults = Faults()
     for name, dimension in space.items():
-        values = dimension.grid_values()
-        if values is None:
-            raise InputError(
-                "strategy 'grid' needs the values to try: write a list of them, or a number of points, as in 'grid: 5'",
-                f"{name}.grid",
-            )
-        found.append(values)
+        with faults.at(f"{name}.grid"):
+            found.append(_values_of(dimension))
+    faults.tell()
     return found
+
+
+def _values_of(dimension: Dimension) -> Sequence[Value]:
+    if (values := dimension.grid_values()) is not None:
+        return values
+    if dimension.size == 1:
+        return dimension.every_value() or ()
+    raise InputError(
+        "strategy 'grid' needs the values to try: write a list of them, or a number of points, as in 'grid: 5'"
+    )

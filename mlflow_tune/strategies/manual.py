@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Space, Value
 from mlflow_tune.strategies.base import Strategy
-from mlflow_tune.text import at, shown
+from mlflow_tune.text import at, plain, shown
 from mlflow_tune.trial import Suggestion, Trial
 
 
@@ -22,18 +22,23 @@ class Manual(Strategy):
 
     name: ClassVar[str] = "manual"
     by_hand: ClassVar[bool] = True
-    points: Sequence[Mapping[str, Scalar]] = field(default=(), hash=False)
+    points: Sequence[Mapping[str, Value]] = field(default=(), hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "points", plain(self.points))
         listed = isinstance(self.points, Sequence) and not isinstance(self.points, str)
         if not listed or not all(isinstance(point, Mapping) for point in self.points):
             raise InputError(f"must be a list of points such as {{lr: 0.01}}, but got {shown(self.points)}", "points")
-        object.__setattr__(self, "points", tuple(self.points))
+        points = tuple({name: _plain(value) for name, value in point.items()} for point in self.points)
+        object.__setattr__(self, "points", points)
 
     def check(self, space: Space) -> None:
-        """Raise `InputError` with the key `points.<index>.<param>` for the first point that is not in the space."""
+        """Raise `InputError` with the key `points.<index>.<param>` for each point that is not in the space."""
+        faults = Faults()
         for index, point in enumerate(self.points):
-            at(f"points.{index}", lambda point: space.check(self._read(space, point)), point)
+            with faults.at(f"points.{index}"):
+                space.check(self._read(space, point))
+        faults.tell()
 
     def length(self, space: Space) -> int:
         """Return the number of different points."""
@@ -55,6 +60,12 @@ class Manual(Strategy):
         return "every point that was asked for has been tried; `mlflow-tune try` runs the next"
 
     @staticmethod
-    def _read(space: Space, point: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    def _read(space: Space, point: Mapping[str, Value]) -> dict[str, Value]:
         """Return the point with numbers in place of their texts: `1e-4` is text to YAML."""
         return {name: at(name, space[name].decode, value) if name in space else value for name, value in point.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return Python's own value for one of NumPy's, as it is written into the study file."""
+    value = plain(value)
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from mlflow_tune.errors import InputError
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.space import Space, Value
 from mlflow_tune.strategies.base import Strategy, next_number
-from mlflow_tune.text import as_integer, unknown
+from mlflow_tune.text import as_integer, copied, plain, unknown
 from mlflow_tune.trial import Suggestion, Trial
 
 SAMPLINGS = ("uniform", "sobol")
@@ -32,11 +32,17 @@ class Random(Strategy):
     name: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", read_seed(self.seed))
-        if self.sampling not in SAMPLINGS:
-            raise InputError(unknown("sampling", self.sampling, SAMPLINGS), "sampling")
-        if not isinstance(self.baseline, bool):
-            raise InputError(f"must be true or false, but got {self.baseline!r}", "baseline")
+        faults = Faults()
+        with faults.at():
+            object.__setattr__(self, "seed", read_seed(self.seed))
+        with faults.at("sampling"):
+            if self.sampling not in SAMPLINGS:
+                raise InputError(unknown("sampling", self.sampling, SAMPLINGS))
+        object.__setattr__(self, "baseline", plain(self.baseline))
+        with faults.at("baseline"):
+            if not isinstance(self.baseline, bool):
+                raise InputError(f"must be true or false, but got {self.baseline!r}")
+        faults.tell()
 
     def suggest(self, space: Space, history: Sequence[Trial], count: int) -> list[Suggestion]:
         """Return the draws of the next `count` trials, fewer when the space is used up."""
@@ -79,10 +85,11 @@ class Random(Strategy):
         return Suggestion(params, f"{why}; {skipped} drawn before had been visited" if skipped else why)
 
 
-def baseline_point(space: Space) -> dict[str, Scalar]:
+def baseline_point(space: Space) -> dict[str, Value]:
     """Return the point of the parameters' defaults, with the middle of its range for a parameter that has none."""
     middle = space.from_unit([0.5] * len(space))
-    return {name: middle[name] if dimension.default is None else dimension.default for name, dimension in space.items()}
+    defaults = {name: copied(each.default) for name, each in space.items() if each.default is not None}
+    return {name: defaults.get(name, middle[name]) for name in space}
 
 
 def sobol_point(dimensions: int, seed: int, index: int) -> list[float]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from mlflow_tune.driver.evaluation import best_of_curve, verdict
 from mlflow_tune.errors import InputError
+from mlflow_tune.space import Scalar
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.text import spellings
 from mlflow_tune.tracking import Run, Runs, Studies, claimed
 from mlflow_tune.trial import Outcome, Params, Trial
 
@@ -86,6 +88,8 @@ def _as_trial(spec: StudySpec, runs: Runs, run: Run, number: int, copied: bool) 
     """Return the run as a trial of the study. Raises InputError with the reason when it cannot be one."""
     if run.kind:
         raise InputError(f"it is a {run.kind} of mlflow-tune already")
+    if run.trial:
+        raise InputError("the training code of a trial opened it, and that trial is evidence already")
     if run.parent and not copied:
         raise InputError("it is the child of another run; --copy adopts a copy of it")
     if not copied and (taken := sorted(set(run.metrics) & set(reserved_names()))):
@@ -126,8 +130,8 @@ def _value(spec: StudySpec, runs: Runs, run: Run) -> float:
     return value
 
 
-def _equal(text: str, value: object) -> bool:
+def _equal(text: str, value: Scalar) -> bool:
     try:
         return float(text) == float(str(value))
     except ValueError:
-        return text == str(value)
+        return text in spellings(value)

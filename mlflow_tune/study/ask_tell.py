@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.call import metrics_of
+from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Trial
 
 LEFT = Ending("interrupted", "left by the code that asked for its trials")
@@ -23,6 +25,12 @@ class ManualPool:
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[int, Future[Outcome]]] = {}  # number and future by run id
+
+    def begin(self, study: str) -> None:
+        """Nothing has to be made ready."""
+
+    def devices(self, slot: int) -> None:
+        """Return None: the caller gives its trials what they need."""
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Wait for the caller to tell of the trial."""
@@ -72,7 +80,10 @@ class Asking:
         with self._leaving_on_error():
             trial = self._driver.ask()
         self._end_with_study()
-        return trial
+        if trial is None:
+            return None
+        # What the caller does to a list in it is nothing to the study.
+        return replace(trial, params={name: copied(value) for name, value in trial.params.items()})
 
     def tell(self, trial: Trial, value: object, failed: str) -> None:
         """End a trial. Raises InputError when it does not run, or the value is no number and no dict of metrics."""

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mlflow_tune.diagnosis import curves_of_interest, diagnosis_lines, names
@@ -54,9 +54,9 @@ def difference_of(study: StudyHandle, numbers: tuple[int, int], paths: Sequence[
         run_id=study.run_id,
         direction=_direction(study.spec),
         trials=trials,
-        metrics=(_own(first[0]), _own(second[0])),
+        metrics=(_own(first.metrics), _own(second.metrics)),
         findings=(diagnosis_lines(trials[0]), diagnosis_lines(trials[1])),
-        curves=_curves(reader, trials, study.spec.metric, (first[1], second[1])),
+        curves=_curves(reader, trials, study.spec.metric, (first.stepped, second.stepped)),
         files=None if wanted else _listed(stores),
         artifacts=[_artifact(stores, name) for name in wanted],
     )
@@ -108,7 +108,7 @@ def _own(metrics: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _curves(reader: Trials, trials: Two[Trial], metric: str, stepped: Two[Sequence[str]]) -> dict[str, Two[Curve]]:
+def _curves(reader: Trials, trials: Two[Trial], metric: str, stepped: Two[Collection[str]]) -> dict[str, Two[Curve]]:
     wanted = curves_of_interest({*stepped[0], *stepped[1]}, metric)
     return {name: (_curve(reader, trials[0], name), _curve(reader, trials[1], name)) for name in wanted}
 

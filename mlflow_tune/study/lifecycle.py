@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,19 +16,24 @@ from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle, resume_command
+from mlflow_tune.text import escaped
 from mlflow_tune.tracking import (
     Client,
+    StartedRun,
     Studies,
     StudyRecord,
     claimed,
     namesakes,
     save_view,
+    started_run,
     take_name,
     told_when_deleted,
     withdraw,
 )
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.trial import Params, Trial
+
+logger = logging.getLogger(__name__)
 
 # --- making a study --------------------------------------------------------------------------------------------------
 
@@ -36,11 +42,22 @@ from mlflow_tune.trial import Params, Trial
 class Place:
     """Where a study is to be made: its experiment, and the finished studies of its name there, oldest first.
 
-    `experiment_id` is None while there is no such experiment.
+    `experiment_id` is None while there is no such experiment. The run in which this process was `started` becomes the
+    study, where there is one: in its own experiment, whatever the study says.
     """
 
     experiment_id: str | None
     finished: Sequence[StudyRecord] = ()
+    started: StartedRun | None = None
+
+    def true_to(self, spec: StudySpec) -> StudySpec:
+        """Return the definition with the experiment in which the study will be; say so where that is another one."""
+        if self.started is None or spec.experiment in (None, self.started.experiment):
+            return spec
+        here = self.started.experiment
+        words = "the study names the experiment '%s', but a run that is there stays in '%s'"
+        logger.warning(words, escaped(spec.experiment), escaped(here))
+        return spec.model_copy(update={"experiment": here})
 
 
 def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
@@ -48,13 +65,14 @@ def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
 
     Raises StudyConflict when an unfinished study of this name exists in the experiment.
     """
-    experiment_id = Studies(client).experiment(spec.experiment)
+    started = started_run(client)
+    experiment_id = started.experiment_id if started else Studies(client).experiment(spec.experiment)
     if experiment_id is None:
         return Place(None)
     unfinished, finished = namesakes(client, experiment_id, spec.name)
     if unfinished:
         raise _second(unfinished[0], spec, uri)
-    return Place(experiment_id, finished)
+    return Place(experiment_id, finished, started)
 
 
 def create_study(
@@ -69,7 +87,7 @@ def create_study(
     studies = Studies(client)
     experiment_id = place.experiment_id or str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)
-    record = studies.create(definition, experiment_id, source, str(folder), reference)
+    record = studies.create(definition, experiment_id, source, str(folder), reference, place.started)
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, uri)

@@ -15,11 +15,19 @@ from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.errors import InputError
-from mlflow_tune.executors.factory import checked_launcher, declared_defaults, found_launcher, prepare, refuse_limits
+from mlflow_tune.executors.factory import (
+    checked_launcher,
+    declared_defaults,
+    found_launcher,
+    prepare,
+    refuse_devices,
+    refuse_limits,
+)
 from mlflow_tune.executors.pool import WorkerPool, pool_of
+from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
-from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length
+from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
@@ -64,6 +72,8 @@ class Study:
         memory: str | None = None,
         batch: bool = False,
         executor: ExecutorSpec | Mapping[str, str] | None = None,
+        gpus: str | int | Sequence[int | str] | None = None,
+        gpus_per_trial: float | None = None,
         stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
@@ -83,6 +93,8 @@ class Study:
                 "reference": reference,
                 "batch": batch,
                 "executor": executor,
+                "gpus": gpus,
+                "gpus_per_trial": gpus_per_trial,
                 "stop_trials": stop_trials,
             }
         )
@@ -122,6 +134,7 @@ class Study:
 
         `folder` is where its code lies, when that is not where it was. Raises StudyNotFound, InputError, TrackingError.
         """
+        refuse_while_loading()
         client = Client(tracking_uri)
         record = Studies(client).find(study, experiment)
         return cls.recorded(record, client, objective=objective, tracking_uri=tracking_uri, folder=folder)
@@ -215,6 +228,7 @@ class Study:
 
     def create(self) -> Study:
         """Make the study in MLflow without running a trial; return itself. Raises as `run` does."""
+        refuse_while_loading()
         defaults = declared_defaults(self.spec, self._objective, self._folder)
         self._find_place()
         study = self._created(defaults)
@@ -231,7 +245,9 @@ class Study:
         experiment, InputError, TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then
         resumable).
         """
-        with checked_launcher(self.spec, self._objective, self._folder, executor is not None) as (launcher, defaults):
+        refuse_while_loading()
+        checked = checked_launcher(self.spec, self._objective, self._folder, executor is not None, to_run=True)
+        with checked as (launcher, defaults):
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
@@ -248,6 +264,7 @@ class Study:
         workers: int | None = None,
         executor: Executor | Mapping[str, str] | None = None,
         only_queued: bool = False,
+        gpus: str | int | Sequence[int | str] | None = None,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
@@ -261,16 +278,18 @@ class Study:
             workers: How many trials run at once from now on.
             executor: Where trials run this time, or, as a study file says it, from now on.
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
+            gpus: The devices for the trials from now on, as a study file says it; "none" gives out none any more.
 
         Raises:
             InputError: The code is not where the study says, or the strategy cannot search the space.
             TrackingError: The server is out of reach.
             KeyboardInterrupt: A person pressed Ctrl-C.
         """
+        refuse_while_loading()
         study = self.handle
         given = executor if isinstance(executor, Executor) else None
         named = None if isinstance(executor, Executor) else executor
-        study.spec = changed_spec(study.spec, trials, strategy, workers, named)
+        study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
         resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
@@ -317,7 +336,8 @@ class Study:
         """Put a point before whatever the strategy would ask next; return the id of its MLflow run.
 
         Whoever drives the study, now or later, on any machine, numbers the run and runs it next. The point may lie
-        outside the space. Raises InputError unless it has a value, a text, a number or a boolean, for each parameter.
+        outside the space. Raises InputError unless it has a value for each parameter: a text, a number or a
+        boolean, and where the space lists the values also None or a list.
         """
         study = self.handle
         return study.queue.put(whole_point(study.spec.space, params), why, study.source)
@@ -341,9 +361,11 @@ class Study:
 
     def _opened(self, trials: int | None) -> Asking:
         """Open the study, which is made first where it does not exist, for a caller who asks and tells."""
+        refuse_while_loading()
         pool, changed = ManualPool(), changed_spec(self.spec, trials)
         self.client.abandoned.clear()
         if self._handle is None:
+            refuse_devices(self.spec, elsewhere=True)
             self._spec = changed
             self._find_place()
             opened = session(functools.partial(self._created, {}), pool, {})
@@ -358,7 +380,9 @@ class Study:
 
     def _created(self, defaults: Params) -> StudyHandle:
         """Make the study on the tracking server."""
-        spec = self.spec.model_copy(update={"space": self.spec.space.with_defaults(defaults)})
+        spec = self._place.true_to(self.spec)
+        tell_order(spec)
+        spec = spec.model_copy(update={"space": spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)

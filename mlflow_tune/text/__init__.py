@@ -9,24 +9,30 @@ from mlflow_tune.text.numbers import (
     is_number,
     json_number,
     number_text,
+    param_of,
     param_text,
     point_text,
     rounded,
     tick_text,
 )
-from mlflow_tune.text.reading import as_integer, as_number, at, listed, nearest, shown, unknown
+from mlflow_tune.text.reading import as_integer, as_number, as_value, at, listed, nearest, shown, unknown
 from mlflow_tune.text.safe import cut, cut_start, encodable, escaped, markdown, one_line, printable, short
 from mlflow_tune.text.tables import Cell, columns_csv, markdown_table, table_of
 from mlflow_tune.text.times import hours_text, iso_time, local_time, seconds_text
+from mlflow_tune.text.values import Scalar, Value, copied, is_same, plain, spellings, value_text
 from mlflow_tune.text.words import counted, plural, some_of, tally, trial_label, words_of
 
 __all__ = [
     "Cell",
+    "Scalar",
+    "Value",
     "as_integer",
     "as_number",
+    "as_value",
     "at",
     "bytes_text",
     "columns_csv",
+    "copied",
     "count_text",
     "counted",
     "cut",
@@ -36,6 +42,7 @@ __all__ = [
     "factor_text",
     "hours_text",
     "is_number",
+    "is_same",
     "iso_time",
     "json_number",
     "listed",
@@ -45,7 +52,9 @@ __all__ = [
     "nearest",
     "number_text",
     "one_line",
+    "param_of",
     "param_text",
+    "plain",
     "plural",
     "point_text",
     "printable",
@@ -54,10 +63,12 @@ __all__ = [
     "short",
     "shown",
     "some_of",
+    "spellings",
     "table_of",
     "tally",
     "tick_text",
     "trial_label",
     "unknown",
+    "value_text",
     "words_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from mlflow_tune.text.safe import one_line
+from mlflow_tune.text.values import value_text
 
 METRIC_DIGITS = 6
 PARAM_DIGITS = 5
@@ -14,19 +15,26 @@ PARAM_DIGITS = 5
 
 def number_text(value: object, digits: int = METRIC_DIGITS) -> str:
     """Return a value in at most so many significant digits if it is a float, else in full; empty for None."""
-    if value is None:
-        return ""
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    return "" if value is None else _shortened(value, digits)
+
+
+def _shortened(value: object, digits: int) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else value_text(value)
 
 
 def param_text(value: object) -> str:
-    """Return a parameter's value: five significant digits of a float; empty for None."""
+    """Return a parameter's value: five significant digits of a float; empty for None, which stands for no value."""
     return number_text(value, PARAM_DIGITS)
+
+
+def param_of(params: Mapping[str, object], name: str, digits: int = PARAM_DIGITS) -> str:
+    """Return a point's value of a parameter as `param_text`, but `null` for None; empty where the point lacks it."""
+    return _shortened(params[name], digits) if name in params else ""
 
 
 def point_text(params: Mapping[str, object], digits: int = PARAM_DIGITS) -> str:
     """Return a point on one line, printable: `lr=0.0031 units=64`."""
-    return one_line(" ".join(f"{name}={number_text(value, digits)}" for name, value in params.items()))
+    return one_line(" ".join(f"{name}={_shortened(value, digits)}" for name, value in params.items()))
 
 
 def tick_text(value: float) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.text.safe import cut
+from mlflow_tune.text.values import Scalar, Value, plain, value_text
 
 _T = TypeVar("_T")
 _SHORT = reprlib.Repr()
@@ -26,6 +27,7 @@ def shown(value: object) -> str:
 
 def as_number(value: object) -> float:
     """Return `value`, a real number or its text such as "1e-4", as a float; `InputError` unless it is finite."""
+    value = plain(value)
     number = math.nan
     if isinstance(value, str | Real) and not isinstance(value, bool):
         with suppress(ValueError, OverflowError):
@@ -37,6 +39,7 @@ def as_number(value: object) -> float:
 
 def as_integer(value: object) -> int:
     """Return `value`, a whole number such as 16, 16.0, "16" or "1e3", as an int; else raise `InputError`."""
+    value = plain(value)
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
@@ -70,12 +73,49 @@ def at(key: str, read: Callable[[Any], _T], value: object) -> _T:
 
 def listed(values: object, key: str, read: Callable[[Any], _T]) -> tuple[_T, ...]:
     """Return what `read` makes of the `values`; `InputError` unless they are a list, not empty, distinct as text."""
+    values = plain(values)
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise InputError(f"must be a list of at least one value, but got {shown(values)}", key)
-    found = tuple(at(f"{key}.{index}", read, value) for index, value in enumerate(values))
-    texts = [str(value) for value in found]
-    for index, text in enumerate(texts):
-        if text in texts[:index]:
-            message = f"values must be distinct as text, which is what MLflow keeps, but {text!r} is there twice"
-            raise InputError(message, f"{key}.{index}")
+    found: list[_T] = []
+    faults = Faults()
+    for index, value in enumerate(values):
+        with faults.at(f"{key}.{index}"):
+            found.append(read(value))
+    faults.tell()
+    seen: set[str] = set()
+    for index, text in enumerate(map(value_text, found)):
+        with faults.at(f"{key}.{index}"):
+            _refuse_seen(text, seen)
+        seen.add(text)
+    faults.tell()
+    return tuple(found)
+
+
+def _refuse_seen(text: str, seen: Container[str]) -> None:
+    if text in seen:
+        raise InputError(f"values must be distinct as text, which is what MLflow keeps, but {text!r} is there twice")
+
+
+def as_value(value: object) -> Value:
+    """Return a parameter's value as Python's own: null, a text, a finite number, a boolean, or a list of these three.
+
+    Raises `InputError` for anything else; its key is the place in the list.
+    """
+    value = plain(value)
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        return _as_scalar(value, "must be a text, a finite number, a boolean, null or a list of such")
+    faults = Faults()
+    found: list[Scalar] = []
+    for index, each in enumerate(value):
+        with faults.at(str(index)):
+            found.append(_as_scalar(plain(each), "in a list it must be a text, a finite number or a boolean"))
+    faults.tell()
     return found
+
+
+def _as_scalar(value: object, rule: str) -> Scalar:
+    if type(value) not in (bool, int, float, str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise InputError(f"{rule}, but got {shown(value)}")
+    return cast(Scalar, value)

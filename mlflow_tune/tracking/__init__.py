@@ -9,9 +9,10 @@ from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
 from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
+from mlflow_tune.tracking.records import StartedRun, started_run
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
-from mlflow_tune.tracking.ui import has_server, save_view, study_links, ui_command
+from mlflow_tune.tracking.ui import has_server, run_link, save_view, study_links, ui_command
 
 __all__ = [
     "Artifacts",
@@ -21,6 +22,7 @@ __all__ = [
     "Refresh",
     "Run",
     "Runs",
+    "StartedRun",
     "Studies",
     "StudyRecord",
     "StudyState",
@@ -34,7 +36,9 @@ __all__ = [
     "last_driver",
     "namesakes",
     "public_uri",
+    "run_link",
     "save_view",
+    "started_run",
     "study_links",
     "take_name",
     "told_when_deleted",

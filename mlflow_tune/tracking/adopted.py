@@ -11,7 +11,7 @@ from mlflow_tune.tracking.client import Client, first_line
 from mlflow_tune.tracking.records import KIND, STUDY, compact, learning_curve, make_run, search, tag_text
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trials import run_name
-from mlflow_tune.trial import Curve, Trial
+from mlflow_tune.trial import OF, Curve, Trial
 
 BATCH = 1000
 COPIED = "tune.copied_from"
@@ -19,7 +19,10 @@ COPIED = "tune.copied_from"
 
 @dataclass(frozen=True)
 class Run:
-    """An MLflow run as its maker left it. Times are milliseconds since the epoch."""
+    """An MLflow run as its maker left it. Times are milliseconds since the epoch.
+
+    `trial` is the run id of the trial whose training code opened it, "" where none did.
+    """
 
     run_id: str
     experiment_id: str
@@ -31,6 +34,7 @@ class Run:
     parent: str
     kind: str
     study: str
+    trial: str
     start_time: int
     end_time: int | None
 
@@ -127,6 +131,7 @@ def _run_of(run: Any) -> Run:
         tags.get("mlflow.parentRunId", ""),
         tags.get(KIND, ""),
         tags.get(STUDY, ""),
+        tags.get(OF, ""),
         info.start_time,
         info.end_time,
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, tag_text, take_started_run
+from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, started_run, tag_text, take_run
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.ui import TRAINING, comparison, write_state
 
@@ -28,8 +28,9 @@ class Comparisons:
         `source` are MLflow's own tags (user, source). Raises TrackingError.
         """
         tags = {**source, KIND: "comparison", **split_tag(COMPARED, compact(list(compared)))}
-        if started := take_started_run(self._client, tags, name):
-            return started
+        if started := started_run(self._client):
+            take_run(self._client, started, tags, name)
+            return started.run_id
         return str(make_run(self._client, experiment_id, name, tags, now()).info.run_id)
 
     def finish(self, run_id: str, note: str) -> None:

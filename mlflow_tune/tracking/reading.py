@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Scalar, Space, check_name
-from mlflow_tune.text import is_number, shown
+from mlflow_tune.space import Choice, Scalar, Space, Value, check_name
+from mlflow_tune.text import is_number, shown, value_text
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import QUEUED, STARTED, search
 from mlflow_tune.tracking.studies import StudyRecord
@@ -47,14 +47,18 @@ def is_queued(tags: Mapping[str, str]) -> bool:
     return tags.get(QUEUED) in ("waiting", "withdrawn") and "tune.trial" not in tags
 
 
-def read_params(tags: Mapping[str, str]) -> dict[str, Scalar] | None:
-    """Return the point in these tags, None when there is none: a mapping of names to scalars."""
+def read_params(tags: Mapping[str, str]) -> dict[str, Value] | None:
+    """Return the point in these tags, None when there is none: a mapping of names to null, scalars or lists of such."""
     try:
         params = json.loads(tags.get("tune.params", ""))
     except (ValueError, RecursionError):
         return None
-    is_point = isinstance(params, dict) and all(isinstance(value, Scalar) for value in params.values())
-    return params if is_point else None
+    return params if isinstance(params, dict) and all(map(_is_value, params.values())) else None
+
+
+def _is_value(value: object) -> bool:
+    parts = value if isinstance(value, list) else [] if value is None else [value]
+    return all(isinstance(part, Scalar) for part in parts)
 
 
 def off_space(params: Params, space: Space | None) -> str:
@@ -67,8 +71,8 @@ def off_space(params: Params, space: Space | None) -> str:
     for name, dimension in space.items():
         if name not in params:
             return f"its point lacks the parameter {name!r}"
-        if not isinstance(dimension, Categorical) and not _is_finite(params[name]):
-            return f"its parameter {name!r} is {_shown(str(params[name]))}"
+        if not isinstance(dimension, Choice) and not _is_finite(params[name]):
+            return f"its parameter {name!r} is {_shown(value_text(params[name]))}"
     try:
         for name in params.keys() - space.keys():
             check_name(name)
@@ -153,7 +157,7 @@ def _time(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 14 else 0
 
 
-def _is_finite(value: Scalar) -> bool:
+def _is_finite(value: Value) -> bool:
     try:
         return is_number(value) and math.isfinite(value)
     except OverflowError:  # a whole number that no float holds

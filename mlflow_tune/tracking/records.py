@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlflow_tune.errors import TrackingError
@@ -20,6 +21,7 @@ FORMAT = 1  # of what is written here; a study with a higher one is from a newer
 KIND = "tune.kind"
 STUDY = "tune.study"
 QUEUED = "tune.queued"  # "waiting", then "numbered"
+DEVICES = "tune.devices"  # which ones a trial had
 STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
 
 
@@ -56,6 +58,17 @@ def search(client: Client, experiment_ids: Sequence[str], query: str, deleted: b
             return
 
 
+def all_experiments(client: Client) -> list[str]:
+    """Return the ids of all experiments that are not deleted and that this user may read."""
+    ids: list[str] = []
+    token = None
+    while True:
+        page = client.send("search_experiments", page_token=token)
+        ids += [str(experiment.experiment_id) for experiment in page]
+        if not (token := page.token):
+            return ids
+
+
 def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, str], started: int) -> Any:
     """Make an MLflow run and return it; a nonce among its tags finds the one whose answer was lost."""
     nonce = os.urandom(8).hex()
@@ -68,30 +81,52 @@ def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, s
     return client.send("create_run", experiment_id, started, tags, name, again=made_before)
 
 
-def take_started_run(client: Client, tags: Mapping[str, str], name: str) -> str | None:
-    """Give the run that this process was started in (`mlflow run` makes one) these tags and this name; return its id.
+@dataclass(frozen=True)
+class StartedRun:
+    """The run that this process was started in: `mlflow run` makes one, and whoever sets MLFLOW_RUN_ID means one."""
 
-    None, and nothing is changed, when there is none on this server, or it is a study, a trial or a comparison itself.
+    run_id: str
+    name: str
+    experiment_id: str
+    experiment: str
+
+
+def started_run(client: Client) -> StartedRun | None:
+    """Return the run that this process was started in.
+
+    None when there is none on this server, it has ended, or it is a study, a trial or a comparison itself.
     """
-    from mlflow.entities import RunTag
     from mlflow.exceptions import MlflowException
 
     if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
         return None
     try:
         run = client.send("get_run", run_id)
+        if KIND in run.data.tags or run.info.lifecycle_stage != "active" or run.info.status != "RUNNING":
+            return None
+        experiment = client.send("get_experiment", run.info.experiment_id)
     except (TrackingError, MlflowException):
         return None
-    if KIND in run.data.tags or run.info.lifecycle_stage != "active" or run.info.status != "RUNNING":
-        return None
-    client.send("log_batch", run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-    client.send("update_run", run_id, name=name)
-    return run_id
+    return StartedRun(run_id, run.info.run_name or "", str(run.info.experiment_id), experiment.name)
+
+
+def take_run(client: Client, run: StartedRun, tags: Mapping[str, str], name: str) -> str:
+    """Give the run these tags and this name, its own in brackets behind it; return the whole name."""
+    from mlflow.entities import RunTag
+
+    whole = tag_text(f"{name} ({run.name})" if run.name not in ("", name) else name)
+    client.send("log_batch", run.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    client.send("update_run", run.run_id, name=whole)
+    return whole
 
 
 def learning_curve(client: Client, run_id: str, metric: str) -> Curve:
     """Return a metric's values as (step, value), in order of steps."""
-    points = client.send("get_metric_history", run_id, metric)
+    return curve_of(client.send("get_metric_history", run_id, metric))
+
+
+def curve_of(points: Iterable[Any]) -> Curve:
+    """Return MLflow's points of a metric as (step, value), in order of steps."""
     return [(point.step, point.value) for point in sorted(points, key=lambda p: (p.step, p.timestamp))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
-from mlflow_tune.text import rounded
+from mlflow_tune.text import escaped, rounded
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.records import (
     FORMAT,
     KIND,
     STUDY,
+    StartedRun,
+    all_experiments,
     compact,
     joined_tag,
     make_run,
@@ -24,9 +27,10 @@ from mlflow_tune.tracking.records import (
     search,
     split_tag,
     tag_text,
-    take_started_run,
+    take_run,
 )
 
+logger = logging.getLogger(__name__)
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +40,7 @@ CHANGEABLE = {
     "stop": "tune.budget",
     "workers": "tune.workers",
     "executor": "tune.executor",
+    "gpus": "tune.gpus",
 }
 
 
@@ -115,12 +120,12 @@ class Studies:
         source: Mapping[str, str],
         folder: str,
         reference: Sequence[float] = (),
+        started: StartedRun | None = None,
     ) -> StudyRecord:
         """Make the parent run, RUNNING, with all that a resume needs but its params; `source` are MLflow's own tags.
 
-        A run that MLflow started this process in (MLFLOW_RUN_ID, as `mlflow run` sets it) becomes the parent, unless
-        it is a study or a trial itself. `reference` are values of the true function, evenly over the range of the only
-        parameter, for pictures.
+        The run that this process was `started` in becomes the parent, where it is given. `reference` are values of the
+        true function, evenly over the range of the only parameter, for pictures.
         """
         fixed = {key: value for key, value in definition.items() if key not in CHANGEABLE}
         tags = {
@@ -134,11 +139,15 @@ class Studies:
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
         }
-        started = take_started_run(self._client, tags, tags[STUDY])
-        return self.get(started) if started else self._made(tags, experiment_id)
-
-    def _made(self, tags: Mapping[str, str], experiment_id: str) -> StudyRecord:
-        return study_record(make_run(self._client, experiment_id, tags[STUDY], tags, now()))
+        if started is None:
+            return study_record(make_run(self._client, experiment_id, tags[STUDY], tags, now()))
+        name = take_run(self._client, started, tags, tags[STUDY])
+        logger.warning(
+            "MLFLOW_RUN_ID is set, as `mlflow run` does: its run, now '%s', becomes the study, in the experiment '%s'",
+            escaped(name),
+            escaped(started.experiment),
+        )
+        return self.get(started.run_id)
 
     def update(self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None) -> None:
         """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
@@ -211,7 +220,7 @@ class Studies:
 
     def all(self, experiment: str | None = None) -> list[StudyRecord]:
         """Return the studies, oldest first: of the named experiment, else of every one."""
-        ids = self._all_experiments() if experiment is None else [self.experiment(experiment)]
+        ids = all_experiments(self._client) if experiment is None else [self.experiment(experiment)]
         return self.within([id_ for id_ in ids if id_])
 
     def within(self, experiment_ids: Sequence[str]) -> list[StudyRecord]:
@@ -219,15 +228,6 @@ class Studies:
         if not experiment_ids:
             return []
         return [study_record(run) for run in search(self._client, experiment_ids, f"tags.`{KIND}` = 'study'")]
-
-    def _all_experiments(self) -> list[str]:
-        ids = []
-        token = None
-        while True:
-            page = self._client.send("search_experiments", page_token=token)
-            ids += [str(experiment.experiment_id) for experiment in page]
-            if not (token := page.token):
-                return ids
 
     def _log_params(self, run_id: str, definition: Mapping[str, Any]) -> None:
         from mlflow.entities import Param

@@ -11,16 +11,18 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
-from mlflow_tune.text import point_text, trial_label
+from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
+from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
+    DEVICES,
     KIND,
     QUEUED,
     STARTED,
@@ -33,7 +35,19 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import (
+    OF,
+    OF_STUDY,
+    Curve,
+    Devices,
+    Outcome,
+    OutcomeKind,
+    Params,
+    Suggestion,
+    Trial,
+    end_metrics,
+    ended_trial,
+)
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -91,14 +105,16 @@ class Trials:
         logs: Mapping[str, float],
         queued_run: str = "",
         log: bool = True,
+        devices: Devices | None = None,
     ) -> Trial:
         """Make the child run, or number the one that was queued; return the running trial.
 
-        `logs` are the metrics known beforehand. Without `log` a run that is made has its tags alone, which hold the
-        point, until `log_point` is called.
+        `logs` are the metrics known beforehand, `devices` those that the trial is given. Without `log` a run that is
+        made has its tags alone, which hold the point, until `log_point` is called.
         """
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
+        tags |= {DEVICES: ",".join(devices)} if devices else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
@@ -161,7 +177,7 @@ class Trials:
             )
 
     def _held_params(self, run_id: str, error: TrackingError) -> Mapping[str, str]:
-        if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
+        if not _is_refusal(error):
             return {}
         params: Mapping[str, str] = self.client.send("get_run", run_id).data.params
         return params
@@ -174,35 +190,54 @@ class Trials:
         return ended
 
     def log_end(self, trial: Trial, outcome: Outcome) -> None:
-        """Log what an ended trial came to, the outcome last: from then on it is done."""
-        from mlflow.entities import Metric, RunTag
+        """Log what an ended trial came to, the outcome last: from then on it is done.
+
+        Params that training code may have logged with another text, such as None for null, are logged now.
+        """
+        from mlflow.entities import Metric, Param, RunTag
 
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
         metrics = end_metrics(trial.value, outcome)
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
+        late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
         tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
+        tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         tags.append(RunTag("tune.outcome", outcome.kind))
-        self.client.send("log_batch", trial.run_id, metrics=points, tags=tags)
+        try:
+            self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)
+        except TrackingError as error:
+            held = self._held_params(trial.run_id, error) if late else {}
+            if not late.keys() & held:
+                raise
+            # The training code has logged one of them with a text of its own, which is as good.
+            params = [Param(name, text) for name, text in late.items() if name not in held]
+            self.client.send("log_batch", trial.run_id, points, params, tags)
 
     def terminate(self, trial: Trial) -> None:
         """Give the run of an ended trial its status and its end."""
         assert trial.outcome is not None
         self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
-    def logged(self, trial: Trial) -> tuple[dict[str, float], list[str]]:
-        """Return the latest value of each metric of the trial's run, and the names of those with steps: the curves."""
-        metrics = self.client.send("get_run", trial.run_id).data.to_proto().metrics
-        return {each.key: each.value for each in metrics}, [each.key for each in metrics if each.step > 0]
+    def logged(self, trial: Trial) -> LoggedRun:
+        """Return the trial's run with what the training code has logged to it."""
+        return logged_run(self.client.send("get_run", trial.run_id))
 
-    def latest(self) -> dict[str, dict[str, tuple[int, float, int]]]:
-        """Return the latest step, value and time (ms) of each metric of the runs that run, by run id: one search."""
-        running = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
-        return {
-            run.info.run_id: {each.key: (each.step, each.value, each.timestamp) for each in run.data.to_proto().metrics}
-            for run in search(self.client, [self.study.experiment_id], running)
-        }
+    def latest(self, experiments: Sequence[str] = ()) -> dict[str, dict[str, Latest]]:
+        """Return the latest point of each metric of the trials that run, by the id of their run: one search.
+
+        Where `experiments` are given, another one finds there what runs of the training code's own have logged.
+        """
+        found: dict[str, dict[str, Latest]] = {}
+        own = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, [self.study.experiment_id], own):
+            found[run.info.run_id] = _latest_points(run)
+        opened = f"tags.`{OF_STUDY}` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, experiments, opened) if experiments else ():
+            held = found.setdefault(run.data.tags.get(OF, ""), {})
+            held |= {name: point for name, point in _latest_points(run).items() if name not in held}
+        return found
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
@@ -235,7 +270,14 @@ class Trials:
         self.client.send("update_run", trial.run_id, "RUNNING", name)
 
     def _texts(self, trial: Trial) -> dict[str, str]:
-        return {name: str(value) for name, value in {**self.fixed, **trial.params}.items()}
+        """Return the params that are logged before the training code runs."""
+        found = {**self.fixed, **trial.params}
+        return {name: str(value) for name, value in found.items() if value_text(value) == str(value)}
+
+    def _late_texts(self, trial: Trial) -> dict[str, str]:
+        """Return the params whose text is not what Python makes of them: code that logs its own would be refused."""
+        found = {**self.fixed, **trial.params}
+        return {name: value_text(value) for name, value in found.items() if value_text(value) != str(value)}
 
     def _log(self, trial: Trial, params: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -294,6 +336,24 @@ class Trials:
             self.terminate(ended)
             return ended
         return trial
+
+
+def _is_refusal(error: TrackingError) -> bool:
+    return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
+
+
+class Latest(NamedTuple):
+    """The latest point of a metric: its step, value and time (ms), and the run that holds it."""
+
+    step: int
+    value: float
+    time: int
+    run_id: str
+
+
+def _latest_points(run: Any) -> dict[str, Latest]:
+    points = run.data.to_proto().metrics
+    return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

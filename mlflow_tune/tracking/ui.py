@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from mlflow_tune.space import Categorical, Space
+from mlflow_tune.space import Choice, Dimension, Ordinal, Space
 from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.studies import StudyRecord
@@ -43,6 +43,11 @@ def study_links(base: str, study: StudyRecord) -> dict[str, str]:
         "run": f"{runs}/{study.run_id}?{urlencode(TRAINING)}",
         "list": f"{runs}?{urlencode({**listed, **TRAINING})}",
     }
+
+
+def run_link(experiment_id: str, run_id: str) -> str:
+    """Return the link to a run's page from within MLflow's UI."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{urlencode(TRAINING)}"
 
 
 def has_server(uri: str) -> bool:
@@ -123,8 +128,12 @@ def charts(metric: str, space: Space) -> list[dict[str, Any]]:
 
 
 def _pair(names: Sequence[str], space: Space) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    numeric = [name for name in names if not isinstance(space[name], Categorical)]
+    numeric = [name for name in names if _is_numeric(space[name])]
     return [(_axis(numeric[0], space), _axis(numeric[1], space))] if len(numeric) > 1 else []
+
+
+def _is_numeric(dimension: Dimension) -> bool:
+    return bool(dimension.numbers) if isinstance(dimension, Ordinal) else not isinstance(dimension, Choice)
 
 
 def _axis(name: str, space: Space) -> dict[str, Any]:

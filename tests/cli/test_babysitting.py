@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from mlflow_tune import Categorical, Float, InputError, Int, Manual, Space, Study
+from mlflow_tune import Categorical, Float, InputError, Int, Manual, Ordinal, Space, Study
 from mlflow_tune.cli import main
 from mlflow_tune.cli.points import read_points
 from mlflow_tune.report.difference.changes import against, changes
@@ -98,6 +98,52 @@ def test_to_insist_is_advised_only_where_it_helps(text):
         with pytest.raises(InputError) as caught:
             read_points(numbers, [f"size={value}"], {})
         assert ("--outside" in str(caught.value)) == helps
+
+
+LISTS = Space(
+    {
+        "hidden": Categorical([[64], [64, 32], ["a,b", "]"]]),
+        "drop": Categorical([None, 0.5]),
+        "amp": Categorical([True, False]),
+        "batch": Ordinal([16, 32, 64]),
+    }
+)
+LISTED = {"hidden": [64], "drop": None, "amp": False, "batch": 32}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("hidden=[64, 32]", "hidden", [[64, 32]]),
+        ("hidden=[64,32],[64]", "hidden", [[64, 32], [64]]),
+        ('hidden=["a,b", "]"],[64]', "hidden", [["a,b", "]"], [64]]),
+        ("drop=null,0.5", "drop", [None, 0.5]),
+        ("drop=None", "drop", [None]),
+        ("amp=true,False", "amp", [True, False]),
+        ("batch=16,64", "batch", [16, 64]),
+    ],
+)
+def test_null_booleans_and_lists_are_named_as_they_are_written(text, name, found):
+    points = read_points(LISTS, [text], LISTED)
+    assert repr([point[name] for point in points]) == repr(found)
+
+
+def test_a_list_outside_is_a_list():
+    outside = {"hidden": [1, 2], "drop": None, "amp": False, "batch": 48}
+    assert read_points(LISTS, ["hidden=[1,2]", "batch=48"], LISTED, outside=True) == [outside]
+    assert read_points(LISTS, ["hidden=[1,"], LISTED, outside=True)[0]["hidden"] == "[1,"
+    with pytest.raises(InputError, match=r"hidden: must be one of .*got '\[1,2\]' \(--outside"):
+        read_points(LISTS, ["hidden=[1,2]"], LISTED)
+    with pytest.raises(InputError, match=r"hidden: \[3\], taken from an earlier trial, is outside"):
+        read_points(LISTS, [], LISTED | {"hidden": [3]})
+
+
+def test_null_is_another_value_than_none_at_all():
+    [change] = changes({"drop": None, "hidden": [64]}, {"hidden": [64]})
+    assert (change.name, change.texts) == ("drop", ("null", ""))
+    [change] = changes({"drop": None}, {"drop": 0.5})
+    assert (change.texts, change.factor) == (("null", "0.5"), None)
+    assert [change.name for change in changes({"c": 1, "h": [1]}, {"c": True, "h": [1.0]})] == ["c", "h"]
 
 
 def test_a_fixed_parameter_is_told_as_such():
@@ -384,7 +430,7 @@ def test_try_says_what_is_wrong_with_a_point(sqlite_store, tmp_path):
     assert (result.exit_code, "no trial 9" in result.stderr) == (2, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_three_tries_an_adopted_run_then_bayesian_at_a_terminal(sqlite_store, tmp_path, monkeypatch):
     path = study_file(tmp_path, name="session", **HAND)
     for lr, units in ((0.5, 64), (0.1, 64), (0.01, 128)):

@@ -9,9 +9,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.space import Categorical, Choice, Float, Int, Ordinal, Space
 from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random, Strategy
 from mlflow_tune.strategies.base import next_number
+from mlflow_tune.text import is_number, value_text
 from mlflow_tune.trial import Params, Suggestion, Trial
 from tests.conformance.fresh import elsewhere
 
@@ -31,26 +32,44 @@ MIXED = Space(
         "act": Categorical(["relu", 1, 1.0, True]),
     }
 )
+ALIKE = Space(
+    {
+        "hidden": Categorical([None, [64, 32]]),
+        "flag": Categorical([1, True, 1.0]),
+        "batch": Ordinal([16, 32]),
+        "drop": Float(0, 0.1, step=0.1, grid=2),
+        "fixed": Float(0.1, 0.1, log=True),
+    }
+)
 LINE = Space({"lr": Float(1e-4, 1e-1, log=True, grid=30)})
 STEPS = Space({"width": Int(30, 3030, step=3)})
 SIZES = Space({"units": Int(1, 5000, log=True)})
+POWERS = Space({"fixed": Categorical([None]), "batch": Ordinal([2**index for index in range(20, 0, -1)])})
+DECIMALS = Space({"x": Float(-1, 2, step=0.001), "fixed": Int(3, 3)})
 
 CASES: list[tuple[Strategy, Space]] = [
     (Manual([{"lr": f"{index}e-3"} for index in range(1, 21)]), LINE),
+    (Manual([{"fixed": None, "batch": 2**index} for index in range(1, 20)]), POWERS),
     (Grid(), FINITE),
     (Grid(), MIXED),
     (Grid(), LINE),
+    (Grid(), ALIKE),
     (Random(), FINITE),
     (Random(), MIXED),
     (Random(seed=7), LINE),
     (Random(sampling="sobol", baseline=True), FINITE),
     (Random(sampling="sobol"), MIXED),
+    (Random(baseline=True), ALIKE),
     (Bayesian(initial=3), FINITE),
     (Bayesian(initial=3), MIXED),
+    (Bayesian(initial=3), ALIKE),
     (Bayesian(acquisition="uncertainty", initial=2), LINE),
     (Bisection(), LINE),
     (Bisection("width"), STEPS),
     (Bisection(tolerance=1e-6), SIZES),
+    (Bisection("batch"), POWERS),
+    (Bisection(), DECIMALS),
+    (Bisection(find="boundary", constraint="objective <= 40"), POWERS),
     (Bisection(find="boundary", constraint="objective <= 0.9", keep="smallest"), LINE),
     (Bisection("width", find="boundary", constraint="objective >= 20", keep="smallest", margin=0.1), STEPS),
     (Bisection(find="boundary", constraint="objective <= 9"), SIZES),
@@ -75,10 +94,17 @@ def started(number: int, params: Params) -> Trial:
 
 def ended(trial: Trial, kind: str = "ok") -> Trial:
     """End the trial; its value is a smooth function of the point's numbers, so that models have what to learn."""
-    numbers = [math.log1p(abs(float(value))) for value in trial.params.values() if not isinstance(value, str)]
+    numbers = [math.log1p(abs(value)) for value in map(as_number, trial.params.values()) if value is not None]
     value = round(sum((number - 1) ** 2 for number in numbers), 6) if kind == "ok" else None
     metrics = {} if value is None else {"objective": value}
     return replace(trial, outcome=kind, value=value, end_time=trial.start_time + 500, metrics=metrics)
+
+
+def as_number(value: object) -> float | None:
+    """Return a number for the values that have one; lists count their elements."""
+    if isinstance(value, list):
+        return float(len(value))
+    return float(value) if is_number(value) or isinstance(value, bool) else None
 
 
 def all_ok(number: int) -> str:
@@ -106,7 +132,7 @@ def as_mlflow_holds_it(history: Sequence[Trial], space: Space) -> list[Trial]:
     return [
         replace(
             trial,
-            params=space.decode({name: str(value) for name, value in trial.params.items()}),
+            params=space.decode({name: value_text(value) for name, value in trial.params.items()}),
             value=None if trial.value is None else float(str(trial.value)),
             run_id=f"resumed-{trial.number}",
             start_time=trial.start_time + 86_400_000,
@@ -124,11 +150,12 @@ def points(trials: Iterable[Trial | Suggestion]) -> list[dict[str, object]]:
 
 
 def check_suggestions(strategy: Strategy, space: Space, suggestions: Sequence[Suggestion]) -> None:
-    """The suggestions are points of the space, made of Python scalars, with a reason and finite evidence."""
+    """The suggestions are points of the space, made of Python's own values, with a reason and finite evidence."""
     for suggestion in suggestions:
         demand(list(suggestion.params) == list(space), "names are not the space's", suggestion)
         for value in suggestion.params.values():
-            demand(type(value) in (bool, int, float, str), "not a Python scalar", value)
+            kinds = {type(each) for each in value} if isinstance(value, list) else {type(value)} - {type(None)}
+            demand(kinds <= {bool, int, float, str}, "not Python's own", value)
         demand(space.contains(suggestion.params), "outside the space", suggestion)
         for name, dimension in space.items():
             kind = {Float: float, Int: int}.get(type(dimension))
@@ -259,7 +286,7 @@ def check_exhausts(strategy: Strategy, space: Space) -> None:
 def check_odd_history(strategy: Strategy, space: Space) -> None:
     """Points outside the space, gaps in the numbers and trials of other strategies are tolerated."""
     point = space.from_unit([0.3] * len(space))
-    odd = {name: "elsewhere" if isinstance(each, Categorical) else -1e9 for name, each in space.items()}
+    odd = {name: "elsewhere" if isinstance(each, Choice) else -1e9 for name, each in space.items()}
     history = [
         replace(ended(started(3, point)), strategy="manual"),
         ended(started(5, odd)),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -73,9 +74,26 @@ def test_what_is_printed_comes_with_the_trial_that_printed_it(launch, kind):
 
 
 @every
+def test_code_sees_its_slot_and_its_devices_alone(launch, kind, monkeypatch, capsys):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
+    launcher = launch(kind, "environment")
+    seen = []
+    for place in ({}, {"slot": 3, "devices": ("6", "GPU-5d5ba0d6")}):
+        output = launcher(replace(job(lr=0.25), **place)).output.decode() or capsys.readouterr().out
+        seen.append(json.loads(output.splitlines()[1]))
+    names = ("MLFLOW_TUNE_SLOT", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+    assert [seen[0].get(name) for name in names] == ["0", "4,5,6,7", None, None], "what there is stays"
+    assert [seen[1].get(name) for name in names] == ["3", "6,GPU-5d5ba0d6", "6,GPU-5d5ba0d6", "0,1"]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"
+    assert "MLFLOW_TUNE_SLOT" not in os.environ
+
+
+@every
 def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "parent's")
     monkeypatch.setenv("MLFLOW_RUN_ID", "parent")
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"team": "blue", "tune.of": "another"}')
     output = launch(kind, "environment")(job(number=5, lr=0.25)).output.decode() or capsys.readouterr().out
     seen = json.loads(output.splitlines()[1])
     assert seen["MLFLOW_RUN_ID"] == "run5"
@@ -84,6 +102,8 @@ def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, 
     assert "MLFLOW_EXPERIMENT_NAME" not in seen
     assert os.environ["MLFLOW_RUN_ID"] == "parent"
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "parent's"
+    assert json.loads(seen["MLFLOW_RUN_CONTEXT"]) == {"team": "blue", "tune.of": "run5", "tune.of_study": "study"}
+    assert "another" in os.environ["MLFLOW_RUN_CONTEXT"]
     assert seen["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
     if kind != "objective":
         assert seen["cwd"] == str(HERE)

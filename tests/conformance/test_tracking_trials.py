@@ -27,6 +27,14 @@ POINTS = [
     {"kind": "null"},
     {"kind": "x" * 5900},
     {"a name with spaces/and:more.of-it": 1},
+    {
+        "none": None,
+        "empty": [],
+        "list": [64, 32],
+        "texts": ["a", "1"],
+        "mixed": [1, True, 1.0, "1"],
+        "text": "[64, 32]",
+    },
 ]
 
 
@@ -38,6 +46,20 @@ def test_a_point_comes_back_as_it_was_types_and_all(tracker):
     assert [trial.params for trial in found] == POINTS
     kinds = [[type(value) for value in params.values()] for params in POINTS]
     assert [[type(value) for value in trial.params.values()] for trial in found] == kinds
+
+
+def test_null_and_lists_are_params_by_their_json(tracker):
+    """What Python writes otherwise comes with the end: training code that logs its own would be refused."""
+    trials = tracker.trials()
+    params = {"none": None, "list": [64, 32], "texts": ["a"], "on": True, "lr": 0.1}
+    plain = {"epochs": "3", "list": "[64, 32]", "on": "True", "lr": "0.1"}
+    quiet, speaking = start(trials, 1, params), start(trials, 2, params)
+    assert tracker.mlflow.get_run(quiet.run_id).data.params == plain
+    tracker.mlflow.log_param(speaking.run_id, "none", None)
+    ended = [trials.finish(each, Outcome("ok", {"loss": 0.5}), 0.5) for each in (quiet, speaking)]
+    found = [tracker.mlflow.get_run(each.run_id).data.params for each in ended]
+    assert found == [plain | {"none": "null", "texts": '["a"]'}, plain | {"none": "None", "texts": '["a"]'}]
+    assert trials.all() == ended
 
 
 def test_a_running_trial_is_a_nested_run_with_its_point_and_its_reasons(tracker):
@@ -99,7 +121,8 @@ def test_the_trials_of_a_study_are_its_own(tracker):
         {"tune.params": "{"},
         {"tune.params": "[1]"},
         {"tune.params": '{"lr": {"deep": 1}}'},
-        {"tune.params": '{"lr": null}'},
+        {"tune.params": '{"lr": [null]}'},
+        {"tune.params": '{"lr": [[1]]}'},
         {"tune.params": "__import__('os')"},
     ],
 )
@@ -154,7 +177,7 @@ def test_what_the_training_code_logged_is_read_with_its_curve(tracker):
     trial = start(trials)
     for step, value in ((2, 0.4), (0, 0.9), (1, 0.2)):
         tracker.mlflow.log_metric(trial.run_id, "loss", value, step=step)
-    assert trials.logged(trial)[0]["loss"] == 0.4
+    assert trials.logged(trial).metrics["loss"] == 0.4
     assert trials.history(trial, "loss") == [(0, 0.9), (1, 0.2), (2, 0.4)]
     assert trials.history(trial, "nothing") == []
 

@@ -467,9 +467,9 @@ def real_curves():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--lr", "10"], ["diverged", "not-learning"]),
+        pytest.param(["--lr", "10"], ["diverged", "not-learning"], marks=pytest.mark.long),
         (["--lr", "0.01", "--train_images", "50", "--epochs", "40", "--units", "256"], ["overfitting"]),
-        (["--lr", "0.0001", "--seed", "3"], ["still-improving"]),
+        pytest.param(["--lr", "0.0001", "--seed", "3"], ["still-improving"], marks=pytest.mark.long),
     ],
 )
 def test_the_curves_that_mlflow_keeps_of_a_run_by_hand_show_the_same(sqlite_store, tmp_path, arguments, expected):

@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 from click.testing import CliRunner
+from mlflow import MlflowClient
 
 from mlflow_tune import Study
 from mlflow_tune.cli import main
@@ -132,6 +133,18 @@ def test_a_failed_trial_costs_what_others_do(proxy):
     assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
     for trial in study.trials:
         assert calls_of(proxy, trial.run_id) == SUBPROCESS
+
+
+@pytest.mark.parametrize("mode", ["bind", "follow"])
+def test_a_trial_whose_metric_is_followed_costs_six_requests_more(proxy, server, mode):
+    code = "import sys, light; light.opens_a_run(float(sys.argv[1]))"
+    study, _ = study_of(proxy, 2, run={"command": ["python", "-c", code, "{x}"], "mlflow": mode})
+    for trial in study.trials:
+        run_id = MlflowClient(server).get_run(trial.run_id).data.tags["tune.followed"]
+        assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], "POST runs/log-batch", *SUBPROCESS[3:]]
+        assert calls_of(proxy, run_id) == ["GET metrics/get-history", "POST runs/log-batch"]
+    looks = [request.call for request in proxy.requests if request.call == "POST experiments/search"]
+    assert len(looks) == 2  # and two searches of runs each, among those that look into the queue
 
 
 def tune(proxy, monkeypatch, *words):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.fixtures import ROOT
-from tests.projects.test_projects import run_in
+from tests.projects.test_projects import refusal, run_in
 from tests.support.required import required
 
 PNET = ROOT / "projects" / "pnet"
@@ -55,11 +55,11 @@ def code(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def by_mlflow(tmp_path_factory):
+def by_mlflow(store_template, tmp_path_factory):
     """The project under plain `mlflow run`, every parameter given."""
     given = [word for name, value in PARAMS.items() for word in ("-P", f"{name}={value}")]
     command = (sys.executable, "-m", "mlflow", "run", str(PNET), "--env-manager", "local", *given)
-    return run_in(tmp_path_factory.mktemp("pnet"), *command)
+    return run_in(tmp_path_factory.mktemp("pnet"), store_template, *command)
 
 
 def arguments(**changes):
@@ -165,17 +165,15 @@ def test_equal_parameters_give_equal_curves_and_networks_are_averaged(code):
 
 
 @pytest.mark.parametrize("wrong", [("--epochs", "0"), ("--networks", "0"), ("--crops", "-1"), ("--seed", "-1")])
-def test_what_cannot_be_trained_is_refused_in_words(wrong):
-    command = [sys.executable, str(PNET / "train.py"), *wrong]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert process.returncode == 2
-    assert f"must hold, but got {wrong[1]}" in process.stderr
+def test_what_cannot_be_trained_is_refused_in_words(wrong, tmp_path):
+    assert f"must hold, but got {wrong[1]}" in refusal(tmp_path, PNET / "train.py", *wrong)
 
 
 def test_the_project_knows_nothing_of_mlflow_tune():
     assert all("mlflow_tune" not in path.read_text() for path in PNET.glob("*.py"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_lesson_finds_what_the_grid_finds_in_at_most_half_of_its_trials(tmp_path):
     from mlflow import MlflowClient

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from tests.fixtures import ROOT
-from tests.projects.test_projects import METRICS, run_in
+from tests.projects.test_projects import METRICS, refusal, run_in
 from tests.support.required import required
 from tests.support.server import copy_store
 
@@ -54,11 +54,11 @@ def python(store, *words):
 
 
 @pytest.fixture(scope="module")
-def trained(torch, tmp_path_factory):
+def trained(torch, store_template, tmp_path_factory):
     """The project under plain `mlflow run`, with some of its parameters given."""
     given = [word for name in ("lr", "dropout", "epochs") for word in ("-P", f"{name}={PARAMS[name]}")]
     command = (sys.executable, "-m", "mlflow", "run", str(CONVNET), "--env-manager", "local", *given)
-    return run_in(tmp_path_factory.mktemp("convnet"), *command)
+    return run_in(tmp_path_factory.mktemp("convnet"), store_template, *command)
 
 
 def test_the_network_logs_params_curves_and_pictures(trained, tmp_path):
@@ -82,13 +82,12 @@ def test_the_logged_network_reads_digits(trained, tmp_path):
     assert float(python(f"sqlite:///{tmp_path}/no.db", "-c", SCORE, model.artifact_location)) > 0.75
 
 
-def test_what_cannot_be_trained_is_refused_in_words():
-    words = [sys.executable, str(CONVNET / "train.py"), "--kernel_size", "2"]
-    process = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
-    assert process.returncode == 2
-    assert "kernel_size in 1, 3, 5, 7 must hold, but got 2" in process.stderr
+def test_what_cannot_be_trained_is_refused_in_words(tmp_path):
+    said = refusal(tmp_path, CONVNET / "train.py", "--kernel_size", "2")
+    assert "kernel_size in 1, 3, 5, 7 must hold, but got 2" in said
 
 
+@pytest.mark.long
 def test_the_twelve_models_train_as_the_project(sqlite_store, tmp_path):
     """The first two of grid.yaml, for an epoch: each a process of the project that writes into its own run."""
     from mlflow import MlflowClient
@@ -115,6 +114,7 @@ def short_lesson(torch, store_template, tmp_path_factory):
     return store, folder, python(store, LESSONS / "dropout_grid" / "lesson.py", folder, "--short")
 
 
+@pytest.mark.long
 def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(short_lesson):
     from mlflow import MlflowClient
 
@@ -144,6 +144,7 @@ def test_the_twelve_models_are_twelve_children_and_the_cells_of_the_heat_map(sho
     assert values[round(frame.get_y() + 0.5)][round(frame.get_x() + 0.5)] == best
 
 
+@pytest.mark.long
 def test_the_short_lesson_compares_three_strategies_over_two_seeds(short_lesson):
     from mlflow import MlflowClient
 
@@ -163,6 +164,7 @@ def test_the_short_lesson_compares_three_strategies_over_two_seeds(short_lesson)
     assert "comparison.html" in {each.path for each in client.list_artifacts(comparison.info.run_id)}
 
 
+@pytest.mark.long
 def test_the_short_session_is_three_tries_with_their_curves(sqlite_store, tmp_path):
     told = python(sqlite_store, LESSONS / "babysitting" / "session.py", "--short")
     assert told.count("$ mlflow-tune try") == told.count("diagnosis: ") == 3

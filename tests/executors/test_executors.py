@@ -56,10 +56,10 @@ class Cluster:
         with (place / "log").open("wb") as log:
             return subprocess.Popen(command, cwd=place, stderr=log)
 
-    def add(self) -> subprocess.Popen:
+    def add(self, threads: int = 1, *more: str) -> subprocess.Popen:
         """Start a worker of one process, without a nanny: what is killed stays dead."""
-        words = (self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
-        self.processes.append(self._start("worker", *words))
+        words = (self.address, "--no-nanny", "--nthreads", str(threads), "--no-dashboard", "--death-timeout", "60")
+        self.processes.append(self._start("worker", *words, *more))
         return self.processes[-1]
 
     def close(self) -> None:
@@ -120,6 +120,7 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
 
 
 SLOW = pytest.mark.slow
+WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def ran(place: Path) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(where, cluster, server, tmp_path):
     name, address = f"killed-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)
@@ -238,7 +239,7 @@ def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(wh
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["cluster", "local"])
+@pytest.mark.parametrize("where", WHERE)
 def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server, tmp_path):
     name, address = f"stopped-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"
     process = driver(server, address, name, tmp_path)

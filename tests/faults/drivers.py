@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from mlflow_tune.study.study import Study
 from tests.fixtures.small_studies.helpers import Tune, start, study_file
 
 HERE = Path(__file__).parent
-FULL = os.environ.get("MLFLOW_TUNE_FAULTS") == "full"
 PACED = ("tune.heartbeat",)
 STARTED: list[Tune] = []  # by the test that runs; conftest.py ends those that it has left
 

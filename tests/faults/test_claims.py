@@ -1,7 +1,7 @@
 """One driver a study: of several at once exactly one drives, a dead one is succeeded, a living one is not.
 
 The drivers are processes in namespaces of their own, with a host name and a home each: nothing but the store parts
-them. 3 rounds of 4 drivers for each store; MLFLOW_TUNE_FAULTS=full makes that 20.
+them. 2 rounds of 4 drivers for each store; MLFLOW_TUNE_FAULTS=full makes that 20.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from mlflow import MlflowClient
 
 from mlflow_tune.tracking import Client, claimed, is_driven
 from mlflow_tune.tracking.lease import PARTING
-from tests.faults.drivers import FULL, lines, make_study, resume
+from tests.faults.drivers import lines, make_study, resume
 from tests.fixtures.small_studies.helpers import Tune, nothing_left, outcomes, points, runs_of, wait_for
 from tests.support.proxy import Fault, Proxy
+from tests.support.tiers import FULL
 
 DRIVERS = 4
-ROUNDS = 20 if FULL else 3
+ROUNDS = 20 if FULL else 2
 LEASE = 5.0  # seconds; a shorter one could lapse on a machine that is too busy to send a heartbeat
 
 

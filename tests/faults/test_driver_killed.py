@@ -2,7 +2,7 @@
 
 Each case draws its instants from its seed: kill the driver so long after its start, or a moment after so many children
 exist; resume the study, and kill again. Repeat one by its id: `pytest tests/faults/test_driver_killed.py -k seed13`.
-The short form has 15 instants; MLFLOW_TUNE_FAULTS=full has 107.
+The short form has 6 instants, `-m long` 9 more; MLFLOW_TUNE_FAULTS=full has 107.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.drivers import FULL, lines
+from tests.faults.drivers import lines
 from tests.fixtures.small_studies.helpers import (
     Tune,
     nothing_left,
@@ -31,6 +31,7 @@ from tests.fixtures.small_studies.helpers import (
     tune,
     wait_for,
 )
+from tests.support.tiers import FULL
 
 LR, ALPHA = (1e-4, 1e-3, 1e-2), (0.01, 0.1, 1.0, 10.0)
 GRID = [{"lr": lr, "alpha": alpha} for lr, alpha in product(LR, ALPHA)]
@@ -82,18 +83,18 @@ class Case:
 
 
 STORES = ("sqlite_store", "server")
-FAST = [
-    Case(seed=1, strategy="grid"),
-    Case(seed=2, strategy="random", workers=4, store="server"),
-]
 SHORT = [
-    Case(seed=3, strategy="grid", store="server", kills=2),
-    Case(seed=4, strategy="random", kills=2),
+    Case(seed=2, strategy="random", workers=4, store="server"),
     Case(seed=5, strategy="bisection", kills=2),
-    Case(seed=6, strategy="bayesian", kills=2),
-    Case(seed=7, strategy="manual", kills=2),
     Case(seed=8, strategy="bayesian", workers=4, kills=2),
     Case(seed=9, strategy="grid", workers=2, store="server", command=True),
+]
+LONG = [
+    Case(seed=1, strategy="grid"),
+    Case(seed=3, strategy="grid", store="server", kills=2),
+    Case(seed=4, strategy="random", kills=2),
+    Case(seed=6, strategy="bayesian", kills=2),
+    Case(seed=7, strategy="manual", kills=2),
 ]
 FULL_FORM = [
     *(Case(seed, name, store=STORES[seed % 2], kills=4) for seed, name in enumerate(4 * list(STRATEGIES), start=10)),
@@ -102,8 +103,8 @@ FULL_FORM = [
         for seed, name in enumerate(3 * ["random", "bayesian"], start=30)
     ),
 ]
-CASES = [pytest.param(case, id=str(case)) for case in FAST]
-CASES += [pytest.param(case, id=str(case), marks=pytest.mark.slow) for case in SHORT + (FULL_FORM if FULL else [])]
+CASES = [pytest.param(case, id=str(case), marks=pytest.mark.slow) for case in SHORT + (FULL_FORM if FULL else [])]
+CASES += [pytest.param(case, id=str(case), marks=pytest.mark.long) for case in LONG]
 
 
 @pytest.mark.timeout(1800)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +32,8 @@ from mlflow_tune.tracking.lease import CLAIM_PREFIX
 from mlflow_tune.tracking.reading import is_queued, read_trial
 from mlflow_tune.tracking.studies import study_record
 from mlflow_tune.trial import is_finite
+from tests.support.tiers import FULL
 
-FULL = os.environ.get("MLFLOW_TUNE_FAULTS") == "full"
 EXAMPLES = 200 if FULL else 12
 SPACE = Space({"x": Float(0, 1), "n": Int(1, 8)})
 DEFINITION = {

@@ -16,12 +16,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from tests.faults.drivers import FULL, HERE, STARTED
+from tests.faults.drivers import HERE, STARTED
 from tests.faults.test_suspended import Slow
 from tests.fixtures.small_studies.helpers import Tune, outcomes, runs_of, start, study_file, wait_for
+from tests.support.tiers import FULL
 
 DRIVERS = 4
-ROUNDS = 20 if FULL else 3
+ROUNDS = 20 if FULL else 1
 
 
 def driver(folder: Path, uri: str, name: str, meeting: Path | None = None) -> Tune:

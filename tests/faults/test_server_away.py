@@ -7,7 +7,6 @@ lets MLflow's own client give up in a script: `MLFLOW_TUNE_FAULTS=full pytest te
 from __future__ import annotations
 
 import itertools
-import os
 import shlex
 import sys
 import threading
@@ -36,8 +35,8 @@ from tests.fixtures.small_studies.helpers import (
     wait_for,
 )
 from tests.support.proxy import BUSY, TORN, Fault
+from tests.support.tiers import FULL
 
-FULL = os.environ.get("MLFLOW_TUNE_FAULTS") == "full"
 SOON = 10.0  # seconds after the server's return within which the driver goes on
 HELD = {"function": "objectives:held", "parameters": {"folder": "."}}
 SCRIPT = [sys.executable, "train.py", "--x", "{x}", "--folder", ".", "--client"]
@@ -141,11 +140,16 @@ def status(code: int, **headers: str) -> Fault:
 
 
 LIMITED = status(429, **{"Retry-After": "2"})
-FAULTS = [status(500), status(503, **{"Retry-After": "2"}), LIMITED, TORN]
+FAULTS = [
+    pytest.param(status(500), id="500", marks=pytest.mark.long),
+    pytest.param(status(503, **{"Retry-After": "2"}), id="503"),
+    pytest.param(LIMITED, id="429", marks=pytest.mark.long),
+    pytest.param(TORN, id="torn"),
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS, ids=["500", "503", "429", "torn"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_study_waits_for_a_server_that_answers_nonsense_and_is_the_same_study(proxy, server, caplog, fault):
     healed: list[float] = []
 

@@ -1,6 +1,6 @@
 """A kill while the default SQLite store is made leaves no broken store: the same command works afterwards.
 
-Each case kills once the new store has grown to a share of its full size. 3 instants; MLFLOW_TUNE_FAULTS=full makes 10.
+Each case kills once the new store has grown to a share of its full size. One instant; MLFLOW_TUNE_FAULTS=full makes 10.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.drivers import FULL
 from tests.fixtures.small_studies.helpers import nothing_left, outcomes, runs_of, start, study_file, tune, wait_for
+from tests.support.tiers import FULL
 
-SHARES = [index / 10 for index in range(10)] if FULL else [0.0, 0.4, 0.8]
+SHARES = [index / 10 for index in range(10)] if FULL else [0.4]
 
 
 @pytest.mark.slow

@@ -28,6 +28,12 @@ def at_rest(uri: str, run_id: str, trials: int) -> None:
     wait_for(lambda: logged() == trials, 60)
 
 
+# Where the driver that wakes runs.
+HOSTS = pytest.mark.parametrize(
+    "host", [pytest.param("", id="here"), pytest.param("far", id="elsewhere", marks=pytest.mark.long)]
+)
+
+
 def stopped_in_words(driver: Tune, heir: str) -> None:
     """Check that the driver has stopped, says who has its study, and left no process."""
     assert driver.wait() == 2, driver.err.read_text()
@@ -44,7 +50,7 @@ def taken_over(run_id: str, folder, uri: str, **options) -> Tune:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("host", ["", "far"], ids=["here", "elsewhere"])
+@HOSTS
 def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_store, tmp_path):
     run_id = make_study(tmp_path, sqlite_store, "objectives:held", 3, workers=2)
     sleeper = resume(run_id, tmp_path, sqlite_store, host=host)
@@ -69,7 +75,7 @@ def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_st
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("host", ["", "far"], ids=["here", "elsewhere"])
+@HOSTS
 def test_it_changes_nothing_when_it_wakes_with_results_after_the_study_has_ended(host, server, tmp_path):
     """Its trials end while it sleeps: their results wait for it."""
     run_id = make_study(tmp_path, server, "objectives:held", 3, workers=2)

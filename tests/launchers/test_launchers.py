@@ -235,6 +235,60 @@ def test_substitution_is_literal_and_happens_once():
     ]
 
 
+GROUPS = ["x", ["--amp", "{amp}"], ["--hidden", "{hidden}"], ["--lr={lr}"], "{hidden}{amp}"]
+
+
+@pytest.mark.parametrize(
+    ("amp", "hidden", "words"),
+    [
+        (True, [64, 32], ["--amp", "--hidden", "64", "32", "--lr=0.1", "[64, 32]True"]),
+        (False, None, ["--lr=0.1", "nullFalse"]),
+        (None, [], ["--hidden", "--lr=0.1", "[]null"]),
+        (0, "", ["--amp", "0", "--hidden", "", "--lr=0.1", "0"]),
+        ("false", ["a b", "{lr}"], ["--amp", "false", "--hidden", "a b", "{lr}", "--lr=0.1", '["a b", "{lr}"]false']),
+    ],
+)
+def test_a_group_goes_by_its_value(amp, hidden, words):
+    assert substitute(GROUPS, {"amp": amp, "hidden": hidden, "lr": 0.1}) == ["x", *words]
+
+
+def test_a_word_of_a_group_may_hold_more_than_the_value():
+    group = [["--size={w}x{h}", "--more"]]
+    assert substitute(group, {"w": [1, 2], "h": 3}) == ["--size=1x3", "--size=2x3", "--more"]
+    assert substitute(group, {"w": 1, "h": False}) == []
+    assert substitute([["--amp={amp}"]], {"amp": True}) == ["--amp"]
+    assert substitute([["{amp}", "${amp}", "{other}"]], {"amp": True}) == ["${amp}", "{other}"]
+
+
+def test_groups_are_checked():
+    space = Space({"amp": Categorical([True, False])})
+    assert CommandLauncher(["echo", ["--amp", "{amp}"]]).check(space) == {}
+    with pytest.raises(InputError, match="unknown parameter 'app'"):
+        CommandLauncher(["echo", ["--amp", "{app}", "{amp}"]]).check(space)
+    with pytest.raises(InputError, match=r"^command: a list within it needs a parameter .* got \['--fast'\]"):
+        CommandLauncher(["echo", ["--fast"], "{amp}"]).check(space)
+
+
+def test_flags_optional_arguments_and_several_words_reach_argparse(tmp_path):
+    """As a script has them: store_true, an optional number, nargs='+'."""
+    script = (
+        "import argparse; p = argparse.ArgumentParser(); p.add_argument('--amp', action='store_true'); "
+        "p.add_argument('--drop', type=float); p.add_argument('--hidden', nargs='+', type=int, default=[8]); "
+        "print(vars(p.parse_args()))"
+    )
+    groups = [["--amp", "{amp}"], ["--drop", "{drop}"], ["--hidden", "{hidden}"]]
+    launcher = CommandLauncher([sys.executable, "-c", script, *groups])
+    seen = [
+        launcher(job(amp=amp, drop=drop, hidden=hidden)).output.decode().strip()
+        for amp, drop, hidden in ((True, 0.5, [64, 32]), (False, None, None), (True, 0, [1]))
+    ]
+    assert seen == [
+        "{'amp': True, 'drop': 0.5, 'hidden': [64, 32]}",
+        "{'amp': False, 'drop': None, 'hidden': [8]}",
+        "{'amp': True, 'drop': 0.0, 'hidden': [1]}",
+    ]
+
+
 def test_no_shell_reads_the_values():
     launcher = CommandLauncher(["printf", "%s", "{lr}"])
     assert launcher(job(lr="a b; $(id) `id` > x 'y' \"z\"")).output == b"a b; $(id) `id` > x 'y' \"z\""

@@ -73,6 +73,27 @@ def test_values_of_each_type_pass(project):
     assert outcome.output.decode() == f"0.5 2 {data} s3://bucket/data it's; $(id) {{lr}} 7\n"
 
 
+def test_a_parameter_that_is_null_is_left_out_so_that_its_default_holds(project):
+    space = {"lr": Categorical([None, 0.5]), "depth": Categorical([None, 4]), "note": Categorical([None, [1, 2]])}
+    launcher = project(parameters={"seed": 7})
+    launcher.check(Space(space))
+    source = "https://example.org/data"
+    data = HERE / "behave.py"
+    assert launcher(job(lr=None, depth=None, note=None)).output.decode() == f"0.1 3 {data} {source} none 7\n"
+    assert launcher(job(lr=0.5, depth=4, note=[1, 2])).output.decode() == f"0.5 4 {data} {source} [1, 2] 7\n"
+
+
+def test_a_parameter_without_a_default_cannot_be_left_out(project):
+    with pytest.raises(InputError, match=r"^space\.seed: the entry point needs it, for it declares no default"):
+        project().check(Space({"seed": Categorical([None, 3])}))
+
+
+def test_a_script_takes_no_argument_for_null(project):
+    launcher = project("behave.py", {"do": "ok"})
+    launcher.check(Space({"lr": Categorical([None, 0.5])}))
+    assert "with lr=None" in launcher(job(lr=None)).output.decode()
+
+
 def test_a_path_by_default_is_the_project_s(project):
     outcome = project(parameters={"seed": 3})(job(lr=0.5))
     assert f" {HERE / 'behave.py'} ".encode() in outcome.output

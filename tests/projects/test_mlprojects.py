@@ -23,6 +23,7 @@ from tests.fixtures.small_studies.helpers import outcomes, runs_of, tune, wait_f
 from tests.test_backend import make_project
 
 PROJECTS = ROOT / "projects"
+LONG = pytest.mark.long
 NAMES = ("manual", "grid", "bisection", "random", "bayesian", "compare")
 LINE = "{x: {type: float, low: 0, high: 1, grid: 3}}"
 OWN = {
@@ -114,7 +115,9 @@ def test_what_is_missing_or_wrong_is_told(settings, words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES[:-1])
+@pytest.mark.parametrize(
+    "name", [pytest.param("manual", marks=LONG), pytest.param("grid", marks=LONG), "bisection", "random", "bayesian"]
+)
 def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     done = mlflow_run(
         server, name, project=str(project), space=LINE, metric="loss", name=f"by-mlflow-{name}", **OWN[name]
@@ -122,7 +125,9 @@ def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     assert done.returncode == 0, done.stderr
     parent, children = runs_of(server, f"by-mlflow-{name}")
     assert f"in run with ID '{parent.info.run_id}'" in done.stderr
-    assert (parent.info.run_name, parent.info.status) == (f"by-mlflow-{name}", "FINISHED")
+    assert parent.info.run_name.startswith(f"by-mlflow-{name} (")
+    assert f"its run, now '{parent.info.run_name}', becomes the study" in done.stderr
+    assert parent.info.status == "FINISHED"
     assert parent.data.tags["tune.state"] == "finished"
     assert len(children) >= 2
     assert {outcome for _, _, outcome, _ in outcomes(children)} == {"ok"}
@@ -172,7 +177,7 @@ def test_ctrl_c_on_mlflow_run_leaves_a_study_that_resumes(server, project):
     assert [number for number, _, outcome, _ in outcomes(children) if outcome == "ok"] == [1, 2, 3]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     "MLFLOW_TUNE_REQUIRE" not in os.environ, reason="builds an environment: minutes, and a package index"
 )

@@ -11,6 +11,7 @@ import pytest
 from tests.benchmarks.diagnosis import train as train_in_process
 from tests.fixtures import ROOT
 from tests.fixtures.small_studies.helpers import fork
+from tests.support.server import copy_store
 
 DIGITS = ROOT / "projects" / "digits"
 EPOCHS = 3
@@ -43,8 +44,9 @@ class Result:
         return {name: [(point.step, point.value) for point in points] for name, points in history.items()}
 
 
-def run_in(folder, *command):
-    """Run the command in `folder` against the SQLite store there, and return its only run with all it said."""
+def run_in(folder, template, *command):
+    """Run the command in `folder` on a new SQLite store there, and return its only run with all it said."""
+    copy_store(template, folder)
     process = subprocess.run(
         command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=240, check=False
     )
@@ -73,10 +75,20 @@ def result(folder, process):
 
 def train(folder, *arguments):
     """Run train.py as by hand, but in a fork of a process that has imported MLflow."""
-    words = [str(DIGITS / "train.py"), *arguments]
-    done = fork(words, folder, environment(folder), "", folder / "out", folder / "err")
+    return result(folder, forked(folder, DIGITS / "train.py", *arguments))
+
+
+def refusal(folder, script, *arguments):
+    """Return what the script says when it refuses its arguments."""
+    process = forked(folder, script, *arguments)
+    assert process.returncode == 2
+    return process.stderr
+
+
+def forked(folder, *words):
+    done = fork([str(word) for word in words], folder, environment(folder), "", folder / "out", folder / "err")
     code = done.wait()
-    return result(folder, subprocess.CompletedProcess(words, code, done.out.read_text(), done.err.read_text()))
+    return subprocess.CompletedProcess(words, code, done.out.read_text(), done.err.read_text())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -87,18 +99,18 @@ def no_telemetry():
 
 
 @pytest.fixture(scope="module")
-def by_mlflow(tmp_path_factory):
+def by_mlflow(store_template, tmp_path_factory):
     """The project under plain `mlflow run`, every parameter given."""
     given = [word for name, value in PARAMS.items() for word in ("-P", f"{name}={value}")]
     command = (sys.executable, "-m", "mlflow", "run", str(DIGITS), "--env-manager", "local", *given)
-    return run_in(tmp_path_factory.mktemp("mlflow_run"), *command)
+    return run_in(tmp_path_factory.mktemp("mlflow_run"), store_template, *command)
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory):
+def by_hand(store_template, tmp_path_factory):
     """The same training by hand, with what PARAMS and the defaults share left out."""
     given = ("--lr", "0.01", "--units", "32", "--epochs", str(EPOCHS))
-    return run_in(tmp_path_factory.mktemp("by_hand"), sys.executable, str(DIGITS / "train.py"), *given)
+    return run_in(tmp_path_factory.mktemp("by_hand"), store_template, sys.executable, str(DIGITS / "train.py"), *given)
 
 
 @pytest.mark.slow
@@ -150,12 +162,8 @@ def test_the_seed_changes_the_curves_and_few_images_are_fitted_faster():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", [("--train_images", "0"), ("--train_images", "1348"), ("--epochs", "0")])
-def test_what_cannot_be_trained_is_refused_in_words(wrong):
-    process = subprocess.run(
-        [sys.executable, str(DIGITS / "train.py"), *wrong], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert process.returncode == 2
-    assert f"must hold, but got {wrong[1]}" in process.stderr
+def test_what_cannot_be_trained_is_refused_in_words(wrong, tmp_path):
+    assert f"must hold, but got {wrong[1]}" in refusal(tmp_path, DIGITS / "train.py", *wrong)
 
 
 @pytest.mark.slow

@@ -20,12 +20,13 @@ from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure, bracket_figure, learning_curves_figure
+from mlflow_tune.report.figures.scales import unit_ticks
 from mlflow_tune.report.figures.study import study_figures
 from mlflow_tune.report.figures.style import clean, pixels, render, save_figures, words_of
-from mlflow_tune.report.places import limits
+from mlflow_tune.report.places import limits, places
 from mlflow_tune.report.subject import Subject
-from mlflow_tune.space import Categorical, Float, Int, Space
-from mlflow_tune.strategies import Constraint
+from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
+from mlflow_tune.strategies import Bisection, Constraint
 from mlflow_tune.trial import Trial
 from tests.support.drawn import HOSTILE, SPACE, SUBJECT, all_figures, clipped, made, marks
 
@@ -92,6 +93,38 @@ def test_categories_alone():
     assert set(found) == {
         "best_so_far", "parameters", "parallel_coordinates", "heat_map", "importance", "partial_dependence",
     }  # fmt: skip
+
+
+def test_null_lists_orders_steps_and_fixed_ranges():
+    space = Space(
+        {
+            "batch": Ordinal([16, 32, 64, 128]),
+            "hidden": Categorical([None, [64], [64, 32], 1, True, 1.0]),
+            "drop": Float(0, 1, step=0.25),
+            "lr": Float(0.1, 0.1, log=True),
+            "n": Int(3, 3),
+            "f": Float(0, 0),
+        }
+    )
+    found = all_figures(Subject("loss", "minimize", space), made(60, space))
+    assert {"parameters", "parallel_coordinates", "heat_map", "importance", "partial_dependence"} <= found.keys()
+    shown = dict(zip(space, found["parameters"].axes, strict=True))
+    labels = {name: [label.get_text() for label in axes.get_xticklabels()] for name, axes in shown.items()}
+    assert labels["batch"] == ["16", "32", "64", "128"]
+    assert labels["hidden"] == ["null", "[64]", "[64, 32]", "1", "True", "1.0"]
+    assert all(sum(marks(axes, label) for label in ("trial", "beyond the edge")) == 60 for axes in shown.values())
+    drawn = np.concatenate([each.get_offsets()[:, 0] for each in shown["batch"].collections])
+    assert set(drawn) == {0, 1, 2, 3}, "what has an order is not jittered"
+    assert unit_ticks(space["drop"]) == [(0.1, "0"), (0.3, "0.25"), (0.5, "0.5"), (0.7, "0.75"), (0.9, "1")]
+    assert unit_ticks(space["n"]) == [(0.5, "3")]
+
+
+def test_trials_stand_apart_by_type_and_value():
+    dimension = Categorical([1, True, 1.0, [1], None])
+    trials = [Trial(number, {"c": value}) for number, value in enumerate(dimension.values)]
+    found = places(dimension, "c", [*trials, Trial(9, {}), Trial(10, {"c": 2})])
+    assert found[:5].tolist() == [0, 1, 2, 3, 4]
+    assert np.isnan(found[5:]).all()
 
 
 def test_a_single_parameter():
@@ -280,6 +313,19 @@ def test_the_bracket_is_a_band_and_points_are_coloured_by_the_constraint(log):
     assert "bracket" in [each.get_label() for each in figure.axes[0].collections]
     assert f"{last[0]:.6g} to {last[1]:.6g}" in words_of(figure)
     assert not clipped(figure)
+
+
+def test_the_bracket_of_an_ordinal_stands_at_the_places_of_its_values():
+    space = Space({"x": Ordinal([16, 32, 64, 128, 256])})
+    history = []
+    while asked := Bisection().suggest(space, history, 1):
+        number, value = len(history) + 1, (asked[0].params["x"] - 64) ** 2
+        history.append(Trial(number, asked[0].params, "ok", value, metrics=asked[0].evidence, end_time=number))
+    last = Bisection().bracket(space, history)
+    assert last == (32, 128)
+    figure = bracket_figure(Subject("loss", "minimize", space), history, last=last)
+    [band] = [each for each in figure.axes[0].collections if each.get_label() == "bracket"]
+    assert set(band.get_paths()[0].vertices[:, 1]) <= {0.0, 1.0, 2.0, 3.0, 4.0}
 
 
 def test_the_bracket_of_an_optimum_has_no_floor():

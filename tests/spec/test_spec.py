@@ -1,7 +1,7 @@
 """The study file: what is refused and how, what is accepted, and what comes of it.
 
 `fixtures/malformed_studies/` holds study files with one fault each. Their first three lines say where the fault is,
-what the error must say, and how the file is mended.
+what the error must say, and how the file is mended. Those of `fixtures/sound_studies/` have none.
 """
 
 import shutil
@@ -25,10 +25,11 @@ from mlflow_tune.spec.fields import as_duration, duration_text
 from mlflow_tune.spec.study_file import parse_study, read_study_file
 from mlflow_tune.text.sizes import as_size, size_text, size_words
 from mlflow_tune.text.yaml import dump_yaml, load_yaml
-from tests.fixtures import MALFORMED_STUDIES
+from tests.fixtures import MALFORMED_STUDIES, SOUND_STUDIES
 
 MALFORMED = MALFORMED_STUDIES
 FILES = sorted(MALFORMED.glob("*.yaml"))
+SOUND = sorted(SOUND_STUDIES.glob("*.yaml"))
 GOOD = """\
 name: tiny
 run:
@@ -139,6 +140,13 @@ def test_the_file_runs_once_its_one_fault_is_mended(file, place, finished):
     assert set(outcomes) == {"ok"}
 
 
+@pytest.mark.parametrize("file", SOUND, ids=lambda file: file.stem)
+def test_a_sound_file_runs(file, place, finished):
+    outcomes = finished(file.read_text())
+    assert outcomes
+    assert set(outcomes) == {"ok"}
+
+
 @pytest.mark.parametrize("stem", ["yaml_tab", "float_low_above_high", "command_program_missing"])
 def test_the_installed_command_refuses_too(stem, place):
     command = [Path(sys.executable).with_name("mlflow-tune"), "run", f"{stem}.yaml"]
@@ -191,6 +199,55 @@ def test_each_of_several_faults_has_its_line(write):
         f"{path}: stop.trials: must be a finite number, but got 'x'",
         f"{path}: workers: must be at least 1, but got 0",
     ]
+
+
+FAULTY = """\
+name: tiny
+run:
+  command: [python, {lr}, [--amp, true], []]
+  parameters: {epochs: [1], trial: 2}
+metric: loss
+space:
+  lr: {type: float, low: x, high: .nan, log: 3, role: rate}
+  units: {type: int, low: 9, hihg: 64, stpe: 2}
+  width: {type: float, low: 0, high: 1, step: 0.3, grid: [0.1, 7]}
+  act: {type: categorical, values: [{}, 1, "1"], default: gelu}
+  size: {type: ordinal, values: [1, 3, 2]}
+  objective: {type: flaot}
+strategy: {name: bayesian, initial: 0, kappa: -1, sede: 1, surrogate: NN}
+stop: {trials: 1}
+"""
+
+
+def test_the_faults_of_all_parameters_are_told_at_once(write):
+    keys = [line.partition(".yaml: ")[2].partition(": ")[0] for line in refusal(FAULTY, write).splitlines()]
+    assert keys == [
+        "run.command.1", "run.command.2.1", "run.command.3", "run.parameters.epochs", "run.parameters.trial",
+        "space.lr.low", "space.lr.high", "space.lr.log", "space.lr.role",
+        "space.units.hihg", "space.units.stpe", "space.width.high", "space.act.values.0", "space.size.values",
+        "space.objective", "space.objective.type",
+        "strategy.sede", "strategy.surrogate", "strategy.initial", "strategy.kappa",
+    ]  # fmt: skip
+
+
+def test_what_does_not_fit_together_is_told_at_once(write):
+    text = """\
+name: tiny
+run: {function: "train:objective", parameters: {lr: 1, units: 2, epochs: 3}}
+metric: loss
+space:
+  lr: {type: float, low: 0, high: 1}
+  units: {type: int, low: 1, high: 9}
+  host: {type: categorical, values: ["http://me:secret@here", [a, "ftp://me:secret@there"]]}
+strategy: {name: grid}
+reference: train:objective
+stop: {expected_improvement: 0.1}
+"""
+    keys = [line.partition(".yaml: ")[2].partition(": ")[0] for line in refusal(text, write).splitlines()]
+    assert keys == [
+        "run.parameters.lr", "run.parameters.units", "space.host.values.0", "space.host.values.1",
+        "space.lr.grid", "space.units.grid", "reference",
+    ]  # fmt: skip
 
 
 def test_a_key_cannot_forge_lines_or_colours(write):
@@ -315,9 +372,9 @@ def test_an_option_does_not_hide_a_fault_beside_it(write):
         read_study_file(write(GOOD.replace("{trials: 1}", "5")), {"stop.trials": 7})
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*FILES, *SOUND], ids=lambda file: file.stem)
 def test_a_study_comes_back_from_its_json_and_its_yaml(file):
-    spec = parse_study(load_yaml(fault_of(file)[2]))
+    spec = parse_study(load_yaml(file.read_text() if file in SOUND else fault_of(file)[2]))
     form = spec.model_dump(mode="json", exclude_none=True)
     assert parse_study(form).model_dump(mode="json", exclude_none=True) == form
     assert load_yaml(dump_yaml(form)) == form

@@ -12,12 +12,12 @@ from scipy.optimize import check_grad
 from skopt.acquisition import gaussian_ei, gaussian_pi
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
 from mlflow_tune.spec.stopping import expected_improvement
 from mlflow_tune.strategies import Bayesian, Random, make_strategy, strategy_to_json
 from mlflow_tune.strategies.bayesian import EVIDENCE, gp, surrogate
 from mlflow_tune.strategies.bayesian.acquisition import acquisition_values, log_expected_improvement, score
-from mlflow_tune.strategies.bayesian.encoding import features, observe, snapped
+from mlflow_tune.strategies.bayesian.encoding import every_point, features, observe, snapped, widths
 from mlflow_tune.strategies.bayesian.model import KAPPA, fit_model
 from mlflow_tune.strategies.bayesian.surrogate import Forest
 from mlflow_tune.strategies.bayesian.targets import targets
@@ -128,6 +128,28 @@ def test_without_values_the_initial_design_goes_on():
 
 
 # --- what the model is fitted to ---------------------------------------------------------------------------------
+
+
+def test_what_is_equal_to_python_is_another_category():
+    space = Space({"c": Categorical([1, True, 1.0, [1], [True], 0, False])})
+    values = space["c"].values
+    history = [Trial(number, {"c": value}, "ok", float(number)) for number, value in enumerate(values, start=1)]
+    seen = observe(space, history, "minimize")
+    assert len(seen.visited) == len(values)
+    rows, owners = features(space, seen.points)
+    assert (rows > 0).argmax(axis=1).tolist() == [*range(len(values))]
+    assert owners == (0,) * len(values)
+    left = [Bayesian(initial=2).suggest(space, [*history[:index], *history[index + 1 :]], 1) for index in (0, 1, 4, 6)]
+    assert [repr(found[0].params["c"]) for found in left] == ["1", "True", "[True]", "False"]
+
+
+def test_a_model_sees_an_order_where_there_is_one():
+    space = Space({"o": Ordinal([16, 32, 64, 128]), "s": Float(0, 1, step=0.25), "x": Float(2, 2)})
+    rows, owners = features(space, np.array([space.to_unit({"o": o, "s": 0.25, "x": 2}) for o in (16, 32, 64, 128)]))
+    assert rows.tolist() == [[0.125, 0.3, 0.5], [0.375, 0.3, 0.5], [0.625, 0.3, 0.5], [0.875, 0.3, 0.5]]
+    assert owners == (0, 1, 2)
+    assert widths(space).tolist() == [0.25, 0.2, 1.0]
+    assert len(every_point(space)) == space.size == 20
 
 
 def test_a_category_is_as_far_from_another_as_the_ends_of_a_range():

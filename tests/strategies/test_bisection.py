@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
 from mlflow_tune.strategies import Bisection, make_strategy, strategy_to_json
 from mlflow_tune.strategies.constraint import Constraint, parse_constraint
 from mlflow_tune.trial import Trial
@@ -442,6 +442,44 @@ def test_wrong_options_are_refused(options, key, message):
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize("values", [[16, 32, 64, 128, 256, 512], [512, 256, 128, 64, 32, 16], [0.5, 16, 64, 1024.0]])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_ordinal_is_searched_by_the_places_of_its_values(values, workers):
+    space = Space({"x": Ordinal(values)})
+    history, _ = study(Bisection(), space, lambda x: abs(math.log2(x) - 6), workers)
+    assert Bisection().answer(space, history).params == {"x": 64}
+    assert len(history) <= len(values)
+    boundary = Bisection(find="boundary", constraint="m <= 70")
+    found, _ = study(boundary, space, lambda x: x, workers)
+    assert boundary.answer(space, found).params == {"x": 64}
+    assert boundary.bracket(space, found) == (64, min(value for value in values if value > 70))
+    assert {type(value) for value in (trial.params["x"] for trial in found)} <= {type(value) for value in values}
+
+
+def test_a_lattice_of_decimals_is_searched_to_its_step():
+    space = Space({"x": Float(0, 1, step=0.01)})
+    history, _ = study(Bisection(), space, lambda x: abs(x - 0.3))
+    assert Bisection().answer(space, history).params == {"x": 0.3}
+    assert all(len(str(trial.params["x"])) <= 4 for trial in history)
+    assert len(history) <= Bisection().length(space) == 12
+
+
+@pytest.mark.parametrize("dimension", [Float(2, 2), Float(2, 2, log=True), Int(2, 2), Ordinal([2])])
+def test_a_range_of_one_value_is_one_trial(dimension):
+    space = Space({"x": dimension})
+    for strategy in (Bisection(), RECALL, Bisection(find="boundary", constraint="recall <= 1", keep="smallest")):
+        assert strategy.length(space) == 1
+        history, _ = study(strategy, space, lambda x: x, count=2)
+        assert values(history) == [2]
+
+
+def test_parameters_of_one_value_may_stand_beside_the_one_that_is_searched():
+    space = Space({"a": Categorical([None]), "x": Int(1, 9), "b": Float(2, 2)})
+    suggested = Bisection().suggest(space, [], 2)
+    assert [list(each.params) for each in suggested] == [["a", "x", "b"]] * 2
+    assert {(each.params["a"], each.params["b"]) for each in suggested} == {(None, 2.0)}
+
+
 @pytest.mark.parametrize(
     ("strategy", "dimensions", "key", "message"),
     [
@@ -449,6 +487,8 @@ def test_wrong_options_are_refused(options, key, message):
         (Bisection(), {"x": Float(0, 1), "lr": Float(0, 1)}, "", "the space has 2 (x, lr)"),
         (Bisection("y"), {"x": Float(0, 1)}, "parameter", "unknown parameter 'y'"),
         (Bisection(), {"x": Categorical(["a", "b"])}, "x", "not categories"),
+        (Bisection(), {"x": Ordinal(["a", "b"])}, "x", "an ordinal of numbers"),
+        (Bisection(), {"x": Categorical([1, 2])}, "x", "not categories"),
     ],
 )
 def test_a_space_that_it_cannot_search_is_refused_with_advice(strategy, dimensions, key, message):

@@ -1,5 +1,6 @@
 """What is special to each strategy, and how strategies are made from a study file."""
 
+import json
 import math
 import time
 from dataclasses import FrozenInstanceError
@@ -197,6 +198,34 @@ def test_make_strategy_names_the_culprit(options, key, message):
         make_strategy(options)
     assert caught.value.key == key
     assert message in caught.value.message
+
+
+def test_the_faults_of_all_options_are_told_at_once():
+    for options, keys in (
+        ({"name": "random", "seed": -1, "sampling": "x", "baseline": 2, "sede": 1}, "sede seed sampling baseline"),
+        ({"name": "bayesian", "goal": 1, "kappa": -1, "initial": "x"}, "goal initial kappa"),
+        ({"name": "bisection", "find": "x", "margin": -1, "replicates": 0}, "find margin replicates"),
+        ({"name": "bisection", "find": "boundary", "constrain": "m >= 1"}, "constrain"),
+    ):
+        with pytest.raises(InputError) as caught:
+            make_strategy(options)
+        assert [fault.key for fault in caught.value.faults] == keys.split()
+
+
+def test_a_grid_names_every_parameter_that_has_none():
+    space = Space({"a": Float(0, 1), "b": Categorical([None, [1]]), "c": Int(1, 3), "d": Int(2, 2)})
+    with pytest.raises(InputError) as caught:
+        Grid().check(space)
+    assert [fault.key for fault in caught.value.faults] == ["a.grid", "c.grid"]
+    assert points(Grid().suggest(Space({"b": space["b"], "d": space["d"]}), [], 9)) == [(None, 2), ([1], 2)]
+
+
+def test_numpy_scalars_and_arrays_are_options_too():
+    strategy = make_strategy({"name": "manual", "points": [{"x": numpy.float64(0.5), "h": numpy.array([1, 2])}]})
+    assert json.dumps(strategy_to_json(strategy)) == '{"name": "manual", "points": [{"x": 0.5, "h": [1, 2]}]}'
+    space = Space({"x": Float(0, 1), "h": Categorical([[1, 2], None])})
+    assert strategy.suggest(space, [], 1)[0].params == {"x": 0.5, "h": [1, 2]}
+    assert Random(seed=numpy.int64(3), baseline=numpy.bool_(True)) == Random(seed=3, baseline=True)
 
 
 def test_strategies_are_frozen():

@@ -14,12 +14,24 @@ from itertools import product
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 import yaml
 from mlflow import MlflowClient
 
 import mlflow_tune
-from mlflow_tune import Bayesian, Categorical, Float, InputError, Int, Random, Study, StudyConflict, StudyNotFound
+from mlflow_tune import (
+    Bayesian,
+    Categorical,
+    Float,
+    InputError,
+    Int,
+    Ordinal,
+    Random,
+    Study,
+    StudyConflict,
+    StudyNotFound,
+)
 from mlflow_tune.study.adoption import adopt, candidates
 from tests.fixtures.small_studies.helpers import outcomes, runs_of, study_file, study_folder
 
@@ -431,3 +443,84 @@ def test_a_study_file_of_a_function_and_its_study_by_python_are_the_same(sqlite_
     resumed = Study.load("file", tracking_uri=sqlite_store).resume()
     assert outcomes(children_of(sqlite_store, "file")) == [(n, 1, "ok", "FINISHED") for n in (1, 2, 3, 4)]
     assert resumed.resume_command.startswith(f"mlflow-tune resume {resumed.run_id}")
+
+
+def test_null_booleans_and_lists_reach_the_code_and_stand_typed_in_mlflow(sqlite_store):
+    """Half of the trials log their own params, as training code does, in the words of Python."""
+    space = {
+        "hidden": Categorical([[64], [64, 32]]),
+        "drop": Categorical([None, 0.5]),
+        "amp": Categorical([True, False]),
+        "batch": Ordinal(np.array([16, 32]), grid=[32]),
+        "lr": Float(0.1, 0.1),
+    }
+    seen = []
+
+    def objective(**params):
+        seen.append({name: repr(value) for name, value in params.items()})
+        params["hidden"].append(8)
+        if params["amp"]:
+            mlflow.log_params({**params, "hidden": params["hidden"][:-1]})
+        return len(seen)
+
+    done = study(sqlite_store, objective, space=space, strategy="grid").run()
+    assert [trial.outcome for trial in done.trials] == ["ok"] * 8
+    assert seen == [{name: repr(value) for name, value in trial.params.items()} for trial in done.trials]
+    first, *_, last = children_of(sqlite_store)
+    typed = '{"hidden":[64],"drop":null,"amp":true,"batch":32,"lr":0.1}'
+    assert first.data.tags["tune.params"] == typed
+    assert first.data.params == {"hidden": "[64]", "drop": "None", "amp": "True", "batch": "32", "lr": "0.1"}
+    assert last.data.params == {"hidden": "[64, 32]", "drop": "0.5", "amp": "False", "batch": "32", "lr": "0.1"}
+    assert {run.data.params["drop"] for run in children_of(sqlite_store) if run.data.params["amp"] == "False"} == {
+        "null", "0.5",
+    }  # fmt: skip
+    again = Study.load("s", objective=objective, tracking_uri=sqlite_store)
+    assert [trial.params for trial in again.trials] == [trial.params for trial in done.trials]
+    assert again.spec.space == done.spec.space
+    again.enqueue({"hidden": np.array([1, 2]), "drop": None, "amp": False, "batch": np.int64(16), "lr": 1})
+    resumed = again.resume()
+    assert len(resumed.trials) == 9, "a grid that has been tried is not tried again"
+    assert resumed.trials[-1].params == {"hidden": [1, 2], "drop": None, "amp": False, "batch": 16, "lr": 1}
+
+
+def test_a_loop_of_one_s_own_may_change_the_list_that_it_is_given(sqlite_store):
+    space = {"hidden": Categorical([[64], [64, 32]])}
+    own = Study(name="own", space=space, metric="loss", strategy="grid", tracking_uri=sqlite_store)
+    while trial := own.ask():
+        trial.params["hidden"].append(1)
+        own.tell(trial, 0.5)
+    assert [trial.params for trial in own.trials] == [{"hidden": [64]}, {"hidden": [64, 32]}]
+
+
+def test_that_an_order_may_be_meant_is_told_once(sqlite_store, caplog):
+    space = {
+        "n": Categorical([16, 32]),
+        "flag": Categorical([True, False]),
+        "m": Categorical([0.5, 1]),
+        "o": Ordinal([1, 2]),
+    }
+    study(sqlite_store, lambda **params: 0.0, space=space, strategy="grid", stop={"trials": 1}).run()
+    Study.load("s", objective=lambda **params: 0.0, tracking_uri=sqlite_store).resume("+1")
+    told = [record.getMessage() for record in caplog.records if "ordinal" in record.getMessage()]
+    assert told == ["n, m: the categories are numbers; `type: ordinal` lets their order count"]
+
+
+def test_runs_that_people_made_are_adopted_however_they_spelt_their_values(sqlite_store):
+    space = {
+        "hidden": Categorical([["a"], [64, 32]]),
+        "drop": Categorical([None, 0.5]),
+        "amp": Categorical([True, False]),
+    }
+    made = study(sqlite_store, lambda **params: 0.0, space=space, strategy="random", stop={"trials": 1}).run()
+    client = MlflowClient(sqlite_store)
+    for params in ({"hidden": ["a"], "drop": None, "amp": True}, {"hidden": (64, 32), "drop": "null", "amp": "false"}):
+        run_id = client.create_run(made.record.experiment_id).info.run_id
+        for name, value in params.items():
+            client.log_param(run_id, name, value)
+        client.log_metric(run_id, "loss", 0.25)
+        client.set_terminated(run_id)
+    adopted = adopt(made.handle, candidates(made.handle, "metrics.loss = 0.25"))
+    assert [trial.params for trial in adopted] == [
+        {"hidden": ["a"], "drop": None, "amp": True},
+        {"hidden": [64, 32], "drop": None, "amp": False},
+    ]

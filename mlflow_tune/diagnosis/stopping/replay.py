@@ -69,15 +69,22 @@ def replay(
 
 
 def samples(
-    courses: Sequence[Course], seed: int, replays: int, weights: Sequence[float] | None = None
+    courses: Sequence[Course], seed: int, replays: int, weights: Sequence[float] | None = None, before: int = 0
 ) -> Iterator[list[Course]]:
-    """Yield resampled studies of as many trials, numbered from 1 in the order in which they run."""
+    """Yield resampled studies of as many trials, numbered from 1 in the order in which they run.
+
+    So many trials `before` them are drawn from what is worse than their best, so that none of these is the best.
+    """
     import numpy as np
 
     shares = None if weights is None else np.asarray(weights, dtype=float) / sum(weights)
     for index in range(replays):
-        chosen = np.random.default_rng([seed, index]).choice(len(courses), len(courses), p=shares)
-        yield [replace(courses[each], number=number) for number, each in enumerate(chosen.tolist(), start=1)]
+        draws = np.random.default_rng([seed, index])
+        chosen = draws.choice(len(courses), len(courses), p=shares).tolist()
+        best = min(courses[each].end for each in chosen)
+        worse = [each for each, course in enumerate(courses) if course.end > best]
+        first = draws.choice(worse, before).tolist() if worse and before else []
+        yield [replace(courses[each], number=number) for number, each in enumerate([*first, *chosen], start=1)]
 
 
 def simulate(rules: Sequence[Rule], terms: Terms, courses: Sequence[Course], workers: int = 1) -> Trained:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlflow_tune.space import Scalar
-from mlflow_tune.text import factor_text, is_number, number_text, param_text
+from mlflow_tune.space import Value
+from mlflow_tune.text import factor_text, is_number, number_text, param_of, value_text
 from mlflow_tune.trial import Goal, Params, Trial
 
 
 @dataclass(frozen=True)
 class Change:
-    """One parameter's values in an earlier and a later trial, None where a trial lacks it."""
+    """One parameter's values in an earlier and a later trial, None where a trial lacks it.
+
+    `texts` are the values as people read them, `null` for one that is null, empty where a trial lacks it.
+    """
 
     name: str
-    before: Scalar | None
-    after: Scalar | None
+    before: Value
+    after: Value
+    texts: tuple[str, str]
 
     @property
     def factor(self) -> float | None:
@@ -27,8 +31,16 @@ class Change:
 def changes(before: Params, after: Params) -> list[Change]:
     """Return the parameters whose values differ, in the order of the later trial."""
     names = dict.fromkeys([*after, *before])
-    pairs = [Change(name, before.get(name), after.get(name)) for name in names]
-    return [change for change in pairs if str(change.before) != str(change.after)]
+    return [change_of(name, before, after) for name in names if _exact(before, name) != _exact(after, name)]
+
+
+def change_of(name: str, before: Params, after: Params) -> Change:
+    """Return a parameter's values in two points."""
+    return Change(name, before.get(name), after.get(name), (param_of(before, name), param_of(after, name)))
+
+
+def _exact(params: Params, name: str) -> str | None:
+    return value_text(params[name]) if name in params else None
 
 
 def against(trial: Trial, other: Trial, metric: str, goal: Goal) -> str:
@@ -51,4 +63,5 @@ def _verdict(value: float, before: float, goal: Goal) -> str:
 
 def _changed(change: Change) -> str:
     factor = "" if change.factor is None else f" ({factor_text(change.factor)})"
-    return f"{change.name} {param_text(change.before) or 'none'} → {param_text(change.after) or 'none'}{factor}"
+    before, after = change.texts
+    return f"{change.name} {before or 'none'} → {after or 'none'}{factor}"

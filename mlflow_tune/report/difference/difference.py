@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias, TypeVar
 
-from mlflow_tune.report.difference.changes import Change, against, changes
-from mlflow_tune.space import Scalar
+from mlflow_tune.report.difference.changes import against, change_of, changes
+from mlflow_tune.space import Value
 from mlflow_tune.text import bytes_text, cut, factor_text, printable, trial_label
 from mlflow_tune.trial import Curve, Goal, Trial, is_finite
 
@@ -50,10 +50,14 @@ class Direction:
 
 @dataclass(frozen=True)
 class ParamRow:
-    """A parameter's values, whether they differ, and the second as a multiple of the first."""
+    """A parameter's values, whether they differ, and the second as a multiple of the first.
+
+    `texts` are the values as people read them, empty where a trial lacks one.
+    """
 
     name: str
-    values: Two[Scalar | None]
+    values: Two[Value]
+    texts: Two[str]
     changed: bool
     factor: float | None
 
@@ -161,11 +165,15 @@ class Difference:
     def param_rows(self) -> list[ParamRow]:
         """Return the parameters, those of the second trial first."""
         first, second = (trial.params for trial in self.trials)
-        changed = {change.name: change for change in changes(first, second)}
-        rows = [Change(name, first.get(name), second.get(name)) for name in dict.fromkeys([*second, *first])]
+        changed = {change.name for change in changes(first, second)}
+        rows = [change_of(name, first, second) for name in dict.fromkeys([*second, *first])]
         return [
             ParamRow(
-                row.name, (row.before, row.after), row.name in changed, row.factor if row.name in changed else None
+                row.name,
+                (row.before, row.after),
+                row.texts,
+                row.name in changed,
+                row.factor if row.name in changed else None,
             )
             for row in rows
         ]

@@ -74,7 +74,7 @@ def _lines(difference: Difference, side: int) -> list[str]:
 def _param(row: ParamRow) -> dict[str, Any]:
     return {
         "name": short(row.name),
-        "cells": [number(value) for value in row.values],
+        "cells": [short(text) for text in row.texts],
         "changed": row.changed,
         "change": row.change,
     }

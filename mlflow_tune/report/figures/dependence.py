@@ -22,8 +22,8 @@ from mlflow_tune.report.figures.scales import plain_ticks, shades, unit_ticks
 from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.places import Array
-from mlflow_tune.report.subject import Subject
-from mlflow_tune.space import Categorical, Dimension
+from mlflow_tune.report.subject import Subject, param_words
+from mlflow_tune.space import Categorical, Choice, Dimension
 from mlflow_tune.trial import Trial
 
 MOST_PANELS = 4
@@ -73,7 +73,7 @@ def dependence_of(subject: Subject, trials: Sequence[Trial], forests: Forests | 
 
 
 def _side(name: str, dimension: Dimension, column: int) -> Side:
-    count = min(len(dimension.values), 4 * RESOLUTION) if isinstance(dimension, Categorical) else RESOLUTION
+    count = min(len(dimension.values), 4 * RESOLUTION) if isinstance(dimension, Choice) else RESOLUTION
     return Side(name, dimension, column, (np.arange(count) + 0.5) / count)
 
 
@@ -124,6 +124,8 @@ def _along(axes: Axes, found: Dependence, index: int, rows: Array, norm: Normali
     side, means = found.sides[index], found.along[index]
     if isinstance(side.dimension, Categorical):
         axes.plot(side.units, means, "o", color=BLUE)
+    elif isinstance(side.dimension, Choice):
+        axes.plot(side.units, means, "o-", color=BLUE, linewidth=1.8)
     else:
         axes.plot(side.units, means, color=BLUE, linewidth=1.8)
     low, high = float(norm.vmin or 0.0), float(norm.vmax or 0.0)
@@ -205,5 +207,5 @@ def _words(subject: Subject, found: Dependence, best: Trial | None, fitted: str)
     words = f"Partial dependence of {subject.metric}, by random forests on {fitted}: {', '.join(parts)}."
     if best is None:
         return words
-    at = ", ".join(f"{side.name} = {best.params.get(side.name)}" for side in found.sides)
+    at = ", ".join(param_words(best, side.name) for side in found.sides)
     return f"{words} The best trial, {best.number}, is at {at}."

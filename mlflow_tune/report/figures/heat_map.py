@@ -17,9 +17,9 @@ from matplotlib.patches import Rectangle
 from mlflow_tune.report.figures.scales import metric_label, shades, shading
 from mlflow_tune.report.figures.style import GREY, INK, VERMILLION, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.report.places import Array, places
-from mlflow_tune.report.subject import Subject, scored, value_of, without_value
-from mlflow_tune.space import Categorical
-from mlflow_tune.text import rounded, tick_text
+from mlflow_tune.report.subject import Subject, param_words, scored, value_of, without_value
+from mlflow_tune.space import Choice, Dimension
+from mlflow_tune.text import rounded, tick_text, value_text
 from mlflow_tune.trial import Trial
 
 MOST_CELLS = 400
@@ -112,16 +112,19 @@ def _cells(axes: Axes, lattice: Lattice, values: Array, norm: Normalize, colours
 def _cell_ticks(axes: Axes, subject: Subject, lattice: Lattice) -> None:
     for axis, name, places_ in ((axes.xaxis, lattice.names[0], lattice.xs), (axes.yaxis, lattice.names[1], lattice.ys)):
         dimension = subject.space[name]
-        words = [
-            clean(dimension.values[int(at)], 12) if isinstance(dimension, Categorical) else tick_text(rounded(at, 3))
-            for at in places_
-        ]
+        words = [_tick_words(dimension, at) for at in places_]
         axis.set_ticks(range(len(words)), labels=words)
         axis.set_label_text(clean(name, 24))
     if len(lattice.xs) > 6:
         axes.tick_params(axis="x", rotation=45)
     axes.tick_params(length=0)
     axes.grid(visible=False)
+
+
+def _tick_words(dimension: Dimension, at: float) -> str:
+    if isinstance(dimension, Choice):
+        return clean(value_text(dimension.values[int(at)]), 12)
+    return tick_text(rounded(at, 3))
 
 
 def _frame_best(axes: Axes, bests: Sequence[Sequence[Trial | None]], best: Trial | None) -> None:
@@ -138,5 +141,5 @@ def _lattice_words(subject: Subject, lattice: Lattice, best: Trial | None, over:
     words = f"Heat map of {subject.metric} over {across} and {up}, {size}{over}."
     if best is None:
         return words
-    where = f"{across} = {best.params.get(across)}, {up} = {best.params.get(up)}"
+    where = f"{param_words(best, across)}, {param_words(best, up)}"
     return f"{words} The best cell is {where} with {value_of(best):.6g}, trial {best.number}."

@@ -33,9 +33,9 @@ from mlflow_tune.report.figures.style import (
     sheet,
 )
 from mlflow_tune.report.places import Array, jitter, places, unit_places
-from mlflow_tune.report.subject import Subject, scored, value_of
-from mlflow_tune.space import Categorical, Dimension
-from mlflow_tune.text import tick_text
+from mlflow_tune.report.subject import Subject, param_words, scored, value_of
+from mlflow_tune.space import Categorical, Choice, Dimension
+from mlflow_tune.text import tick_text, value_text
 from mlflow_tune.trial import Trial
 
 MOST_PANELS = 24
@@ -66,7 +66,7 @@ def parameters_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | Non
     headline(figure, f"{clean(subject.metric)} against every parameter{more}")
     legend_below(figure, *grid.flat)
     best = subject.best(trials)
-    at = ", ".join(f"{name} = {best.params.get(name)}" for name in names) if best else ""
+    at = ", ".join(param_words(best, name) for name in names) if best else ""
     words = f"{subject.metric} against each of {', '.join(names)}; {len(scored(trials))} trials{more}."
     return finish(figure, f"{words} The best, trial {best.number}, has {at}." if best else words)
 
@@ -80,8 +80,8 @@ def _parameter_panel(axes: Axes, subject: Subject, trials: Sequence[Trial], name
     xs = places(dimension, name, trials)
     if isinstance(dimension, Categorical):
         xs = xs + jitter(trials, 0.5)
-        if sum(min(len(str(value)), 12) for value in dimension.values) > 20:
-            axes.tick_params(axis="x", rotation=30)
+    if isinstance(dimension, Choice) and sum(min(len(value_text(value)), 12) for value in dimension.values) > 20:
+        axes.tick_params(axis="x", rotation=30)
     trial_marks(axes, subject, trials, xs, ends)
 
 
@@ -111,7 +111,7 @@ def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     count = f"{len(drawn)} of {len(found)}" if len(drawn) < len(found) else f"{len(found)}"
     part = f" ({count} trials)" if len(drawn) < len(found) else ""
     headline(figure, f"Parallel coordinates: red is the best, trial {best.number}{part}")
-    ranges = ", ".join(f"{name} = {best.params.get(name)}" for name in names)
+    ranges = ", ".join(param_words(best, name) for name in names)
     words = f"Parallel coordinates of {count} trials over {', '.join(names)}, coloured by {subject.metric}."
     return finish(figure, f"{words} The best, trial {best.number} with {value_of(best):.6g}, runs through {ranges}.")
 

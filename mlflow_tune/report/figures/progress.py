@@ -33,7 +33,7 @@ from mlflow_tune.report.figures.style import (
 )
 from mlflow_tune.report.places import limits, places, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
-from mlflow_tune.space import Categorical
+from mlflow_tune.space import Categorical, Dimension, Ordinal
 from mlflow_tune.strategies import Constraint
 from mlflow_tune.text import plural, some_of
 from mlflow_tune.trial import Trial, best_so_far
@@ -156,7 +156,7 @@ def bracket_figure(
     """Draw how a bisection closed in: above, the bracket and the points by trial; below, what was seen at them.
 
     `constraint` is that of a boundary search: points are then coloured by whether they meet it. `last` is the
-    bracket that the trials leave. None unless the space has one numeric parameter and a trial logged its bracket.
+    bracket that the trials leave. None unless the space has one parameter with an order and a trial logged its bracket.
     """
     found = [trial for trial in sorted(trials, key=lambda trial: trial.number) if _has_bracket(trial)]
     name, dimension = next(iter(subject.space.items()))
@@ -164,7 +164,7 @@ def bracket_figure(
         return None
     figure = sheet(6.0)
     above, below = figure.subplots(2, 1)
-    _bracket_band(above, found, last)
+    _bracket_band(above, found, last, dimension)
     parameter_axis(above, "y", name, dimension)
     known = places(dimension, name, trials)
     numbers = np.array([trial.number for trial in trials], dtype=float)
@@ -181,7 +181,7 @@ def _has_bracket(trial: Trial) -> bool:
     return all(math.isfinite(trial.metrics.get(key, math.nan)) for key in ("bracket_low", "bracket_high"))
 
 
-def _bracket_band(axes: Axes, found: Sequence[Trial], last: tuple[float, float] | None) -> None:
+def _bracket_band(axes: Axes, found: Sequence[Trial], last: tuple[float, float] | None, dimension: Dimension) -> None:
     xs = [trial.number - 0.5 for trial in found]
     lows = [trial.metrics["bracket_low"] for trial in found]
     highs = [trial.metrics["bracket_high"] for trial in found]
@@ -190,7 +190,16 @@ def _bracket_band(axes: Axes, found: Sequence[Trial], last: tuple[float, float] 
         edge.append(edge[-1] if last is None else last[at])
     if last is not None:
         xs, lows, highs = [*xs, xs[-1] + 1], [*lows, last[0]], [*highs, last[1]]
-    axes.fill_between(xs, lows, highs, step="post", color=ORANGE, alpha=0.3, linewidth=0, label="bracket")
+    low, high = (_on_axis(dimension, edge) for edge in (lows, highs))
+    axes.fill_between(xs, low, high, step="post", color=ORANGE, alpha=0.3, linewidth=0, label="bracket")
+
+
+def _on_axis(dimension: Dimension, numbers: Sequence[float]) -> list[float]:
+    """Return where the numbers stand on the parameter's axis: of listed ones that is the index."""
+    if not isinstance(dimension, Ordinal):
+        return [*numbers]
+    at = {float(number): float(index) for index, number in enumerate(dimension.numbers or ())}
+    return [at.get(number, math.nan) for number in numbers]
 
 
 def _closing_points(axes: Axes, trials: Sequence[Trial], xs: object, ys: object, constraint: Constraint | None) -> None:

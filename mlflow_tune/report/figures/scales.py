@@ -18,8 +18,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean
 from mlflow_tune.report.places import Array, limits, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
-from mlflow_tune.space import Categorical, Dimension, Float, Int
-from mlflow_tune.text import tick_text
+from mlflow_tune.space import Choice, Dimension, Float, Int
+from mlflow_tune.text import tick_text, value_text
 from mlflow_tune.trial import Trial
 
 BAND = 1.96  # standard deviations: 95 % of a normal distribution
@@ -32,19 +32,20 @@ def parameter_axis(axes: Axes, which: Literal["x", "y"], name: str, dimension: D
     axis = axes.xaxis if which == "x" else axes.yaxis
     label = clean(name, 20) + (" (log scale)" if dimension.log else "")
     axes.set(**{f"{which}label": label})
-    if isinstance(dimension, Categorical):
+    if isinstance(dimension, Choice):
         shown = _thinned(len(dimension.values))
         axes.set(**{f"{which}lim": (-0.6, len(dimension.values) - 0.4)})
-        axis.set_ticks(shown, labels=[clean(dimension.values[index], 12) for index in shown])
+        axis.set_ticks(shown, labels=[clean(value_text(dimension.values[index]), 12) for index in shown])
     elif dimension.log:
         low, high = math.log(dimension.low), math.log(dimension.high)
-        margin = 0.04 * (high - low)
+        margin = 0.04 * (high - low) or 0.5
         ends = math.exp(max(low - margin, -MOST_LOG)), math.exp(min(high + margin, MOST_LOG))
         axes.set(**{f"{which}scale": "log", f"{which}lim": ends})
         log_ticks(axis, high - low, most)
     else:
         low, high = within_reach(dimension.low), within_reach(dimension.high)
-        axes.set(**{f"{which}lim": (low - 0.04 * (high - low), high + 0.04 * (high - low))})
+        margin = 0.04 * (high - low) or 0.1 * abs(low) or 0.5
+        axes.set(**{f"{which}lim": (low - margin, high + margin)})
         axis.set_major_locator(MaxNLocator(most - 1, integer=isinstance(dimension, Int)))
         plain_ticks(axis)
 
@@ -69,15 +70,19 @@ def _thinned(count: int) -> list[int]:
 
 def unit_ticks(dimension: Dimension, most: int = 6) -> list[tuple[float, str]]:
     """Return about `most` ticks of an axis from 0 to 1 on the dimension's scale: where they stand, and their labels."""
-    if isinstance(dimension, Categorical):
+    if isinstance(dimension, Choice):
         step = -(-len(dimension.values) // (most + 4))
-        return [(dimension.to_unit(value), clean(value, 10)) for value in dimension.values[::step]]
+        return [(dimension.to_unit(value), clean(value_text(value), 10)) for value in dimension.values[::step]]
+    if dimension.size == 1:
+        return [(dimension.to_unit(dimension.low), tick_text(dimension.low))]
     locator = LogLocator(10, subs=(1.0,), numticks=most) if dimension.log else MaxNLocator(most - 2)
     ends = (dimension.low, dimension.high) if dimension.log else map(within_reach, (dimension.low, dimension.high))
     inner = [float(tick) for tick in locator.tick_values(*ends)]
     inner = [tick for tick in inner if math.isfinite(tick)]
     kept = inner if isinstance(dimension, Float) else [round(tick) for tick in inner]
     ticks = [tick for tick in kept if dimension.low <= tick <= dimension.high]
+    if dimension.size is not None:  # with steps between, a tick stands where there is a value
+        ticks = [dimension.at(dimension.nearest(tick)) for tick in ticks]
     spread = [(dimension.to_unit(tick), tick_text(tick)) for tick in dict.fromkeys(ticks)]
     if len(spread) > 1:
         return spread

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_tune.space import Categorical, Dimension, Float, Int, Scalar, Space
+from mlflow_tune.space import Categorical, Float, Space, Value
 from mlflow_tune.trial import EXPECTED, Goal, Params, Trial
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ def features(space: Space, units: Array) -> tuple[Array, tuple[int, ...]]:
     """Return the columns that a model sees of rows (n, d) of the unit cube, and for each column its parameter's index.
 
     A category becomes one column a value (one-hot), scaled so that two different ones are at distance 1, as the ends
-    of a range are.
+    of a range are. Ordered values stay one column, as numbers do.
     """
     columns: list[Array] = []
     owners: list[int] = []
@@ -75,7 +75,7 @@ def snapped(space: Space, units: Array) -> Array:
     """Return the coordinates (n, d) of the valid points next to these, so that a model judges what would be run."""
     found = units.copy()
     for index, dimension in enumerate(space.values()):
-        if not isinstance(dimension, Float):
+        if not isinstance(dimension, Float) or dimension.size is not None:
             found[:, index] = [dimension.to_unit(dimension.from_unit(unit)) for unit in units[:, index].tolist()]
     return found
 
@@ -90,20 +90,14 @@ def every_point(space: Space) -> Array | None:
     """Return the coordinates of all points of a small space, None for one with more than `WIDEST`."""
     if space.size is None or space.size > WIDEST:
         return None
-    units = [[dimension.to_unit(value) for value in _every_value(dimension)] for dimension in space.values()]
+    units = [[dimension.to_unit(value) for value in dimension.every_value() or ()] for dimension in space.values()]
     return np.array(list(product(*units)), dtype=float)
-
-
-def _every_value(dimension: Dimension) -> Sequence[Scalar]:
-    if isinstance(dimension, Categorical):
-        return dimension.values
-    return range(dimension.low, dimension.high + 1, dimension.step) if isinstance(dimension, Int) else []
 
 
 # Checking a thousand points takes longer than predicting from them, and most of them were checked before.
 @lru_cache(maxsize=20_000)
-def _point_row(space: str, params: tuple[tuple[str, type, Scalar], ...]) -> Row | None:
-    point = {name: value for name, _, value in params}
+def _point_row(space: str, params: tuple[tuple[str, type, Any], ...]) -> Row | None:
+    point = {name: json.loads(value) if kind is list else value for name, kind, value in params}
     return tuple(_parsed_space(space).to_unit(point)) if _parsed_space(space).contains(point) else None
 
 
@@ -112,8 +106,13 @@ def _parsed_space(text: str) -> Space:
     return Space.from_json(json.loads(text))
 
 
-def _typed_items(params: Params) -> tuple[tuple[str, type, Scalar], ...]:
-    return tuple((name, type(value), value) for name, value in params.items())  # as values, True and 1 are equal
+def _typed_items(params: Params) -> tuple[tuple[str, type, Any], ...]:
+    """Return the point as a key of a cache: as values True and 1 are equal, and a list is no key."""
+    return tuple((name, type(value), _hashable(value)) for name, value in params.items())
+
+
+def _hashable(value: Value) -> Any:
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _value(trial: Trial) -> float:

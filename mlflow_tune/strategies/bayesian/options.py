@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.strategies.random import read_seed
 from mlflow_tune.text import as_integer, as_number, unknown
 from mlflow_tune.trial import Goal
@@ -28,19 +28,21 @@ class Options:
     goal: Goal = "minimize"
 
     def __post_init__(self) -> None:
+        faults = Faults()
         for key, known in (
             ("surrogate", SURROGATES),
             ("acquisition", ACQUISITIONS),
             ("goal", ("minimize", "maximize")),
         ):
-            if getattr(self, key) not in known:
-                raise InputError(unknown(key, getattr(self, key), known), key)
+            with faults.at(key):
+                if getattr(self, key) not in known:
+                    raise InputError(unknown(key, getattr(self, key), known))
         for key, read, least in (("initial", as_integer, 1), ("kappa", as_number, 0)):
-            try:
+            with faults.at(key):
                 number = read(getattr(self, key))
-            except InputError as error:
-                raise error.under(key) from None
-            if number < least:
-                raise InputError(f"{key} >= {least} must hold, but got {key}={number}", key)
-            object.__setattr__(self, key, number)
-        object.__setattr__(self, "seed", read_seed(self.seed))
+                if number < least:
+                    raise InputError(f"{key} >= {least} must hold, but got {key}={number}")
+                object.__setattr__(self, key, number)
+        with faults.at():
+            object.__setattr__(self, "seed", read_seed(self.seed))
+        faults.tell()

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from mlflow_tune.space import Scalar, Space
+from mlflow_tune.space import Space, Value
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, observe
 from mlflow_tune.strategies.bayesian.model import fit_model
@@ -63,7 +63,7 @@ def _best(seen: Observations) -> Array:
     return seen.points[np.argsort(seen.values, kind="stable")[: min(known, SEARCHED_AROUND)]]
 
 
-def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Scalar] | None:
+def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Value] | None:
     for units in points.tolist():
         params = space.from_unit(units)
         if tuple(space.to_unit(params)) not in seen.visited:

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bisection.axis import Axis, Bracket, Points, make_axis
 from mlflow_tune.strategies.bisection.boundary import Boundary, Keep
 from mlflow_tune.strategies.bisection.optimum import Optimum
 from mlflow_tune.strategies.constraint import Constraint, parse_constraint
-from mlflow_tune.text import as_integer, as_number, at, unknown
+from mlflow_tune.text import as_integer, as_number, unknown
 from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
 
 __all__ = ["Bisection"]
 
 _CHOICES = {"find": ("optimum", "boundary"), "keep": ("largest", "smallest"), "goal": ("minimize", "maximize")}
 
+_NUMBERS: tuple[tuple[str, Callable[[object], float], str, Callable[[float], bool]], ...] = (
+    ("tolerance", as_number, "> 0", lambda number: number > 0),
+    ("margin", as_number, ">= 0", lambda number: number >= 0),
+    ("replicates", as_integer, ">= 1", lambda number: number >= 1),
+)
+
 
 @dataclass(frozen=True)
 class Bisection(Strategy):
-    """Narrows a bracket of one Float or Int, on its own scale, to a tolerance.
+    """Narrows a bracket of one Float, Int or Ordinal of numbers, on its own scale, to a tolerance.
+
+    Parameters of one value may stand beside it.
 
     `find: optimum` takes the objective to have one extremum: golden section (Kiefer, 1953) with one worker, block
     search (Avriel and Wilde, 1966) with more. `find: boundary` takes `constraint`, such as `recall >= 0.95` on a
     logged metric, to be monotone, and finds the largest value that meets it, or the smallest (`keep`), by `margin`.
 
     It ends when the bracket is no wider than `tolerance`: absolute, or on a log scale high/low <= 1 + tolerance.
-    Without one, that is a thousandth of the range (on its scale), and for an Int no untried value is left inside.
+    Without one, that is a thousandth of the range (on its scale), and where the values can be counted no untried one is
+    left inside. The scale of an Ordinal is the places of its values.
 
     The bracket comes from all trials inside the space, whoever ran them; the answer is empty while one of them runs.
     A trial that ended without a value (failed, timeout, not-finite, or without the constraint's metric) counts
@@ -51,27 +60,28 @@ class Bisection(Strategy):
     in_rounds: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.parameter is not None and not isinstance(self.parameter, str):
-            raise InputError(f"must be a parameter's name, but got {self.parameter!r}", "parameter")
+        faults = Faults()
+        with faults.at("parameter"):
+            if self.parameter is not None and not isinstance(self.parameter, str):
+                raise InputError(f"must be a parameter's name, but got {self.parameter!r}")
         if self.find == "boundary" and self.keep is None:
             object.__setattr__(self, "keep", "largest")
         for key, known in _CHOICES.items():
-            if getattr(self, key) not in (*known, *([None] if key == "keep" else [])):
-                raise InputError(unknown(key, getattr(self, key), known), key)
-        if self.tolerance is not None:
-            object.__setattr__(self, "tolerance", at("tolerance", as_number, self.tolerance))
-        object.__setattr__(self, "margin", at("margin", as_number, self.margin))
-        object.__setattr__(self, "replicates", at("replicates", as_integer, self.replicates))
-        self._check_numbers()
+            with faults.at(key):
+                if getattr(self, key) not in (*known, *([None] if key == "keep" else [])):
+                    raise InputError(unknown(key, getattr(self, key), known))
+        self._check_numbers(faults)
+        faults.tell()
         self._check_combination()
 
-    def _check_numbers(self) -> None:
-        if self.tolerance is not None and self.tolerance <= 0:
-            raise InputError(f"tolerance > 0 must hold, but got tolerance={self.tolerance}", "tolerance")
-        if self.margin < 0:
-            raise InputError(f"margin >= 0 must hold, but got margin={self.margin}", "margin")
-        if self.replicates < 1:
-            raise InputError(f"replicates >= 1 must hold, but got replicates={self.replicates}", "replicates")
+    def _check_numbers(self, faults: Faults) -> None:
+        for key, read, rule, holds in _NUMBERS:
+            with faults.at(key):
+                if (given := getattr(self, key)) is not None or key != "tolerance":
+                    number = read(given)
+                    object.__setattr__(self, key, number)
+                    if not holds(number):
+                        raise InputError(f"{key} {rule} must hold, but got {key}={number}")
 
     def _check_combination(self) -> None:
         if self.find == "boundary":
@@ -87,7 +97,7 @@ class Bisection(Strategy):
         return parse_constraint(self.constraint, self.margin) if self.find == "boundary" else None
 
     def check(self, space: Space) -> None:
-        """Raise `InputError` unless the space is one Float or Int, and has the name that `parameter` says, if any."""
+        """Raise `InputError` unless there is one parameter to search, with an order, and of the name `parameter`."""
         self._axis(space)
 
     def length(self, space: Space) -> int:
@@ -109,7 +119,7 @@ class Bisection(Strategy):
         bracket = self._search.bracket(axis, points)
         evidence = dict(zip(self.evidence, (float(bracket.low), float(bracket.high)), strict=True))
         doubts = "".join(f"; but {finding}" for finding in self.findings(space, history))
-        return [Suggestion({axis.name: value}, why + doubts, evidence) for value, why in asked[:count]]
+        return [Suggestion(axis.point(value), why + doubts, evidence) for value, why in asked[:count]]
 
     def bracket(self, space: Space, history: Sequence[Trial]) -> tuple[float, float] | None:
         """Return the bracket (low, high) that the ended trials leave; None when none of them is inside the space.
@@ -148,7 +158,7 @@ class Bisection(Strategy):
             found = f"no value of {axis.name} was seen to meet {self.requirement}" if self.requirement else "no value"
             return found + (f"; {failed} trials failed, which --retry-failed runs again" if failed else "")
         low, high = self.bracket(space, history) or (axis.low, axis.high)
-        return f"converged at {axis.name}={answer.params[axis.name]:.6g}, bracket {low:.6g} to {high:.6g}"
+        return f"converged at {axis.name}={axis.number(answer):.6g}, bracket {low:.6g} to {high:.6g}"
 
     @property
     def _search(self) -> Optimum | Boundary:
@@ -199,5 +209,5 @@ def _in_space(space: Space, history: Sequence[Trial]) -> list[Trial]:
 def _groups(axis: Axis, trials: Sequence[Trial]) -> dict[float, list[Trial]]:
     found: dict[float, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
-        found.setdefault(axis.dimension.decode(trial.params[axis.name]), []).append(trial)
+        found.setdefault(axis.number(trial), []).append(trial)
     return dict(sorted(found.items()))

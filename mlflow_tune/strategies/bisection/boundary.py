@@ -103,6 +103,6 @@ class Boundary:
         found = []
         if outer not in points:
             found.append((far, f"the {self.keep} value: if it meets {self.constraint}, it is the answer"))
-        if inner not in points:
+        if inner not in points and inner != outer:
             found.append((near, f"the other end of the range: if it does not meet {self.constraint}, none does"))
         return found

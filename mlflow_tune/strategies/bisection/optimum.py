@@ -48,7 +48,7 @@ class Optimum:
         bracket = self.bracket(axis, points)
         if found := _inside(axis, bracket, count):
             return found
-        ends = [end for end in (bracket.low, bracket.high) if end not in points]
+        ends = [end for end in dict.fromkeys((bracket.low, bracket.high)) if end not in points]
         return [(end, f"the end of the range, which the bracket {bracket} still reaches") for end in ends[:count]]
 
     def length(self, axis: Axis) -> int:
