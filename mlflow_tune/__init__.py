@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow_tune.driver.callbacks import Callback
     from mlflow_tune.errors import (
         AccessRefused,
         InputError,
         InternalError,
         StudyConflict,
+        StudyFailed,
         StudyNotFound,
         TrackingError,
         TuneError,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
+    from mlflow_tune.study.search_cv import StudySearchCV
     from mlflow_tune.trial import Suggestion, Trial
 
 __version__ = "0.1.0"
@@ -29,6 +32,7 @@ __all__ = [
     "AccessRefused",
     "Bayesian",
     "Bisection",
+    "Callback",
     "Categorical",
     "Float",
     "Grid",
@@ -41,7 +45,9 @@ __all__ = [
     "Space",
     "Study",
     "StudyConflict",
+    "StudyFailed",
     "StudyNotFound",
+    "StudySearchCV",
     "Suggestion",
     "TrackingError",
     "Trial",
@@ -54,6 +60,7 @@ _MODULES = {
     "AccessRefused": "errors",
     "Bayesian": "strategies",
     "Bisection": "strategies",
+    "Callback": "driver.callbacks",
     "Categorical": "space",
     "Float": "space",
     "Grid": "strategies",
@@ -66,7 +73,9 @@ _MODULES = {
     "Space": "space",
     "Study": "study",
     "StudyConflict": "errors",
+    "StudyFailed": "errors",
     "StudyNotFound": "errors",
+    "StudySearchCV": "study.search_cv",
     "Suggestion": "trial",
     "TrackingError": "errors",
     "Trial": "trial",

@@ -1,10 +1,11 @@
-"""The command that drafts a study file from an MLproject: init."""
+"""The command that drafts a study file from an MLproject, a script or a sweep of W&B: init."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,34 +14,46 @@ from mlflow_tune.cli.common import Common, common_options, print_json
 from mlflow_tune.cli.study_argument import run_command
 from mlflow_tune.errors import InputError, InternalError
 from mlflow_tune.launchers import mlproject
-from mlflow_tune.spec.draft import Draft, DraftRequest, draft, logged_metrics
+from mlflow_tune.spec.draft import Draft, DraftRequest, Parameter, ProjectRun, draft
+from mlflow_tune.spec.draft.metrics import logged_metrics
+from mlflow_tune.spec.draft.scripts import script_request
+from mlflow_tune.spec.draft.sweeps import is_sweep, sweep_draft
 from mlflow_tune.spec.fields import as_line, as_metric
 from mlflow_tune.spec.study_file import parse_study
-from mlflow_tune.text import at, short
+from mlflow_tune.text import at, escaped, short
 from mlflow_tune.text.yaml import load_yaml
 
 _STANDARD_OUTPUT = "-"
 
 
 @click.command()
-@click.argument("project")
-@click.option("-e", "--entry-point", default="main", show_default=True, help="Which of the project's entry points.")
+@click.argument("source")
+@click.option(
+    "-e",
+    "--entry-point",
+    default="main",
+    show_default=True,
+    help="Which entry point of a project, or command of a script.",
+)
 @click.option(
     "-o", "--output", metavar="FILE", default="study.yaml", show_default=True, help="The file to write; - prints it."
 )
-@click.option("--metric", metavar="NAME", help="The metric to tune [default: one that the project's code logs].")
+@click.option("--metric", metavar="NAME", help="The metric to tune [default: one that the code logs].")
 @common_options
-def init(project: str, common: Common, entry_point: str, output: str, metric: str | None) -> None:
-    """Draft a study file for PROJECT, a folder with an MLproject file or a git URI.
+def init(source: str, common: Common, entry_point: str, output: str, metric: str | None) -> None:
+    """Draft a study file for SOURCE: a script, an MLflow project or a sweep of W&B.
 
-    Its numeric parameters are searched around their defaults, the others are fixed. Each line of the file is explained
-    in a comment. The project's code is read, never run.
+    A script ends in .py and takes its parameters by argparse, click, typer, a Hydra configuration or a LightningCLI. A
+    project is a folder with an MLproject file or a git URI. A sweep file ends in .yaml or .yml. Numeric parameters are
+    searched around their defaults, the others stay as they are. Each line of the file is explained in a comment. Code
+    is read, never run.
     """
     if output == _STANDARD_OUTPUT and common.as_json:
         raise InputError("both the file and the JSON would go to standard output: give another -o FILE", "--output")
     path = None if output == _STANDARD_OUTPUT else Path(output)
     _refuse_to_overwrite(path)
-    found = draft(_request(project, entry_point, metric, common.experiment, path))
+    asked = _Asked(source, entry_point, metric, common.experiment, (path.parent if path else Path()).resolve())
+    found = _drafted(asked.checked())
     _check(found)
     if path is not None:
         _write(path, found.text)
@@ -54,28 +67,79 @@ def init(project: str, common: Common, entry_point: str, output: str, metric: st
         _tell(found, f"{path} is written: ", following)
 
 
-def _request(
-    project: str, entry_point: str, metric: str | None, experiment: str | None, path: Path | None
-) -> DraftRequest:
+@dataclass(frozen=True)
+class _Asked:
+    """What a person has asked for; `home` is where the study file is to lie."""
+
+    source: str
+    entry_point: str
+    metric: str | None
+    experiment: str | None
+    home: Path
+
+    def checked(self) -> _Asked:
+        """Return this when the metric and the experiment are such as a study has. Raises InputError."""
+        if self.metric is not None:
+            at("--metric", as_metric, self.metric)
+        if self.experiment:
+            at("--experiment", as_line, self.experiment)
+        return self
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metric that was asked for, if one was."""
+        return [] if self.metric is None else [self.metric]
+
+
+def _drafted(asked: _Asked) -> Draft:
+    path = Path(asked.source)
+    if path.suffix in (".yaml", ".yml") and not path.is_dir():
+        return _sweep(asked, path)
+    if path.suffix == ".py" and path.is_file():
+        return draft(_with_metric(script_request(path, asked.home, asked.entry_point, asked.metrics, asked.experiment)))
+    return draft(_with_metric(_project(asked)))
+
+
+def _with_metric(request: DraftRequest) -> DraftRequest:
+    if not request.metrics:
+        raise InputError(
+            'no metric is found in the code, as log_metric("...") or log_metrics({...}): name the one that it logs by '
+            "--metric NAME"
+        )
+    return request
+
+
+def _project(asked: _Asked) -> DraftRequest:
     with tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True) as temporary:
         into = Path(temporary, "project").resolve()
-        root = mlproject.fetch(project, None, Path.cwd(), into)
-        loaded = mlproject.entry_point(root, entry_point)
+        root = mlproject.fetch(asked.source, None, Path.cwd(), into)
+        loaded = mlproject.entry_point(root, asked.entry_point)
         metrics = logged_metrics(root, loaded.template)
-        name = mlproject.project_name(project, root)
-    if metric is not None:
-        metrics = [at("--metric", as_metric, metric), *(each for each in metrics if each != metric)]
-    if not metrics:
-        raise InputError(
-            'no metric is found in the project\'s Python files, as log_metric("...") or log_metrics({...}): '
-            "name the one that it logs by --metric NAME"
-        )
-    if experiment:
-        experiment = at("--experiment", as_line, experiment)
-    home = (path.parent if path else Path()).resolve()
-    place = project if root.is_relative_to(into) else os.path.relpath(root.resolve(), home)
-    parameters = list(loaded.declared.values())
-    return DraftRequest(place, entry_point, short(name, 200) or "study", parameters, metrics, experiment)
+        name = mlproject.project_name(asked.source, root)
+    place = asked.source if root.is_relative_to(into) else os.path.relpath(root.resolve(), asked.home)
+    parameters = [
+        Parameter(each.name, each.type, each.default, each.default is None) for each in loaded.declared.values()
+    ]
+    metrics = [*asked.metrics, *(each for each in metrics if each != asked.metric)]
+    run = ProjectRun(place, asked.entry_point)
+    return DraftRequest(run, short(name, 200) or "study", parameters, metrics, asked.experiment)
+
+
+def _sweep(asked: _Asked, path: Path) -> Draft:
+    try:
+        form = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
+    if not is_sweep(form):
+        hint = "; it is a study file already" if isinstance(form, dict) and "space" in form else ""
+        raise InputError(f"{str(path)!r} is no sweep of W&B, which has a method and parameters{hint}")
+    found = sweep_draft(form, path, asked.home, asked.metric, asked.experiment)
+    try:
+        parse_study(load_yaml(found.text))
+    except InputError as error:  # a name that MLflow refuses, a password, more text than a tag holds
+        raise InputError(f"what the sweep says makes no study: {error}") from None
+    return found
 
 
 def _refuse_to_overwrite(path: Path | None) -> None:
@@ -103,7 +167,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _json(found: Draft, path: Path | None, following: str) -> dict[str, object]:
-    names = ("metric", "goal", "searched", "fixed", "missing")
+    names = ("metric", "goal", "searched", "fixed", "missing", "notes")
     return {"file": str(path), **{name: getattr(found, name) for name in names}, "next": following}
 
 
@@ -112,6 +176,8 @@ def _tell(found: Draft, begin: str, following: str, to_error: bool = False) -> N
     click.echo(f"{begin}{found.goal} {found.metric} over {', '.join(found.searched)}.", file)
     if not found.goal_known:
         click.echo(f"Check `goal`: the name {found.metric} does not tell which way is better.", file)
+    for note in found.notes:
+        click.echo(f"{escaped(note)}.", file)
     if found.missing:
         click.echo(f"Before it can run, give a value under run.parameters to: {', '.join(found.missing)}.", file)
     click.echo("Read it, then start the study by:", file)

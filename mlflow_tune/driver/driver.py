@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import signal
+import threading
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -14,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from mlflow_tune.driver.callbacks import Listener
+from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.pruner import Pruner
@@ -60,14 +61,16 @@ class Driver:
         publisher: Publisher,
         trials: Trials,
         pool: WorkerPool,
-        listener: Listener,
+        callback: Callback,
         by_hand: Ending | None = None,
     ) -> None:
         self._spec = spec
         self._publisher = publisher
         self._trials = trials
         self._pool = pool
-        self._listener = listener
+        self._callback = callback
+        self._saying = threading.Lock()
+        self._said = False
         self._by_hand = by_hand
         self._pruner = Pruner(spec, trials)
         self._evaluator = Evaluator(spec, trials, self._pruner.curve)
@@ -98,6 +101,7 @@ class Driver:
 
     def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
+        signals.notice = self.say_interrupted  # this thread may be within a trial when Ctrl-C comes
         try:
             self._pool.begin(self._trials.study.run_id)
             while True:
@@ -150,6 +154,15 @@ class Driver:
                 with contextlib.suppress(Exception):
                     self._put(self._trials.finish(trial, outcome))
 
+    def say_interrupted(self) -> None:
+        """Tell once which trials are waited for before the study ends; any thread may call it."""
+        running = [trial for trial in tuple(self.history) if trial.running]
+        with self._saying:
+            if self._said or not running:
+                return
+            self._said = True
+        self._callback.on_interrupt(running)
+
     def know(self, history: Sequence[Trial], retry_failed: bool = False, fresh: bool = False) -> None:
         """Go on from the study's trials as they were taken over, none of which runs, before all else.
 
@@ -168,7 +181,8 @@ class Driver:
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Signals) -> None:
-        self._listener.stands(self.history, signals.level)
+        if signals.level == 1:
+            self.say_interrupted()
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):
@@ -270,10 +284,12 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
         study = self._trials.study
         job = Job(
             number,
-            trial.params,
+            params,
             trial.run_id,
             study.experiment_id,
             self._trials.client.uri,
@@ -282,7 +298,7 @@ class Driver:
             study_id=study.run_id,
             bind=self._spec.run.mlflow == "bind",
         )
-        self._listener.started(trial)
+        self._callback.on_trial_start(trial)
         self._starting = trial
         try:
             future = self._pool.submit(job)
@@ -299,7 +315,7 @@ class Driver:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
         self._outbox.flush()
         self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
         self._end("interrupted", why)
 
     def _collect(self) -> None:
@@ -371,7 +387,7 @@ class Driver:
             self._again = [trial for trial in self._again if trial.number != ended.number]
         how = f"{ended.outcome} {ended.value} {escaped(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
 
     def _pulse(self) -> None:
         if (guard := self._trials.client.guard) is not None:

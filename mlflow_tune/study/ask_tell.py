@@ -12,6 +12,7 @@ from dataclasses import replace
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.call import metrics_of
+from mlflow_tune.launchers.output import without_secrets
 from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Trial
 
@@ -49,7 +50,7 @@ class ManualPool:
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return what was told."""
-        return future.result()
+        return without_secrets(future.result())
 
     def on_ask(self, look: Callable[[], None]) -> None:
         """Do nothing: the caller's code is no objective of ours."""

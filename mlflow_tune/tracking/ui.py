@@ -11,7 +11,7 @@ import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from mlflow_tune.space import Choice, Dimension, Ordinal, Space
 from mlflow_tune.tracking.client import Client, public_uri
@@ -47,7 +47,7 @@ def study_links(base: str, study: StudyRecord) -> dict[str, str]:
 
 def run_link(experiment_id: str, run_id: str) -> str:
     """Return the link to a run's page from within MLflow's UI."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}?{urlencode(TRAINING)}"
+    return f"#/experiments/{quote(experiment_id, safe='')}/runs/{quote(run_id, safe='')}?{urlencode(TRAINING)}"
 
 
 def has_server(uri: str) -> bool:

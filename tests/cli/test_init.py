@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 
 from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
-from mlflow_tune.space.declared import DeclaredParameter
-from mlflow_tune.spec.draft import DraftRequest, draft, logged_metrics
+from mlflow_tune.spec.draft import DraftRequest, Parameter, ProjectRun, draft
 from mlflow_tune.spec.draft.guess import guess, role_of
-from mlflow_tune.spec.draft.metrics import goal_of
+from mlflow_tune.spec.draft.metrics import goal_of, logged_metrics
 from mlflow_tune.spec.study_file import StudySpec, parse_study, read_study_file
 from mlflow_tune.text.yaml import load_yaml
 from tests.fixtures import ROOT, TRAINING_CODE
@@ -54,10 +53,9 @@ def refusal(*words: object) -> str:
     return line.removeprefix("Error: ")
 
 
-def drafted(*parameters: DeclaredParameter, metrics: tuple[str, ...] = ("loss",), **more: Any) -> tuple[StudySpec, str]:
+def drafted(*parameters: Parameter, project: str = "p") -> tuple[StudySpec, str]:
     """Return the study that is drafted for the parameters, and the text of its file."""
-    options = {"project": "p", "entry_point": "main", "name": "n", **more}
-    text = draft(DraftRequest(parameters=parameters, metrics=metrics, **options)).text
+    text = draft(DraftRequest(ProjectRun(project, "main"), "n", parameters, ["loss"])).text
     return parse_study(load_yaml(text)), text
 
 
@@ -125,7 +123,7 @@ def test_json(tmp_path):
     result = init("code", "-o", "new.yaml", "--json")
     assert json.loads(result.stdout) == {
         "file": "new.yaml", "metric": "loss", "goal": "minimize", "searched": ["x"], "fixed": ["epochs", "words"],
-        "missing": ["data"], "next": "mlflow-tune run new.yaml",
+        "missing": ["data"], "notes": [], "next": "mlflow-tune run new.yaml",
     }  # fmt: skip
     assert Path("new.yaml").is_file()
 
@@ -166,7 +164,7 @@ def test_what_is_refused(tmp_path):
         (["code", "-o", "nowhere/a.yaml"], "--output: there is no folder 'nowhere'"),
         (["nowhere"], "project: there is no folder "),
         (["code", "-e", "mian"], "entry_point: unknown entry point 'mian'; did you mean 'main'?"),
-        (["silent"], "no metric is found in the project's Python files"),
+        (["silent"], "no metric is found in the code"),
         (["code", "--metric", "trial"], "--metric: "),
         (["code", "--experiment", " x"], "--experiment: must be one line of text without blanks at its ends"),
         (["text"], "the entry point 'main' has no parameter to search, for none of 'epochs', 'optimizer' is a number"),
@@ -201,15 +199,26 @@ RANGES = [
     ("random_state", "int", 42, {"low": 10, "high": 168, "log": True}, "chance"),
     ("numWorkers", "int", 4, {"low": 1, "high": 8}, "machine"),
     ("use_bias", "int", 1, {"low": 1, "high": 4}, "switch"),
-    ("test_size", "float", 0.2, {"low": 0.02, "high": 2.0, "log": True}, "judged"),
+    ("test_size", "float", 0.2, {"low": 0.02, "high": 1.0, "log": True}, "judged"),
     ("max_depth", "int", -1, {"low": -1, "high": 4}, "below 1"),
     ("max_leaf", "int", -1, {"low": -1, "high": 4}, "below 1"),
     ("log10_lr", "float", 0.1, {"low": 0.01, "high": 1.0, "log": True}, "MLflow"),
     ("big", "int", 10**15, {}, "no range"),
-    ("rate", "string", "0.5", {}, "only numbers"),
+    ("rate", "string", "0.5", {"low": 0.05, "high": 1.0, "log": True}, ""),
+    ("rate", "string", "1e-3", {"low": 1e-4, "high": 1e-2, "log": True}, ""),
+    ("max_depth", "string", "6", {"low": 1, "high": 12}, ""),
+    ("python_version", "string", "3.10", {"low": 0.775, "high": 12.4, "log": True}, "printed or kept"),
+    ("code", "string", "007", {}, "only numbers"),
+    ("when", "string", "12:30", {}, "only numbers"),
+    ("bins", "string", "auto", {}, "only numbers"),
     ("flag", "string", True, {}, "only numbers"),
-    ("lr", "float", "fast", {}, "only numbers"),
-    ("lr", "float", float("inf"), {}, "only numbers"),
+    ("lr", "float", "fast", {}, "no number"),
+    ("lr", "float", float("inf"), {}, "no number"),
+    ("max_depth", "int", "None", {}, "no number"),
+    ("lr", "float", 0.3, {"low": 0.03, "high": 1.0, "log": True}, ""),
+    ("keep", "float", 0.8, {"low": 0.0, "high": 0.98}, ""),
+    ("beta2", "float", 0.999, {"low": 0.99, "high": 0.9999}, ""),
+    ("discount", "float", 0.95, {"low": 0.5, "high": 0.995}, ""),
     ("lr", "float", 1e308, {}, "no range"),
     ("data", "path", "a.csv", {}, "only numbers"),
 ]
@@ -217,7 +226,7 @@ RANGES = [
 
 @pytest.mark.parametrize(("name", "kind", "default", "found", "fixed"), RANGES)
 def test_ranges(name, kind, default, found, fixed):
-    guessed = guess(DeclaredParameter(name, kind, default))
+    guessed = guess(Parameter(name, kind, default))
     assert {key: value for key, value in guessed.range.items() if key not in ("type", "role")} == found
     assert fixed in guessed.fixed
     assert bool(guessed.fixed) == bool(fixed)
@@ -240,7 +249,7 @@ def test_roles(role, names):
 
 def test_at_most_six_are_searched_the_important_ones_first():
     names = ["a", "b", "c", "d", "e", "f", "g", "batch_size", "units", "lr"]
-    spec, text = drafted(*(DeclaredParameter(name, "int", 16) for name in names))
+    spec, text = drafted(*(Parameter(name, "int", 16) for name in names))
     assert list(spec.space) == ["a", "b", "c", "batch_size", "units", "lr"]
     assert list(spec.run.parameters) == ["d", "e", "f", "g"]
     assert "6 parameters are searched already" in text
@@ -259,9 +268,9 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
     told=TEXTS.filter(str.strip),
 )
 def test_hostile_text_gives_a_valid_file(names, defaults, kinds, told):
-    hostile = [DeclaredParameter(*each) for each in zip(names, kinds, defaults, strict=False) if each[0] != "ok"]
+    hostile = [Parameter(*each) for each in zip(names, kinds, defaults, strict=False) if each[0] != "ok"]
     place = f"p{told}".replace("\x00", "")
-    spec, _ = drafted(DeclaredParameter("ok", "float", 0.5), *hostile, project=place)
+    spec, _ = drafted(Parameter("ok", "float", 0.5), *hostile, project=place)
     assert "ok" in spec.space
     assert spec.run.project == place
     given_ = {each.name: each.default for each in hostile}
@@ -315,4 +324,41 @@ def test_the_goal_is_read_from_the_name():
 
 def test_nothing_to_search_is_an_error():
     with pytest.raises(InputError, match="no parameter to search"):
-        drafted(DeclaredParameter("seed", "int", 3))
+        drafted(Parameter("seed", "int", 3))
+
+
+# --- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_of_a_sweep_does_not_carry_over_is_told():
+    Path("sweep.yaml").write_text(
+        "program: t.py\nmethod: bayes\nmetric: {name: acc, goal: maximize}\n"
+        "parameters: {lr: {min: 0.1, max: 0.5}}\nearly_terminate: {type: hyperband}\n"
+    )
+    told = init("sweep.yaml").stdout.splitlines()
+    assert told == [
+        "study.yaml is written: maximize acc over lr.",
+        "Not carried over: early_terminate: every trial runs to its end.",
+        "Read it, then start the study by:",
+        "mlflow-tune run study.yaml",
+    ]
+    assert json.loads(init("sweep.yaml", "-o", "b.yaml", "--json").stdout)["notes"] == [told[1].removesuffix(".")]
+    assert read_study_file(Path("study.yaml")).strategy.name == "bayesian"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nspace: {}\n", "'a.yaml' is no sweep of W&B, which has a method and parameters; it is a study file"),
+        ("[1]", "'a.yaml' is no sweep of W&B"),
+        ("a: [1", "line 1: "),
+        (
+            "method: random\nprogram: t.py\nmetric: {name: loss}\nparameters: {trial: {min: 0, max: 1}}",
+            "what the sweep",
+        ),
+    ],
+)
+def test_files_that_are_no_sweep(text, said):
+    Path("a.yaml").write_text(text)
+    assert refusal("a.yaml").startswith(said)
+    assert refusal("b.yaml") == "'b.yaml' cannot be read: No such file or directory"

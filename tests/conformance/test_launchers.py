@@ -109,6 +109,7 @@ def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, 
         assert seen["cwd"] == str(HERE)
 
 
+@pytest.mark.slow
 @supervised
 def test_a_timeout_ends_the_whole_tree(launch, kind, tmp_path, monkeypatch):
     monkeypatch.setenv("TREE", str(tmp_path / "tree"))

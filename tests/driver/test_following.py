@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow_tune import Study
 from mlflow_tune.driver.autologging import lost_params
 from mlflow_tune.driver.following import described, nearest, several
+from mlflow_tune.study.adoption import candidates
 from mlflow_tune.tracking.logged import LoggedRun
 from tests.fixtures import TRAINING_CODE
 from tests.support.server import copy_store
@@ -184,6 +185,13 @@ def test_params_that_autologging_lost_are_told_once_a_study(bound):
     assert "autologging logged none of its params: it gives 'alpha' another text" in reason
     assert "run.mlflow: follow" in reason
     assert bound.trial("autologs_first").data.params == {"kind": "autologs_first", "alpha": "0.25"}
+
+
+def test_a_followed_run_is_no_evidence_twice(bound):
+    found = candidates(bound.study.handle, "metrics.loss < 9", "lightning_logs")
+    assert [each.refusal for each in found] == [
+        "the training code of a trial opened it, and that trial is evidence already"
+    ]
 
 
 # --- run.mlflow: follow -----------------------------------------------------------------------------------------------

@@ -168,6 +168,7 @@ def test_a_driver_that_lives_elsewhere_is_not_succeeded(at_work, study, sqlite_s
     assert Counter(lines(tmp_path / "began")) == Counter("12")
 
 
+@pytest.mark.slow
 def test_the_kernel_keeps_these_drivers_apart(at_work):
     """Else the tests above rest on what elsewhere.py pretends, and this one tells why."""
     said = at_work(host="far").err.read_text()

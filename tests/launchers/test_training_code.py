@@ -212,6 +212,7 @@ def curve_of(result, kind):
     return [(point.step, point.value) for point in points]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("store", "group", "script"), EACH_SCRIPT)
 def test_a_script(run_scripts, store, group, script):
     expected, scripts = GROUPS[group][script], run_scripts(store, group)

@@ -267,6 +267,7 @@ def test_forests_predict_as_scikit_optimize_does(kind):
     np.testing.assert_allclose(forest.predict(others), theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["RF", "ET"])
 def test_forests_find_a_minimum(kind):
     history = study(Bayesian(surrogate=kind), MIXED, lambda p: math.log10(p["lr"]) ** 2 + 5 * (p["c"] != "b"), 20)
@@ -408,6 +409,7 @@ def test_eips_prefers_cheap_points():
     assert Bayesian(acquisition="EIps").suggest(LINE, history, 1)[0].why.startswith("GP model, EIps")
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_in_another_process():
     whole = study(Bayesian(), MIXED, lambda params: math.log10(params["lr"]) ** 2 + params["n"], 14)
     code = """if True:

@@ -12,6 +12,7 @@ MORE = 2  # test processes than cores: half of what slow tests take is waiting
 # The files that take longest, longest first: begun last, one of them would run on alone. Of `pytest --durations=0`.
 LONGEST = (
     "examples/test_lessons_torch.py",
+    "integrations/test_integrations.py",
     "faults/test_driver_killed.py",
     "faults/test_claims.py",
     "strategies/test_bayesian.py",
@@ -21,6 +22,8 @@ LONGEST = (
     "faults/test_trials.py",
     "faults/test_soak.py",
     "study/test_ask_tell.py",
+    "study/test_notebook.py",
+    "study/test_search_cv.py",
     "faults/test_server_away.py",
     "projects/test_projects.py",
     "driver/test_requests.py",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Float, Int
-from mlflow_tune.space.declared import DeclaredParameter
+from mlflow_tune.spec.draft.parameter import Parameter
 from mlflow_tune.spec.draft.words import word_set
 from mlflow_tune.text import as_integer, as_number, is_number, rounded, words_of
 
@@ -25,13 +26,24 @@ _FIXED = {
 _WHY_FIXED = {word: why for why, words in _FIXED.items() for word in words.split()}
 _SWITCHES = word_set("use is with no enable disable do has")
 _HELD_OUT = word_set("val valid validation test eval")
-_SHARES = word_set("dropout momentum prob probability fraction subsample colsample ratio smoothing quantile threshold")
+_SHARES = word_set(
+    "dropout drop momentum prob probability fraction frac subsample colsample ratio smoothing quantile threshold"
+)
 _PENALTIES = word_set("l1 l2 alpha lambda reg regularization penalty wd")
 _SIZES = word_set(
     "units hidden layers layer depth width filters channels neurons estimators leaves heads embedding embed dim nodes "
     "trees components"
 )
 _OF_A_SCHEDULE = word_set("decay scheduler schedule factor gamma step steps warmup patience milestones min max")
+# Of what has no range of its own: a choice or a switch of these is about the model, others may be about anything.
+_OF_THE_MODEL = word_set(
+    "activation optimizer optim kernel booster norm normalization batchnorm layernorm pooling scheduler schedule "
+    "nesterov amsgrad bias residual bidirectional"
+)
+_INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)", re.ASCII)
+_DECIMAL = re.compile(r"[-+]?((0|[1-9]\d*)\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?", re.ASCII)
+ONLY_NUMBERS = "only numbers have a range to be guessed"
+A_CHOICE = "whether it matters to the model is not to be told"
 _IMPORTANT = ("learning_rate", "regularization", "capacity", "batch_size")
 
 
@@ -53,14 +65,20 @@ class Guess:
         return _IMPORTANT.index(role) if role in _IMPORTANT else len(_IMPORTANT)
 
 
-def guess(parameter: DeclaredParameter) -> Guess:
+def guess(parameter: Parameter) -> Guess:
     """Return in which range the parameter may be searched, and whether it is worth it."""
+    if parameter.stays:
+        return Guess(fixed=parameter.stays)
+    if parameter.choices or parameter.type in ("bool", "list"):
+        return _chosen(parameter)
     number = number_of(parameter)
     if number is None:
-        return Guess(fixed="only numbers have a range to be guessed")
+        unknown = "it has no default" if parameter.default is None else "its default is no number"
+        return Guess(fixed=unknown if parameter.type in ("int", "float") else ONLY_NUMBERS)
     words = words_of(parameter.name)
     role = role_of(parameter.name)
     found, why = _int_range(number) if isinstance(number, int) else _float_range(number, words, role)
+    found, why = _within(parameter, found, why)
     try:
         (Int if isinstance(number, int) else Float)(**found)
     except (InputError, OverflowError, TypeError):
@@ -70,10 +88,10 @@ def guess(parameter: DeclaredParameter) -> Guess:
     return Guess(form, why, taken or _why_fixed(words, role, number))
 
 
-def number_of(parameter: DeclaredParameter) -> int | float | None:
+def number_of(parameter: Parameter) -> int | float | None:
     """Return the default as a number of the declared type; None when it is none.
 
-    MLproject files that give no type mean "string": there the default's own type counts.
+    MLproject files that give no type mean "string": there a number is what is one, and a text that is written as one.
     """
     default = parameter.default
     with contextlib.suppress(InputError):
@@ -81,9 +99,52 @@ def number_of(parameter: DeclaredParameter) -> int | float | None:
             return as_integer(default)
         if parameter.type == "float":
             return as_number(default)
-        if parameter.type not in ("path", "uri") and is_number(default):
+        if parameter.type == "string" and is_number(default):
             return default if isinstance(default, int) else as_number(default)
+        if parameter.type == "string" and isinstance(default, str):
+            return _written(default)
     return None
+
+
+def _written(text: str) -> int | float | None:
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return as_number(text) if _DECIMAL.fullmatch(text) else None
+
+
+def _chosen(parameter: Parameter) -> Guess:
+    """Return the values of a choice, of a switch, or of a list of sizes."""
+    words = words_of(parameter.name)
+    role = role_of(parameter.name)
+    of_model = bool(set(words) & _OF_THE_MODEL)
+    known = next((_WHY_FIXED[word] for word in words if word in _WHY_FIXED and not of_model), "")
+    if parameter.choices:
+        values = list(parameter.choices)
+        numbers = all(map(is_number, values)) and values == sorted(values)
+        form = {"type": "ordinal" if numbers else "categorical", "values": values, **({"role": role} if role else {})}
+        if len(values) < 2:
+            return Guess(fixed="there is one choice")
+        needed = of_model or numbers or parameter.required or role in _IMPORTANT
+        return Guess(form, "what its declaration allows", known or ("" if needed else A_CHOICE))
+    if parameter.type == "bool":
+        form = {"type": "categorical", "values": [False, True]}
+        return Guess(form, "without it and with it", known or ("" if of_model else A_CHOICE))
+    sizes = list(parameter.default) if isinstance(parameter.default, tuple | list) else []
+    if role != "capacity" or not all(type(size) is int and size >= 4 for size in sizes) or not sizes:
+        return Guess(fixed=ONLY_NUMBERS)
+    values = [[size // 2 for size in sizes], sizes, [size * 2 for size in sizes]]
+    return Guess({"type": "categorical", "values": values, "role": role}, "half and twice its sizes", known)
+
+
+def _within(parameter: Parameter, found: dict[str, Any], why: str) -> tuple[dict[str, Any], str]:
+    """Return the range within the bounds that the declaration draws."""
+    low, high = parameter.low, parameter.high
+    inner = dict(found)
+    if low is not None:
+        inner["low"] = max(found["low"], low)
+    if high is not None:
+        inner["high"] = min(found["high"], high)
+    return (inner, why) if inner == found else (inner, f"{why}, within its declared bounds")
 
 
 def role_of(name: str) -> str | None:
@@ -109,7 +170,10 @@ def _why_fixed(words: list[str], role: str | None, number: float) -> str:
     if words and words[0] in _SWITCHES:
         return "it is a switch"
     below = "whole numbers below 1 often mean none or automatic" if isinstance(number, int) and number < 1 else ""
-    known = [_WHY_FIXED[word] for word in words if word in _WHY_FIXED and role not in _IMPORTANT]
+    if role not in _IMPORTANT and not (words and words[0] == "min"):  # min_samples_leaf is about the model
+        known = [_WHY_FIXED[word] for word in words if word in _WHY_FIXED]
+    else:
+        known = []
     return next(iter(known), below)
 
 
@@ -123,7 +187,19 @@ def _float_range(value: float, words: list[str], role: str | None) -> tuple[dict
         return {"low": 0.0, "high": 1.0}, "from 0 to 1"
     if value < 0:
         return {"low": rounded(2 * value, 3), "high": 0.0}, "from twice the default to 0"
-    times, why = (10, "a decade either side, log scale") if value < 1 else (4, "a quarter to four times, log scale")
+    return _fraction_range(value, role) if value < 1 else _log_range(value, 4, "a quarter to four times, log scale")
+
+
+def _fraction_range(value: float, role: str | None) -> tuple[dict[str, Any], str]:
+    """Return a range for a default between 0 and 1 that ends at 1: there are many numbers that may not be larger."""
+    if value > 0.5 and role is None:  # such as a decay of 0.99: what counts is how far it is from 1
+        low, high = max(0.0, 1 - 10 * (1 - value)), 1 - (1 - value) / 10
+        return {"low": rounded(low, 9), "high": rounded(high, 9)}, "its distance from 1 a decade either side"
+    found, why = _log_range(value, 10, "a decade either side, log scale")
+    return ({**found, "high": 1.0}, f"{why}, but not beyond 1") if found["high"] > 1 else (found, why)
+
+
+def _log_range(value: float, times: int, why: str) -> tuple[dict[str, Any], str]:
     return {"low": rounded(value / times, 3), "high": rounded(value * times, 3), "log": True}, why
 
 

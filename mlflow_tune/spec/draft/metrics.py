@@ -23,6 +23,7 @@ _MAXIMIZED = word_set(
 # Validation before test: a study that is tuned on the test set has none left.
 _SETS = ({"val", "valid", "validation", "dev", "cv"}, {"test", "eval", "holdout"})
 _SKIPPED = {"venv", "env", "node_modules", "site-packages", "build", "dist", "tests", "test"}
+_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 _MOST_FILES = 300
 _MOST_BYTES = 1_000_000
 
@@ -48,6 +49,15 @@ def logged_metrics(folder: Path, command: str) -> list[str]:
         found = [name for file in group for name in _metrics_of(file) if _usable(name)]
         if found:
             break
+    return sorted(dict.fromkeys(found), key=_rank)
+
+
+def metrics_in(modules: Iterable[Sequence[ast.AST]]) -> list[str]:
+    """Return the metrics that a script logs, the most suitable one to tune first.
+
+    `modules` are the nodes of its syntax tree, then those of the modules that it imports.
+    """
+    found = [name for nodes in modules for name in _metrics_in(nodes) if _usable(name)]
     return sorted(dict.fromkeys(found), key=_rank)
 
 
@@ -99,14 +109,52 @@ def _metrics_of(file: Path) -> list[str]:
 def _metrics_in(nodes: Sequence[ast.AST]) -> list[str]:
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     ones = [_argument(call, "key") for call in calls if _called(call) == "log_metric"]
+    ones += [_argument(call, "name") for call in calls if _of_lightning(call, "log")]
     many = [_argument(call, "metrics") for call in calls if _called(call) == "log_metrics"]
+    many += [_argument(call, "dictionary") for call in calls if _of_lightning(call, "log_dict")]
     found = [*_texts(ones), *(key for value in many for key in _keys(value))]
     passed = {value.id for value in many if isinstance(value, ast.Name)}
     found += [key for name, key in _assigned(nodes) if name in passed]
+    found += _of_autolog(nodes, calls)
     if found or not (ones or many):
         return found
     # What is logged goes a longer way: any dict of this file may be it, if its keys read like metrics.
     return [key for node in nodes for key in _keys(node) if goal_of(key)]
+
+
+def _of_lightning(call: ast.Call, name: str) -> bool:
+    """Return whether a module of Lightning logs: `self.log(...)`, which its logger takes to MLflow."""
+    return _called(call) == name and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
+
+
+def _of_autolog(nodes: Sequence[ast.AST], calls: Sequence[ast.Call]) -> Iterator[str]:
+    """Yield the metrics that MLflow's autologging names after what the code gives the library."""
+    loggers = [ast.unparse(call.func) for call in calls if _called(call) == "autolog"]
+    if not loggers:
+        return
+    if any(_called(call) in _SEARCHES for call in calls):
+        yield "best_cv_score"
+    measured = [
+        measure
+        for node in nodes
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value in ("metric", "eval_metric")
+        for measure in _texts(value.elts if isinstance(value, ast.List | ast.Tuple) else [value])
+    ]
+    for call in calls:
+        for name in _held_out(call) if _called(call) == "train" else ():
+            yield from (f"{name}-{measure.replace('@', '_at_')}" for measure in measured)
+
+
+def _held_out(call: ast.Call) -> Iterator[str]:
+    """Yield the names of the sets on which LightGBM's or XGBoost's `train` measures the model."""
+    for each in call.keywords:
+        items = each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else []
+        if each.arg == "valid_names":
+            yield from _texts(items)
+        if each.arg == "evals":
+            yield from _texts(item.elts[-1] for item in items if isinstance(item, ast.Tuple) and item.elts)
 
 
 def _called(call: ast.Call) -> str:
