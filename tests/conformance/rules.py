@@ -176,6 +176,7 @@ def check_odd_curves(rule: Rule, hopeless: Course) -> None:
         (1.0,) * 9,
         infinite,
         huge,
+        (1e200, -1e200) * 4,
         (math.nan, 1.0, 2.0, 3.0, 4.0, 5.0),
         (5e-324, 0.0, -0.0, 5e-324, 0.0),
     ]

@@ -14,6 +14,7 @@ from functools import lru_cache
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from mlflow_tune.diagnosis.curves import OVERFLOWING
 from mlflow_tune.diagnosis.stopping.base import Course, Peers, Rule, Verdict
 from mlflow_tune.diagnosis.stopping.options import read_number
 
@@ -72,7 +73,7 @@ class Extrapolate(Rule):
         best = min((peer.end for peer in peers.ended), default=math.inf)
         if course.lows[step - 1] <= best or (expected := forecast(course, step, peers)) is None:
             return None
-        if (chance := expected.below(best)) >= self.probability:
+        if not (chance := expected.below(best)) < self.probability:
             return None
         words = (
             f"{course.metric} was {course.values[step - 1]:.6g} after its step {step} and is expected to end at "
@@ -86,10 +87,11 @@ def forecast(course: Course, step: int, peers: Peers) -> Forecast | None:
     """Return what the trial's cost will be at the end, from its curve up to a step and from the finished ones.
 
     Which curves are likely is learned from the finished trials, and so is by how much such forecasts miss. None without
-    a finished trial, with fewer than `LEAST` finite steps, and where the finished trials had no more steps.
+    a finished trial, with fewer than `LEAST` steps, with values beyond all measure, and where the finished trials had
+    no more steps.
     """
     costs = course.costs[:step]
-    if not peers.ended or step < LEAST or not all(map(math.isfinite, costs)):
+    if not peers.ended or step < LEAST or not _usable(costs):
         return None
     horizon = peers.remembered("horizon", lambda: round(median(len(peer) for peer in peers.ended)))
     if step >= horizon:
@@ -101,12 +103,16 @@ def forecast(course: Course, step: int, peers: Peers) -> Forecast | None:
     return Forecast(weights, means, tuple(factor * std for std in deviations))
 
 
+def _usable(costs: tuple[float, ...]) -> bool:
+    return all(abs(cost) < OVERFLOWING for cost in costs)
+
+
 def _shares(peers: Peers, horizon: int) -> tuple[float, ...]:
     """Return how likely each curve is before a trial is looked at: its mean weight in the finished ones."""
     count = len(POWERS) + len(PACES)
     found = [1.0 / count] * count
     for peer in peers.ended:
-        if len(peer) >= LEAST and all(map(math.isfinite, peer.costs)):
+        if len(peer) >= LEAST and _usable(peer.costs):
             _, _, evidence = _fits(peer.costs, horizon)
             found = [share + weight for share, weight in zip(found, _normalised(evidence), strict=True)]
     return tuple(share / sum(found) for share in found)
@@ -116,7 +122,7 @@ def _typical_error(peers: Peers, step: int, horizon: int) -> float:
     """Return by how many standard deviations forecasts at the step missed what finished trials came to, at least 1."""
     total, count = PRIOR, PRIOR
     for peer in peers.ended:
-        if len(peer) > step and all(map(math.isfinite, peer.costs)):
+        if len(peer) > step and _usable(peer.costs):
             total += _missed(peer.costs[:step], peer.end, horizon)
             count += 1
     return max(1.0, math.sqrt(total / count))
