@@ -36,7 +36,7 @@ from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
-LOOK = 1.0  # seconds from one look into the queue to the next
+LOOK = 30.0  # seconds from one look into the queue to the next where the parent tells of no news
 GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an error ends the study
 
 
@@ -77,6 +77,7 @@ class Driver:
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
+        self._news = ""  # what the parent said last of its queue
         self._next_pulse = time.monotonic() + PULSE
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
@@ -211,7 +212,7 @@ class Driver:
                 return
 
     def _look(self, at_once: bool = False) -> bool:
-        """Look into the queue, not more often than needed; return whether anything waits there."""
+        """Look into the queue when there is news of it; return whether anything waits there."""
         if at_once or time.monotonic() >= self._next_look:
             self._waiting = self._queue.waiting()
             self._next_look = time.monotonic() + LOOK
@@ -365,7 +366,12 @@ class Driver:
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
-            self._again.append(ended)
+            self._run_again(ended)
+
+    def _run_again(self, ended: Trial) -> None:
+        self._again.append(ended)
+        if self.ending is not None and self.ending.state == "finished":
+            self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
 
     def _fail(self, ended: Trial, certain: bool) -> None:
         """Run a trial that failed again, if that may help."""
@@ -373,7 +379,7 @@ class Driver:
             self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
         self._failures[ended.number] += 1
         if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
-            self._again.append(ended)
+            self._run_again(ended)
 
     @property
     def _hopeless(self) -> bool:
@@ -393,6 +399,11 @@ class Driver:
         if (guard := self._trials.client.guard) is not None:
             guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
-        if self.ending is None and self._publisher.stop_requested():
-            self._end("interrupted", "`mlflow-tune stop` asked for it")
+        if self.ending is None:
+            parent = self._publisher.parent()
+            if parent.stop_request:
+                self._end("interrupted", "`mlflow-tune stop` asked for it")
+            if parent.queue_news != self._news:
+                self._news = parent.queue_news
+                self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE

@@ -137,7 +137,7 @@ def test_a_failed_end_is_told_and_a_crash_is_no_evidence(sqlite_store):
             raise OSError("disk full")
         return step_at(alpha)
 
-    ran = study(sqlite_store, objective=breaks).run()
+    ran = failing(study(sqlite_store, objective=breaks).run)
     assert "2 trials failed, which --retry-failed runs again" in ran.ending.why
     assert not any("monotone" in trial.why for trial in ran.trials)
 
