@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
+from mlflow_tune.driver.pruner import Pruner
 from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
@@ -71,7 +72,8 @@ class Driver:
         self._saying = threading.Lock()
         self._said = False
         self._by_hand = by_hand
-        self._evaluator = Evaluator(spec, trials)
+        self._pruner = Pruner(spec, trials)
+        self._evaluator = Evaluator(spec, trials, self._pruner.curve)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
@@ -88,6 +90,9 @@ class Driver:
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
+        self._starting: Trial | None = None  # where a trial runs in this very thread
+        publisher.of_stopping = self._pruner.findings
+        pool.on_ask(self._prune)
         self._began = now()
 
     @property
@@ -119,6 +124,7 @@ class Driver:
         finally:
             self._pool.stop()
             self._suggester.close()
+            self._pruner.close()
 
     def ask(self) -> Trial | None:
         """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
@@ -169,6 +175,7 @@ class Driver:
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        self._pruner.know(self.history)
         study = self._trials.study
         known = len(self.history)
         again = len(self._again)
@@ -293,11 +300,14 @@ class Driver:
             bind=self._spec.run.mlflow == "bind",
         )
         self._callback.on_trial_start(trial)
+        self._starting = trial
         try:
             future = self._pool.submit(job)
         except (BrokenExecutor, RuntimeError) as error:
             self._lose_executor(trial, error)
             return
+        finally:
+            self._starting = None
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
@@ -313,12 +323,21 @@ class Driver:
         """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
         timeout = 0.0 if self._outbox else 0.2
         wait(self._running, timeout, FIRST_COMPLETED)
+        self._prune()
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
             del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
+
+    def _prune(self) -> None:
+        """End those of the trials that run which are hopeless."""
+        futures = {trial.run_id: future for future, trial in self._running.items() if not future.done()}
+        running = [trial for trial in self._running.values() if trial.run_id in futures]
+        for trial, verdict in self._pruner.look([*running, *([self._starting] if self._starting else [])]):
+            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
+            self._pool.prune(futures.get(trial.run_id), trial.run_id, self._pruner.grace)
 
     def _put(self, trial: Trial) -> None:
         """Keep the trial in place of an earlier state of it."""
@@ -331,6 +350,7 @@ class Driver:
 
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
+        result = self._pruner.outcome(trial, result)
         try:
             found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
@@ -340,6 +360,7 @@ class Driver:
         outcome = found.outcome
         self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
         self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
+        self._pruner.ended(ended)
         if outcome.kind in ("failed", "timeout"):
             self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:

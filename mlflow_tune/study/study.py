@@ -28,6 +28,7 @@ from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
 from mlflow_tune.spec.secrecy import refuse_secrets
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
@@ -81,6 +82,7 @@ class Study:
         executor: ExecutorSpec | Mapping[str, str] | None = None,
         gpus: str | int | Sequence[int | str] | None = None,
         gpus_per_trial: float | None = None,
+        stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -101,6 +103,7 @@ class Study:
                 "executor": executor,
                 "gpus": gpus,
                 "gpus_per_trial": gpus_per_trial,
+                "stop_trials": stop_trials,
             }
         )
         refuse_secrets(spec.model_dump(mode="json", exclude_none=True))

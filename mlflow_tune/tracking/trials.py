@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
@@ -36,7 +36,19 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Devices, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import (
+    OF,
+    OF_STUDY,
+    Curve,
+    Devices,
+    Outcome,
+    OutcomeKind,
+    Params,
+    Suggestion,
+    Trial,
+    end_metrics,
+    ended_trial,
+)
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -44,6 +56,7 @@ STATUS: dict[OutcomeKind, str] = {
     "failed": "FAILED",
     "timeout": "FAILED",
     "not-finite": "FAILED",
+    "pruned": "KILLED",
     "interrupted": "KILLED",
 }
 LEFT_OPEN = "its driver ended before the trial did"
@@ -192,6 +205,7 @@ class Trials:
         late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
@@ -212,6 +226,21 @@ class Trials:
     def logged(self, trial: Trial) -> LoggedRun:
         """Return the trial's run with what the training code has logged to it."""
         return logged_run(self.client.send("get_run", trial.run_id))
+
+    def latest(self, experiments: Sequence[str] = ()) -> dict[str, dict[str, Latest]]:
+        """Return the latest point of each metric of the trials that run, by the id of their run: one search.
+
+        Where `experiments` are given, another one finds there what runs of the training code's own have logged.
+        """
+        found: dict[str, dict[str, Latest]] = {}
+        own = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, [self.study.experiment_id], own):
+            found[run.info.run_id] = _latest_points(run)
+        opened = f"tags.`{OF_STUDY}` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, experiments, opened) if experiments else ():
+            held = found.setdefault(run.data.tags.get(OF, ""), {})
+            held |= {name: point for name, point in _latest_points(run).items() if name not in held}
+        return found
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
@@ -315,6 +344,20 @@ class Trials:
 
 def _is_refusal(error: TrackingError) -> bool:
     return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
+
+
+class Latest(NamedTuple):
+    """The latest point of a metric: its step, value and time (ms), and the run that holds it."""
+
+    step: int
+    value: float
+    time: int
+    run_id: str
+
+
+def _latest_points(run: Any) -> dict[str, Latest]:
+    points = run.data.to_proto().metrics
+    return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

@@ -42,6 +42,7 @@ COMMANDS = {
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
+    "replay": {"--rule", "--after", "--protect", "--seed"},
     "report": set(),
     "compare": {"--target", "--html", "--no-log"},
     "stop": set(),

@@ -153,6 +153,21 @@ def test_stop_interrupts_what_runs_and_what_comes_later(launch, kind, tmp_path, 
     assert launcher(job(lr=0.25)).kind == "interrupted"
 
 
+@supervised
+def test_prune_ends_one_trial_with_all_that_it_started_and_no_other(launch, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TREE", str(tmp_path / "tree"))
+    launcher = launch(kind, "tree")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(launcher, job(lr=0.25))
+        tree = tree_of(tmp_path / "tree")
+        assert launcher.prune("run1", 0) and launcher.prune("run1", 0)
+        assert running.result(20).kind == "pruned"
+    assert len(tree) == 5
+    assert gone(tree)
+    assert launcher.prune("run2", 0)
+    assert launcher(job(2, lr=0.25)).kind == "pruned", "one that begins later runs on"
+
+
 @every
 def test_after_stop_nothing_starts(launch, kind):
     launcher = launch(kind)
