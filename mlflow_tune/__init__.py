@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         TrackingError,
         TuneError,
     )
+    from mlflow_tune.launchers.should_stop import should_stop
     from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
@@ -51,6 +52,7 @@ __all__ = [
     "TrackingError",
     "Trial",
     "TuneError",
+    "should_stop",
 ]
 
 # Where each name lives: to look for it in one module after the other would load them all.
@@ -78,6 +80,7 @@ _MODULES = {
     "TrackingError": "errors",
     "Trial": "trial",
     "TuneError": "errors",
+    "should_stop": "launchers.should_stop",
 }
 
 

@@ -143,7 +143,7 @@ def test_mlflow_run_tunes_a_project_of_git(uri, project, tmp_path, name):
     assert (parent.data.tags["tune.study"], parent.data.tags["mlflow.project.backend"]) == ("parabola", "tune")
     assert json.loads(parent.data.tags["tune.spec"])["run"] == {
         "project": f"file://{project}", "entry_point": "main", "version": "v1", "parameters": {"epochs": "3"},
-        "env_manager": "local", "retries": 0,
+        "env_manager": "local", "mlflow": "bind", "retries": 0,
     }  # fmt: skip
 
 
@@ -240,6 +240,7 @@ def test_wrong_input_is_one_message_and_leaves_nothing(uri, project, name, chang
     assert runs_of(uri, name) == (None, [])
 
 
+@pytest.mark.slow
 def test_the_environment_manager_of_the_command_line_is_that_of_the_study(uri, project, monkeypatch):
     from mlflow_tune.errors import InputError
 
@@ -271,6 +272,7 @@ def by_python(project: object, config: Any, **more: Any) -> Any:
     return mlflow.projects.run(str(project), backend="tune", backend_config=config, **more)
 
 
+@pytest.mark.slow
 def test_from_python(uri, project, name, capsys):
     run = by_python(project, {**CONFIG, "name": name}, parameters={"epochs": 3}, synchronous=False)
     parent, children = runs_of(uri, name)
@@ -299,6 +301,7 @@ def test_from_python_what_is_wrong_raises_execution_exception(uri, project):
         by_python(project, {**CONFIG}, experiment_id="0")
 
 
+@pytest.mark.slow
 def test_the_experiment_of_the_command_line_goes_over_that_of_the_config(uri, project, name):
     from mlflow import MlflowClient
 
@@ -330,6 +333,7 @@ def test_a_study_file_under_the_keys_of_the_config(uri, project, tmp_path, name)
     assert "study.yaml: stop.trials: must be" in refusal("parabola", {**config, "stop": {"trials": "x"}})
 
 
+@pytest.mark.slow
 def test_a_version_of_a_local_repository_leaves_its_folder_alone(uri, project, name):
     commit(project, "v1")
     (project / "MLproject").write_text(MLPROJECT.replace("light.py", "missing.py"))
@@ -374,6 +378,7 @@ def finished(uri: str, project: Path, name: str) -> str:
     return str(by_python("parabola", {**CONFIG, "name": name}, parameters={"epochs": 3}).run_id)
 
 
+@pytest.mark.slow
 def test_resume_with_a_larger_budget(uri, finished, name, tmp_path, monkeypatch):
     result = typed("parabola", {"resume": finished, "trials": "+1"}, "-P", "epochs=3")
     assert result.exit_code == 0, result.output
@@ -386,6 +391,7 @@ def test_resume_with_a_larger_budget(uri, finished, name, tmp_path, monkeypatch)
     assert len(points(runs_of(uri, name)[1], "ok")) == 5
 
 
+@pytest.mark.slow
 def test_resume_refuses_what_the_study_did_not_begin_with(uri, finished, project, tmp_path, name):
     make_project(tmp_path / "other")
     for config, words, said in (

@@ -130,6 +130,7 @@ def test_compare_counts_and_ranks_as_it_did(past):
 # The commands that write
 
 
+@pytest.mark.slow
 @needs_mlflow
 @pytest.mark.parametrize("study", STUDIES)
 def test_resume_loses_nothing_and_runs_next_what_it_ran_next(copy, study):
@@ -162,6 +163,7 @@ def test_a_study_of_the_past_is_shown_before_it_runs_here_for_the_first_time(cop
         Study.load("objective", objective=learn, tracking_uri=copy).resume("+1")
 
 
+@pytest.mark.slow
 @needs_mlflow
 def test_report_draws_the_bayesian_study_with_its_evidence(copy, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")

@@ -19,6 +19,7 @@ _COMMANDS = {
     "list": "List the studies, of one experiment or of all.",
     "mlproject": "",  # called by projects/
     "open": "Print the link to STUDY in MLflow's UI.",
+    "replay": "Tell what stopping trials early would have saved in STUDY, and whether its best had survived.",
     "report": "Draw STUDY's pictures, trials.csv and report.html again, and log them on its parent run.",
     "resume": "Go on with STUDY, wherever it was left.",
     "run": "Run the study that FILE describes.",

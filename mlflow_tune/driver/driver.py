@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
+from mlflow_tune.driver.pruner import Pruner
 from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
@@ -35,7 +36,7 @@ from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
-LOOK = 1.0  # seconds from one look into the queue to the next
+LOOK = 30.0  # seconds from one look into the queue to the next where the parent tells of no news
 GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an error ends the study
 
 
@@ -75,10 +76,12 @@ class Driver:
         self._saying = threading.Lock()
         self._said = False
         self._by_hand = by_hand
-        self._evaluator = Evaluator(spec, trials)
+        self._pruner = Pruner(spec, trials)
+        self._evaluator = Evaluator(spec, trials, self._pruner.curve)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
+        self._news = ""  # what the parent said last of its queue
         self._next_pulse = time.monotonic() + PULSE
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
@@ -91,6 +94,9 @@ class Driver:
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
+        self._starting: Trial | None = None  # where a trial runs in this very thread
+        publisher.of_stopping = self._pruner.findings
+        pool.on_ask(self._prune)
         self._began = now()
 
     @property
@@ -122,6 +128,7 @@ class Driver:
         finally:
             self._pool.stop()
             self._suggester.close()
+            self._pruner.close()
 
     def ask(self) -> Trial | None:
         """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
@@ -172,6 +179,7 @@ class Driver:
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        self._pruner.know(self.history)
         study = self._trials.study
         known = len(self.history)
         again = len(self._again)
@@ -208,7 +216,7 @@ class Driver:
                 return
 
     def _look(self, at_once: bool = False) -> bool:
-        """Look into the queue, not more often than needed; return whether anything waits there."""
+        """Look into the queue when there is news of it; return whether anything waits there."""
         if at_once or time.monotonic() >= self._next_look:
             self._waiting = self._queue.waiting()
             self._next_look = time.monotonic() + LOOK
@@ -296,11 +304,14 @@ class Driver:
             bind=self._spec.run.mlflow == "bind",
         )
         self._callback.on_trial_start(trial)
+        self._starting = trial
         try:
             future = self._pool.submit(job)
         except (BrokenExecutor, RuntimeError) as error:
             self._lose_executor(trial, error)
             return
+        finally:
+            self._starting = None
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
@@ -316,12 +327,21 @@ class Driver:
         """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
         timeout = 0.0 if self._outbox else 0.2
         wait(self._running, timeout, FIRST_COMPLETED)
+        self._prune()
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
             del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
+
+    def _prune(self) -> None:
+        """End those of the trials that run which are hopeless."""
+        futures = {trial.run_id: future for future, trial in self._running.items() if not future.done()}
+        running = [trial for trial in self._running.values() if trial.run_id in futures]
+        for trial, verdict in self._pruner.look([*running, *([self._starting] if self._starting else [])]):
+            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
+            self._pool.prune(futures.get(trial.run_id), trial.run_id, self._pruner.grace)
 
     def _put(self, trial: Trial) -> None:
         """Keep the trial in place of an earlier state of it."""
@@ -334,6 +354,7 @@ class Driver:
 
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
+        result = self._pruner.outcome(trial, result)
         try:
             found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
@@ -343,12 +364,18 @@ class Driver:
         outcome = found.outcome
         self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
         self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
+        self._pruner.ended(ended)
         if outcome.kind in ("failed", "timeout"):
             self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
-            self._again.append(ended)
+            self._run_again(ended)
+
+    def _run_again(self, ended: Trial) -> None:
+        self._again.append(ended)
+        if self.ending is not None and self.ending.state == "finished":
+            self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
 
     def _fail(self, ended: Trial, certain: bool) -> None:
         """Run a trial that failed again, if that may help."""
@@ -356,7 +383,7 @@ class Driver:
             self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
         self._failures[ended.number] += 1
         if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
-            self._again.append(ended)
+            self._run_again(ended)
 
     @property
     def _hopeless(self) -> bool:
@@ -376,6 +403,11 @@ class Driver:
         if (guard := self._trials.client.guard) is not None:
             guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
-        if self.ending is None and self._publisher.stop_requested():
-            self._end("interrupted", "`mlflow-tune stop` asked for it")
+        if self.ending is None:
+            parent = self._publisher.parent()
+            if parent.stop_request:
+                self._end("interrupted", "`mlflow-tune stop` asked for it")
+            if parent.queue_news != self._news:
+                self._news = parent.queue_news
+                self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE

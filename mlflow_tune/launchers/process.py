@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 
 from mlflow_tune.errors import InternalError
 from mlflow_tune.launchers.memory import LOOK_SECONDS, MemoryWatch
+from mlflow_tune.launchers.orphans import WATCHED, end_watched_by
 from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
 from mlflow_tune.launchers.slots import Tenancy
 from mlflow_tune.trial import Outcome
@@ -58,6 +59,8 @@ class Supervised:
         memory: int | None = None,
         tenancy: Tenancy | None = None,
     ) -> None:
+        self._owner = os.getpid()
+        self._word = os.urandom(16).hex()
         life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
         lock = tenancy.hold() if tenancy else -1
         self._life = os.fdopen(write, "wb", buffering=0)
@@ -69,7 +72,7 @@ class Supervised:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=env,
+                env={**env, WATCHED: self._word},
                 cwd=cwd,
                 pass_fds=descriptors if lock < 0 else (*descriptors, lock),
                 start_new_session=True,
@@ -84,6 +87,7 @@ class Supervised:
         assert self._popen.stdout is not None
         self._stdout = self._popen.stdout
         self._tail = Tail()
+        self.pruned = False
         self._memory = MemoryWatch(self._popen.pid, memory) if memory is not None else None
         os.set_blocking(self._stdout.fileno(), False)
 
@@ -147,13 +151,27 @@ class Supervised:
         return bytes(tail)
 
     def kill(self) -> None:
-        """Ask the watcher to end everything and return at once; a process that has ended stays as it was."""
+        """Ask the watcher to end everything and return at once; a process that has ended stays as it was.
+
+        In a process that was forked from the one that started it nothing is done: there it is somebody else's.
+        """
+        if os.getpid() != self._owner:
+            return
         with suppress(OSError, ValueError):  # the watcher is gone, or was asked already
             self._life.write(b"!")  # a process forked from this one may hold the pipe open: closing is not enough
         self._life.close()
 
+    def prune(self, grace: float) -> None:
+        """Have everything end, by SIGTERM and after `grace` seconds by SIGKILL, for the sake of its trial alone."""
+        if not self.pruned:
+            with suppress(OSError, ValueError):  # as in `kill`
+                self._life.write(f"!{grace:.3f}".encode())
+                self.pruned = True
+
     def close(self) -> None:
-        """End whatever still runs and wait for it."""
+        """End whatever still runs and wait for it; nothing in a forked process, as `kill`."""
+        if os.getpid() != self._owner:
+            return
         self.kill()
         if not self._wait(_KILL_SECONDS, None, memory=None):
             self._popen.kill()
@@ -161,6 +179,7 @@ class Supervised:
         if sys.platform != "linux" or self.returncode == -signal.SIGKILL:
             with suppress(ProcessLookupError, PermissionError):  # what a killed watcher left of its group
                 os.killpg(self._popen.pid, signal.SIGKILL)
+            end_watched_by(self._word)
 
     def discard(self) -> None:
         """Close the output; nothing can be read after this."""
@@ -178,6 +197,8 @@ class Processes:
         self._tenancy = tenancy
         self._lock = threading.Lock()
         self._running: set[Supervised] = set()
+        self._trials: dict[str, Supervised] = {}  # by the run's id
+        self._early: dict[str, float] = {}  # the grace of trials that are to end before they have begun
         self.stopped = False
 
     def start(
@@ -209,7 +230,32 @@ class Processes:
         for process in running:
             process.kill()
 
-    def run(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None) -> Outcome:
+    @contextmanager
+    def running(self, trial: str, process: Supervised) -> Iterator[None]:
+        """Let `prune` find the process in which a trial runs, by the id of its MLflow run."""
+        with self._lock:
+            self._trials[trial] = process
+            grace = self._early.pop(trial, None)
+        if grace is not None:
+            process.prune(grace)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._trials[trial]
+
+    def prune(self, trial: str, grace: float) -> None:
+        """Ask the process of a trial to end, and kill it after `grace` seconds; one that begins later, when it does."""
+        with self._lock:
+            process = self._trials.get(trial)
+            if process is None:
+                self._early[trial] = grace
+        if process is not None:
+            process.prune(grace)
+
+    def run(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None, trial: str = ""
+    ) -> Outcome:
         """Run one command to its end and return the outcome; it may have logged to its run by itself."""
         if self.stopped:
             return STUDY_STOPPED
@@ -219,7 +265,8 @@ class Processes:
             return Outcome("failed", reason=f"the process cannot start: {error}")
         ended = False
         try:
-            ended = process.wait(timeout)
+            with self.running(trial, process):
+                ended = process.wait(timeout)
         finally:
             output = self.end(process)
         return self.outcome(process, ended, timeout, output)
@@ -228,6 +275,8 @@ class Processes:
         """Return the outcome of a process, given whether it `ended` by itself before the timeout."""
         if self.stopped:
             return Outcome("interrupted", logged=True, reason=STUDY_STOPPED.reason, output=output)
+        if process.pruned:
+            return Outcome("pruned", logged=True, output=output)
         if process.took_too_much:
             return Outcome("failed", logged=True, reason=process.took_too_much, output=output)
         if not ended and timeout is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mlflow_tune.report.table import trials_table
-from mlflow_tune.space import Categorical, Dimension, Int, Space
+from mlflow_tune.space import Choice, Dimension, Int, Space
 from mlflow_tune.trial import Trial
 
 OWN = ("trial", "objective", "constraint")  # metrics that stand in other columns
@@ -41,7 +41,7 @@ def _kind(dimension: Dimension) -> str:
     """Return the type of a parameter's column."""
     if isinstance(dimension, Int):
         return "Int64"
-    if not isinstance(dimension, Categorical):
+    if not isinstance(dimension, Choice):
         return "float64"
     kinds = {type(value) for value in dimension.values}
     known = {bool: "boolean", int: "Int64", float: "float64", str: "string"}

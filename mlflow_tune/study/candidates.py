@@ -75,8 +75,10 @@ def _put_means(results: dict[str, Any], name: str, folds: Array) -> None:
 def _column(values: Sequence[Any]) -> np.ma.MaskedArray[Any, Any]:
     """Return a parameter's values, masked where a candidate has none: numbers as such, all else as objects."""
     mask = [value is np.ma.masked for value in values]
-    known = np.array([value for value in values if value is not np.ma.masked])
-    kind = object if known.dtype.kind in "US" else known.dtype
+    kinds = {type(value) for value in values if value is not np.ma.masked}
+    kind: Any = object
+    if kinds <= {int, float} or kinds == {bool}:
+        kind = np.result_type(*kinds)
     column: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(np.empty(len(values), dtype=kind), mask=mask)
     for row, value in enumerate(values):
         if not mask[row]:

@@ -36,6 +36,7 @@ from mlflow_tune.spec.definition import (
     with_budget,
 )
 from mlflow_tune.spec.secrecy import refuse_secrets
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
@@ -89,6 +90,7 @@ class Study:
         executor: ExecutorSpec | Mapping[str, str] | None = None,
         gpus: str | int | Sequence[int | str] | None = None,
         gpus_per_trial: float | None = None,
+        stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -109,6 +111,7 @@ class Study:
                 "executor": executor,
                 "gpus": gpus,
                 "gpus_per_trial": gpus_per_trial,
+                "stop_trials": stop_trials,
             }
         )
         refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
@@ -305,7 +308,7 @@ class Study:
             yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: What would run is not approved, or not where the study says; a strategy that cannot search it.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
             StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         refuse_while_loading()

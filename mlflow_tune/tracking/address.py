@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from mlflow_tune.errors import InputError
 from mlflow_tune.text.reading import nearest
 from mlflow_tune.text.redaction import without_credentials
+from mlflow_tune.tracking.local_store import SQLITE
 
-SQLITE = "sqlite:///"
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "mysql", "postgresql", "mssql")
 OTHERS = ("file", "databricks", "databricks-uc", "uc")

@@ -15,9 +15,12 @@ from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.text import escaped, rounded
 from mlflow_tune.tracking.address import near_words
 from mlflow_tune.tracking.client import Client, public_uri
+from mlflow_tune.tracking.holder import maker_here
 from mlflow_tune.tracking.records import (
     FORMAT,
     KIND,
+    MAKER,
+    NEWS,
     STUDY,
     StartedRun,
     all_experiments,
@@ -66,6 +69,7 @@ class StudyRecord:
     why_stopped: str = ""
     start_time: int = 0
     stop_request: str = ""
+    queue_news: str = ""
     reference: Sequence[float] = field(default=(), repr=False)
     heartbeat: str = ""
     format: str = str(FORMAT)
@@ -150,6 +154,7 @@ class Studies:
             "tune.state": "running",
             "tune.format": str(FORMAT),
             "tune.folder": folder,
+            MAKER: maker_here(),
             **split_tag("tune.spec", compact(fixed)),
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
@@ -291,6 +296,7 @@ def study_record(run: Any) -> StudyRecord:
         why_stopped=tags.get("tune.why_stopped", ""),
         start_time=run.info.start_time or 0,
         stop_request=tags.get("tune.stop", ""),
+        queue_news=tags.get(NEWS, ""),
         reference=_reference(tags),
         heartbeat=tags.get("tune.heartbeat", ""),
         format=tags.get("tune.format", str(FORMAT)),

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
@@ -23,6 +23,7 @@ from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     DEVICES,
+    EVIDENCE,
     KIND,
     QUEUED,
     STARTED,
@@ -35,7 +36,19 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import Curve, Devices, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import (
+    OF,
+    OF_STUDY,
+    Curve,
+    Devices,
+    Outcome,
+    OutcomeKind,
+    Params,
+    Suggestion,
+    Trial,
+    end_metrics,
+    ended_trial,
+)
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -43,8 +56,10 @@ STATUS: dict[OutcomeKind, str] = {
     "failed": "FAILED",
     "timeout": "FAILED",
     "not-finite": "FAILED",
+    "pruned": "KILLED",
     "interrupted": "KILLED",
 }
+LEFT_OPEN = "its driver ended before the trial did"
 NAME_LIMIT = 120
 MOST_LISTED = 10
 
@@ -102,6 +117,7 @@ class Trials:
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
         tags |= {DEVICES: ",".join(devices)} if devices else {}
+        tags |= {EVIDENCE: compact(dict(suggestion.evidence))} if suggestion.evidence else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
@@ -189,6 +205,7 @@ class Trials:
         late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
@@ -209,6 +226,21 @@ class Trials:
     def logged(self, trial: Trial) -> LoggedRun:
         """Return the trial's run with what the training code has logged to it."""
         return logged_run(self.client.send("get_run", trial.run_id))
+
+    def latest(self, experiments: Sequence[str] = ()) -> dict[str, dict[str, Latest]]:
+        """Return the latest point of each metric of the trials that run, by the id of their run: one search.
+
+        Where `experiments` are given, another one finds there what runs of the training code's own have logged.
+        """
+        found: dict[str, dict[str, Latest]] = {}
+        own = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, [self.study.experiment_id], own):
+            found[run.info.run_id] = _latest_points(run)
+        opened = f"tags.`{OF_STUDY}` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, experiments, opened) if experiments else ():
+            held = found.setdefault(run.data.tags.get(OF, ""), {})
+            held |= {name: point for name, point in _latest_points(run).items() if name not in held}
+        return found
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
@@ -299,8 +331,9 @@ class Trials:
             logger.info("trial %d attempt %d was left open by a driver that is gone", trial.number, trial.attempt)
             if "trial" not in trial.metrics:  # the driver had not logged the point yet
                 logs = self.space.log10_metrics(trial.params) if self.space else {}
-                self.log_point(replace(trial, metrics={"trial": float(trial.number), **logs}))
-            outcome = Outcome("interrupted", reason="its driver ended before the trial did")
+                trial = replace(trial, metrics={**trial.metrics, "trial": float(trial.number), **logs})
+                self.log_point(trial)
+            outcome = Outcome("interrupted", reason=LEFT_OPEN)
             return self.finish(trial, outcome)
         if status != STATUS[trial.outcome]:
             ended = replace(trial, end_time=trial.end_time or now())
@@ -311,6 +344,20 @@ class Trials:
 
 def _is_refusal(error: TrackingError) -> bool:
     return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
+
+
+class Latest(NamedTuple):
+    """The latest point of a metric: its step, value and time (ms), and the run that holds it."""
+
+    step: int
+    value: float
+    time: int
+    run_id: str
+
+
+def _latest_points(run: Any) -> dict[str, Latest]:
+    points = run.data.to_proto().metrics
+    return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

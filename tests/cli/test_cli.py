@@ -42,6 +42,7 @@ COMMANDS = {
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
+    "replay": {"--rule", "--after", "--protect", "--seed"},
     "report": set(),
     "compare": {"--target", "--html", "--no-log"},
     "stop": set(),
@@ -192,6 +193,7 @@ def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     assert all(reason in shown for reason in ("is nan", "is inf", "logged were 'other'"))
 
 
+@pytest.mark.slow
 def test_a_resume_without_anything_to_do_says_so(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     invoke("run", path)
@@ -219,6 +221,7 @@ def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
     assert points(runs_of(uri, "broken")[1], "ok") == {number: {"x": number} for number in range(1, 5)}
 
 
+@pytest.mark.slow
 def test_a_finished_study_of_the_name_is_told_of(finished):
     first = parsed(invoke("show", "done", "--json"))["run_id"]
     lines = invoke("run", finished).stdout.splitlines()
@@ -264,6 +267,7 @@ def test_a_narrow_list_keeps_names_and_run_ids_whole(uri, tmp_path, narrow):
     assert max(map(len, listed.splitlines()[1:])) <= 80, "the store alone is not broken into lines"
 
 
+@pytest.mark.slow
 def test_narrow_tables_leave_out_empty_columns_and_wrap_no_word(uri, tmp_path, narrow):
     invoke("run", study_file(tmp_path, name="good"))
     assert "reason" not in on_screen("show", "good")
@@ -298,6 +302,7 @@ def test_a_terminal_wraps_prose_at_words_and_no_command(uri, tmp_path, narrow):
     assert "a resume keeps the definition that is stored." in " ".join(lines[first : first + 3])
 
 
+@pytest.mark.slow
 def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, narrow):
     path = study_file(tmp_path, name="bar", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     first = on_screen("run", path)
@@ -333,6 +338,7 @@ def test_options_stand_over_the_file(uri, tmp_path):
     assert runs_of(uri, "file") == (None, [])
 
 
+@pytest.mark.slow
 def test_the_experiment_comes_from_the_option_the_file_or_the_environment(uri, tmp_path, monkeypatch):
     def experiment_of(name: str, *words: str, **changes) -> str:
         assert invoke("run", study_file(tmp_path, name=name, **changes), "--trials", 1, *words).exit_code == 0
@@ -373,6 +379,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_wrong_input_is_told_in_words_and_in_json(finished, uri):
     for words, said in WRONG:
         result = invoke(*words)
@@ -387,6 +394,7 @@ def test_wrong_input_is_told_in_words_and_in_json(finished, uri):
     assert len(runs_of(uri, "done")[1]) == 4
 
 
+@pytest.mark.slow
 def test_a_child_run_is_no_study(finished):
     child = parsed(invoke("show", "done", "--json"))["trials"][0]["run_id"]
     result = invoke("show", child)
@@ -399,6 +407,7 @@ def unfinished(path: Path) -> None:
     assert invoke("run", path).exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_study_that_exists_unfinished_is_not_started_again(uri, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     path = study_file(tmp_path, name="twice", run=run, stop={"failures": 1})
@@ -450,6 +459,7 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_code_that_moved_or_changed_is_told_before_a_trial_starts(uri, tmp_path):
     path = study_file(tmp_path / "code", name="moved", stop={"trials": 1})
     git(path.parent, "init")
@@ -473,6 +483,7 @@ def test_code_that_moved_or_changed_is_told_before_a_trial_starts(uri, tmp_path)
     assert len(runs_of(uri, "moved")[1]) == 3
 
 
+@pytest.mark.slow
 def test_the_resume_command_names_the_folder_that_the_study_moved_to(uri, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     path = study_file(tmp_path / "code", name="moved", run=run, stop={"failures": 1})
@@ -486,6 +497,7 @@ def test_the_resume_command_names_the_folder_that_the_study_moved_to(uri, tmp_pa
     assert invoke(*command[1:]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_names_of_all_kinds(uri, tmp_path):
     names = ["it's", 'a "b" `c` $(d)', "ünï ☃ 研究", "a/b\\c%d", "<b>&amp;[x](y)|z", "--json", "x" * 200]
     for name in names:
@@ -508,6 +520,7 @@ def test_what_a_trial_prints_is_kept_but_not_shown(uri, tmp_path):
     assert "earlier bytes were dropped" in log.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_functions_that_end_their_process_are_failures_and_no_more(uri, tmp_path):
     path = study_file(tmp_path, name="ends", run={"function": "objectives:ending"}, stop={"failures": 9})
     assert invoke("run", path).exit_code == 0
@@ -566,6 +579,7 @@ def test_a_default_store_in_this_folder(tmp_path):
     assert len(runs_of(f"sqlite:///{tmp_path}/mlflow.db", "here")[1]) == 4
 
 
+@pytest.mark.slow
 def test_verbose_says_every_decision_on_standard_error(uri, tmp_path):
     result = invoke("run", study_file(tmp_path), "-v")
     assert "trial 1 attempt 1 started: {'x': 1} (point 1 of 4 of the grid)" in result.stderr

@@ -205,3 +205,24 @@ def test_log_scale_parameters_are_logged_for_linear_plots_too():
     space = Space({"lr": Float(1e-4, 1, log=True), "units": Int(1, 100, log=True), "x": Float(0, 1)})
     found = space.log10_metrics({"lr": 1e-3, "units": 10, "x": 0.5})
     assert found == pytest.approx({"log10_lr": -3.0, "log10_units": 1.0})
+
+
+def test_a_trial_that_fails_after_the_budget_is_used_has_its_retries(sqlite_store, tmp_path):
+    """The other worker finds the budget used while it runs; the study is not over yet."""
+
+    def objective(x):
+        if x == 2 and not (tmp_path / "tried").exists():
+            while not (tmp_path / "first").exists():
+                time.sleep(0.01)
+            time.sleep(1.0)  # until the driver has seen the other one end
+            (tmp_path / "tried").touch()
+            raise RuntimeError("the first time")
+        (tmp_path / "first").touch()
+        return x
+
+    study = Study(
+        name="late", objective=objective, space={"x": {"type": "int", "low": 1, "high": 3, "grid": [1, 2, 3]}},
+        metric="loss", strategy="grid", stop={"trials": 2}, workers=2, retries=1, tracking_uri=sqlite_store,
+    ).run()  # fmt: skip
+    assert [(trial.number, trial.attempt, trial.outcome) for trial in study.trials] == [(1, 1, "ok"), (2, 2, "ok")]
+    assert study.ending.state == "finished"

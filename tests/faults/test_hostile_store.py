@@ -118,6 +118,7 @@ def test_every_strategy_goes_on_from_what_was_read(name, runs):
     assert next_number(history) > max((trial.number for trial in history), default=0)
 
 
+@pytest.mark.slow
 @given(
     tags=st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("tune.spec", *CHANGEABLE.values(), "tune.reference"), malformed)

@@ -157,6 +157,7 @@ UNUSABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", UNUSABLE, ids=public_uri)
 def test_a_tracking_uri_that_cannot_be_used_is_told_without_its_credentials(tmp_path, uri):
     process = tune(["list", "-v", "--tracking-uri", uri], tmp_path, **VARIABLES)
@@ -173,6 +174,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_fails_in_mid_study_is_told_without_credentials(proxy, tmp_path, fault):
     spoilt, words = FAULTS[fault]
@@ -192,6 +194,7 @@ def test_a_server_that_fails_in_mid_study_is_told_without_credentials(proxy, tmp
 REPOSITORY = f"https://{USER}:{IN_GIT}@127.0.0.1:1/repo.git"
 
 
+@pytest.mark.slow
 def test_a_project_whose_uri_holds_credentials_is_refused(tmp_path):
     path = study_file(tmp_path, run={"project": REPOSITORY})
     for words in (["run", path], ["init", REPOSITORY, "-o", "new.yaml"]):

@@ -228,6 +228,7 @@ def test_a_gateway_that_forbids_in_json_of_its_own_is_not_waited_for(proxy):
     assert len(proxy.requests) == sent + 1
 
 
+@pytest.mark.slow
 def test_broken_code_on_a_bad_network_is_a_failure_in_the_end(proxy):
     """Each of its failures is near an outage: excused for ever, the study would never end."""
     proxy.spoil("/api/", BUSY, times=10**9, every=4)

@@ -49,6 +49,7 @@ def children_of(uri: str, name: str = "s") -> list:
     return runs_of(uri, name)[1]
 
 
+@pytest.mark.slow
 def test_a_grid_is_twelve_finished_nested_children_with_params(store):
     """As plain MLflow sees it, whatever wrote it."""
     rates, alphas = [1e-4, 1e-3, 1e-2], [0.01, 0.1, 1.0, 10.0]
@@ -165,6 +166,7 @@ def test_a_free_worker_gets_the_next_trial_at_once(sqlite_store, tmp_path):
     assert [trial.outcome for trial in done.trials] == ["ok"] * 4
 
 
+@pytest.mark.slow
 def test_a_timeout_needs_a_worker_process(sqlite_store):
     with pytest.raises(InputError, match="timeout"):
         study(sqlite_store, lambda x: x, timeout="10s")
@@ -267,6 +269,7 @@ def test_a_study_is_loaded_looked_at_and_resumed(sqlite_store):
     assert json.loads(parent.data.tags["tune.budget"])["trials"] == 4
 
 
+@pytest.mark.slow
 def test_a_resumed_study_is_the_uninterrupted_one(sqlite_store):
     space, strategy = {"x": Float(0, 1), "y": Float(1e-3, 1, log=True)}, Random(seed=9)
     whole = study(sqlite_store, lambda x, y: x, name="whole", space=space, strategy=strategy, stop={"trials": 7}).run()
@@ -391,6 +394,7 @@ def test_what_a_partial_function_holds_is_not_stored(sqlite_store):
     assert done.spec.run.objective.endswith(".objective")
 
 
+@pytest.mark.slow
 def test_an_object_that_is_false_can_be_an_objective(sqlite_store):
     assert [trial.value for trial in study(sqlite_store, Nothing(), workers=2).run().trials] == [1, 2, 3, 4]
 
@@ -412,6 +416,7 @@ def test_a_strategy_object_keeps_the_rule_that_only_its_kind_has(sqlite_store):
     assert done.spec.stop.expected_improvement == 0.1
 
 
+@pytest.mark.long
 def test_a_local_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
     def link(source, target):
         raise PermissionError(errno.EPERM, "Operation not permitted")
