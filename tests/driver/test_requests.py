@@ -149,7 +149,8 @@ def test_a_trial_whose_metric_is_followed_costs_six_requests_more(proxy, server,
         assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], "POST runs/log-batch", *SUBPROCESS[3:]]
         assert calls_of(proxy, run_id) == ["GET metrics/get-history", "POST runs/log-batch"]
     looks = [request.call for request in proxy.requests if request.call == "POST experiments/search"]
-    assert len(looks) == 2  # and two searches of runs each, among those that look into the queue
+    # Two for the runs that were opened; one, at the end, tells whether the study's name is enough in the last line.
+    assert len(looks) == 2 + 1  # and two searches of runs each, among those that look into the queue
 
 
 def tune(proxy, monkeypatch, *words):
@@ -203,7 +204,8 @@ def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_p
     monkeypatch.setattr(tracked, "search", counted)
     calls = tune(proxy, monkeypatch, "resume", name, "--experiment", name, "--trials", "+1")
     assert [deleted for _, deleted in searches] == [False, True]  # the history, and the runs that a person deleted
-    # The study by its name; three pages of trials; those that were deleted; the queue, before a trial and at the end.
-    assert calls.count("POST runs/search") <= 1 + 3 + 1 + 2, calls
+    # The study by its name; three pages of trials; those that were deleted; the queue, before a trial and at the end;
+    # and others of its name, for the command that is printed last.
+    assert calls.count("POST runs/search") <= 1 + 3 + 1 + 2 + 1, calls
     assert len(fits) == forest.FOLDS
     assert len(Study.load(name, experiment=name, tracking_uri=proxy.uri).trials) == 25
