@@ -80,6 +80,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "rows_left_out": max(len(ordered) - MOST_ROWS, 0),
         "failures": _failures(ordered),
         "resume": printable(standing.resume),
+        "local": standing.local,
         "made": iso_time(page.made),
     }
 

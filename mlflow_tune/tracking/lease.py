@@ -114,6 +114,12 @@ def is_driven(client: Client, run_id: str) -> bool:
     return holder is not None and not released and not _is_dead(client, run_id, holder)
 
 
+def is_held(client: Client, run_id: str) -> bool:
+    """Whether somebody holds the study who is not known to be dead: told at once, without a look at the heartbeat."""
+    _, holder, released = _last_claim(client.send("get_run", run_id))
+    return holder is not None and not released and not holder.gone
+
+
 def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     from mlflow.entities import Param, RunTag
