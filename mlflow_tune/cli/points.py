@@ -20,6 +20,7 @@ from mlflow_tune.space import Choice, Dimension, Space, Value
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import as_integer, as_number, as_value, is_number, unknown, value_text
+from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.trial import Params, Trial
 
 MOST = 1000
@@ -65,7 +66,9 @@ def asked_points(
         with checked_launcher(spec, None, place) as (_, declared):
             points = _points(spec.space.with_defaults(declared), spec, [], texts, start, outside)
         return Study.of(spec, folder=place, tracking_uri=common.tracking_uri).create(), points
-    return loaded, _points(loaded.spec.space, loaded.spec, loaded.trials, texts, start, outside)
+    points = _points(loaded.spec.space, loaded.spec, loaded.trials, texts, start, outside)
+    sweep(loaded.client, loaded.record.experiment_id)
+    return loaded, points
 
 
 def _points(

@@ -34,7 +34,7 @@ from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
-LOOK = 1.0  # seconds from one look into the queue to the next
+LOOK = 30.0  # seconds from one look into the queue to the next where the parent tells of no news
 GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an error ends the study
 
 
@@ -72,6 +72,7 @@ class Driver:
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
+        self._news = ""  # what the parent said last of its queue
         self._next_pulse = time.monotonic() + PULSE
         self.history: list[Trial] = []  # every trial once, by number
         self._again: list[Trial] = []
@@ -190,7 +191,7 @@ class Driver:
                 return
 
     def _look(self, at_once: bool = False) -> bool:
-        """Look into the queue, not more often than needed; return whether anything waits there."""
+        """Look into the queue when there is news of it; return whether anything waits there."""
         if at_once or time.monotonic() >= self._next_look:
             self._waiting = self._queue.waiting()
             self._next_look = time.monotonic() + LOOK
@@ -356,6 +357,11 @@ class Driver:
         if (guard := self._trials.client.guard) is not None:
             guard()  # what runs is stopped soon after somebody has taken the study over, not at the next write
         self._publisher.pulse(self.history)
-        if self.ending is None and self._publisher.stop_requested():
-            self._end("interrupted", "`mlflow-tune stop` asked for it")
+        if self.ending is None:
+            parent = self._publisher.parent()
+            if parent.stop_request:
+                self._end("interrupted", "`mlflow-tune stop` asked for it")
+            if parent.queue_news != self._news:
+                self._news = parent.queue_news
+                self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE

@@ -15,7 +15,7 @@ from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.tracking import Studies, StudyState, first_line, study_links
+from mlflow_tune.tracking import Studies, StudyRecord, StudyState, first_line, study_links
 from mlflow_tune.trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ class Publisher:
             self._studies.update(self._run_id, {"mlflow.note.content": self._note(history, self._standing(history))})
             self._next_note = time.monotonic() + NOTE_INTERVAL
 
-    def stop_requested(self) -> bool:
-        """Whether somebody asked the study to stop since it was started or resumed."""
-        return bool(self._studies.get(self._run_id).stop_request)
+    def parent(self) -> StudyRecord:
+        """Return the study as others have left it: asked to stop, with news of its queue."""
+        return self._studies.get(self._run_id)
 
     def report(self, history: Sequence[Trial], state: str, why: str) -> None:
         """Log every picture, the table and the HTML report, whether or not studies are to end with them."""

@@ -16,7 +16,14 @@ from mlflow_tune.spec.study_file import LOCAL
 GPU = "GPU"  # the resource by which workers say how many devices they have
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
-_UNDISTURBED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # the driver decides what Ctrl-C ends
+# What each worker of a local cluster runs first: the driver decides what Ctrl-C ends, and nobody needs its web server.
+_PRELOAD = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+def dask_setup(worker):
+    worker.http_server.stop()
+"""
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 class WorkerLost(Exception):
@@ -26,30 +33,25 @@ class WorkerLost(Exception):
 class DaskExecutor(Executor):
     """A Dask cluster: `address` is its scheduler's, or "local" for `workers` processes on this machine.
 
-    Raises InputError, key `executor.dask`, when no scheduler answers or Dask is not installed.
+    A local one takes tasks from this process alone: its keys are made for it, and never leave these processes. With
+    another one Dask's own settings hold, those for TLS among them. Raises InputError, key `executor.dask`, when no
+    scheduler answers or Dask is not installed.
     """
 
     def __init__(self, address: str, workers: int) -> None:
         try:
-            from distributed import Client, LocalCluster
+            from distributed import Client
         except ImportError:
             message = "Dask is not installed here: pip install 'mlflow-tune[dask]'"
             raise InputError(message, "executor.dask") from None
-        self._cluster = None
-        if address == LOCAL:
-            self._cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-                preload=[_UNDISTURBED],
-            )
+        self._cluster = _local_cluster(workers) if address == LOCAL else None
         try:
             self._client = Client(self._cluster or address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:  # TypeError: TLS without certificates
             if self._cluster is not None:
                 self._cluster.close()
-            message = f"no Dask scheduler answers at {address!r} ({type(error).__name__})"
+            hint = "; for TLS, Dask's settings distributed.comm.tls name the certificates" if "tls" in address else ""
+            message = f"no Dask scheduler answers at {address!r} ({type(error).__name__}){hint}"
             raise InputError(message, "executor.dask") from None
         self._futures = self._client.get_executor(pure=False, retries=0)
 
@@ -76,6 +78,32 @@ class DaskExecutor(Executor):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _local_cluster(workers: int) -> Any:
+    """Return a cluster of processes of this machine that talk over TLS, each with a certificate, and serve no page.
+
+    Without that any user of the machine could run code here: a scheduler runs what it is sent.
+    """
+    import dask
+    from distributed import LocalCluster, Security
+
+    with dask.config.set(_NO_PAGES):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            security=Security.temporary(),
+            dashboard_address="127.0.0.1:0",  # None would take the port 8787
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.CRITICAL,
+            preload=[_PRELOAD],
+        )
+
+    async def stop_pages() -> None:
+        cluster.scheduler.http_server.stop()
+
+    cluster.sync(stop_pages)
+    return cluster
 
 
 @contextmanager

@@ -6,6 +6,7 @@ It travels as bytes: a pickled function, or the packed files of a folder.
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import tarfile
 import tempfile
@@ -26,11 +27,14 @@ from mlflow_tune.launchers import Launcher, ProjectLauncher
 from mlflow_tune.launchers.function import pickled
 from mlflow_tune.provenance import git_commit
 from mlflow_tune.spec.study_file import RunSpec, StudySpec
+from mlflow_tune.text import escaped, some_of
 from mlflow_tune.text.sizes import size_words
 from mlflow_tune.trial import Job, Outcome
 
+logger = logging.getLogger(__name__)
 IDLE_SECONDS = 60.0  # for so long a place without trials is kept
 LIMIT = 8 * 2**20  # bytes, packed: they travel with each trial
+MOST_LISTED = 10
 MOST_UNPACKED = 10 * LIMIT  # bytes before that: more is not even tried
 _LEFT_OUT = {"__pycache__", "mlruns", "mlartifacts", "node_modules"}
 _STORES = (".db", ".db-wal", ".db-shm", ".db-journal", ".pyc")
@@ -85,8 +89,8 @@ def shipment_of(spec: StudySpec, objective: Callable[..., Any] | None, folder: P
 def packed(folder: Path, key: str) -> bytes:
     """Return the folder's files as a compressed archive, without what git ignores, hidden files, stores and runs.
 
-    What lies behind links to folders, and submodules, stay out too. Raises InputError, with this key, when that takes
-    more than `LIMIT` bytes.
+    What lies behind links to folders or out of the folder, and submodules, stay out too; of the former a warning tells.
+    Raises InputError, with this key, when that takes more than `LIMIT` bytes.
     """
     files = {path: folder / path for path in sorted(_files_to_pack(folder))}
     if sum(path.stat().st_size for path in files.values()) > MOST_UNPACKED:
@@ -110,7 +114,12 @@ def _files_to_pack(folder: Path) -> Iterator[Path]:
     """Yield the files to pack, relative to the folder."""
     # A repository around the folder that ignores it lists nothing.
     found = _known_to_git(folder) or (path.relative_to(folder) for path in _walk(folder))
-    return (path for path in found if _is_wanted(path) and (folder / path).is_file())
+    wanted = [path for path in found if _is_wanted(path) and (folder / path).is_file()]
+    outside = [path for path in wanted if not (folder / path).resolve().is_relative_to(folder.resolve())]
+    if outside:
+        listed = some_of([escaped(str(path)) for path in outside], MOST_LISTED)
+        logger.warning("not sent to the workers, for they are links that lead out of %s: %s", folder, listed)
+    return (path for path in wanted if path not in outside)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from mlflow_tune.errors import InternalError
 from mlflow_tune.launchers.memory import LOOK_SECONDS, MemoryWatch
+from mlflow_tune.launchers.orphans import WATCHED, end_watched_by
 from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
 from mlflow_tune.launchers.slots import Tenancy
 from mlflow_tune.trial import Outcome
@@ -58,6 +59,8 @@ class Supervised:
         memory: int | None = None,
         tenancy: Tenancy | None = None,
     ) -> None:
+        self._owner = os.getpid()
+        self._word = os.urandom(16).hex()
         life, write = os.pipe()  # neither end is inherited by other children, else the watcher sees no end of it
         lock = tenancy.hold() if tenancy else -1
         self._life = os.fdopen(write, "wb", buffering=0)
@@ -69,7 +72,7 @@ class Supervised:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=env,
+                env={**env, WATCHED: self._word},
                 cwd=cwd,
                 pass_fds=descriptors if lock < 0 else (*descriptors, lock),
                 start_new_session=True,
@@ -147,13 +150,20 @@ class Supervised:
         return bytes(tail)
 
     def kill(self) -> None:
-        """Ask the watcher to end everything and return at once; a process that has ended stays as it was."""
+        """Ask the watcher to end everything and return at once; a process that has ended stays as it was.
+
+        In a process that was forked from the one that started it nothing is done: there it is somebody else's.
+        """
+        if os.getpid() != self._owner:
+            return
         with suppress(OSError, ValueError):  # the watcher is gone, or was asked already
             self._life.write(b"!")  # a process forked from this one may hold the pipe open: closing is not enough
         self._life.close()
 
     def close(self) -> None:
-        """End whatever still runs and wait for it."""
+        """End whatever still runs and wait for it; nothing in a forked process, as `kill`."""
+        if os.getpid() != self._owner:
+            return
         self.kill()
         if not self._wait(_KILL_SECONDS, None, memory=None):
             self._popen.kill()
@@ -161,6 +171,7 @@ class Supervised:
         if sys.platform != "linux" or self.returncode == -signal.SIGKILL:
             with suppress(ProcessLookupError, PermissionError):  # what a killed watcher left of its group
                 os.killpg(self._popen.pid, signal.SIGKILL)
+            end_watched_by(self._word)
 
     def discard(self) -> None:
         """Close the output; nothing can be read after this."""

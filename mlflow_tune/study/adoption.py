@@ -14,6 +14,7 @@ from mlflow_tune.strategies.base import next_number
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import spellings
 from mlflow_tune.tracking import Run, Runs, Studies, claimed
+from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.trial import Outcome, Params, Trial
 
 STRATEGY = "adopted"
@@ -65,6 +66,7 @@ def adopt(study: StudyHandle, chosen: Sequence[Candidate]) -> list[Trial]:
     trials = [(each.run, each.trial, each.copied) for each in chosen if each.trial is not None]
     if not trials:
         return []
+    sweep(study.client, study.record.experiment_id)
     with claimed(study.client, study.run_id):
         first = next_number(study.trial_store.all(deleted=True))
         adopted = [

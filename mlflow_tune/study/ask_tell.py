@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from mlflow_tune.driver.driver import Driver, Ending
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Trial
@@ -69,7 +69,11 @@ class Asking:
         atexit.register(self._close_at_exit)
 
     def ask(self) -> Trial | None:
-        """Return the next trial, which is running now; None when none can start before others end, or none at all."""
+        """Return the next trial, which is running now; None when none can start before others end, or none at all.
+
+        Raises StudyConflict in a process that was forked from the one that opened the study, as `tell` does.
+        """
+        self._refuse_fork()
         with self._leaving_on_error():
             trial = self._driver.ask()
         self._end_with_study()
@@ -80,14 +84,20 @@ class Asking:
 
     def tell(self, trial: Trial, value: object, failed: str) -> None:
         """End a trial. Raises InputError when it does not run, or the value is no number and no dict of metrics."""
+        self._refuse_fork()
         self._pool.end(trial.number, trial.run_id, self._outcome(value, failed))
         with self._leaving_on_error():
             self._driver.tell()
         self._end_with_study()
 
     def close(self) -> None:
-        """Leave the study; trials that run are interrupted, and so is a study that has not ended."""
+        """Leave the study; trials that run are interrupted, and so is a study that has not ended.
+
+        In a forked process only what it was given is let go: the study goes on where it was opened.
+        """
         self._forget()
+        if os.getpid() != self._process:
+            return
         with self._open:
             ending = self._driver.ending
             # A study whose last trials are cut short is not finished, though a stop rule had struck.
@@ -97,8 +107,14 @@ class Asking:
             self._driver.tell()
 
     def _close_at_exit(self) -> None:
-        if os.getpid() == self._process:  # a forked child has the study's objects, not the study
-            self.close()
+        self.close()
+
+    def _refuse_fork(self) -> None:
+        if os.getpid() != self._process:
+            raise StudyConflict(
+                f"the process {self._process} has opened this study, and this one was forked from it: ask and tell "
+                "there, and let what you fork return the values"
+            )
 
     def _forget(self) -> None:
         atexit.unregister(self._close_at_exit)

@@ -16,6 +16,7 @@ from mlflow_tune.report.subject import subject_of
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, public_uri, ui_command
 from mlflow_tune.tracking.comparisons import Comparisons, comparison_links
+from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.tracking.records import now
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class StudyComparison:
 
         comparisons, records, numbers = Comparisons(self._client), self.records, self.numbers
         self.figures  # noqa: B018  # drawn before anything is written: should that fail, nothing is left behind
+        sweep(self._client, records[0].experiment_id)
         ids = [record.run_id for record in records]
         run_id = comparisons.create(comparison_name(numbers), records[0].experiment_id, ids, _source())
         space = self._studies[0].spec.space

@@ -13,6 +13,7 @@ from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool
+from mlflow_tune.launchers.orphans import end_trials
 from mlflow_tune.spec.definition import tell_length, with_budget
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle, resume_command
@@ -31,6 +32,8 @@ from mlflow_tune.tracking import (
     withdraw,
 )
 from mlflow_tune.tracking.deletion import DELETED
+from mlflow_tune.tracking.leftovers import sweep
+from mlflow_tune.tracking.trials import LEFT_OPEN
 from mlflow_tune.trial import Params, Trial
 
 logger = logging.getLogger(__name__)
@@ -135,9 +138,11 @@ def session(
         trials = replace(study.trial_store, source=study.source, fixed=fixed)
         fresh = new and claim.first  # else somebody has had the time to adopt a run
         history = [] if fresh else trials.take_over()
+        end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
         by_hand = None if resumption is None else _reopen(study, history, resumption)
         listener.began(study.spec, study.links)
         publisher = study.publisher
+        publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
         driver = Driver(study.spec, publisher, trials, pool, listener, by_hand)
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:

@@ -8,7 +8,18 @@ from typing import Any
 
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.tracking.client import Client, first_line
-from mlflow_tune.tracking.records import KIND, STUDY, compact, learning_curve, make_run, search, tag_text
+from mlflow_tune.tracking.holder import maker_here
+from mlflow_tune.tracking.records import (
+    HALF_COPY,
+    KIND,
+    MAKER,
+    STUDY,
+    compact,
+    learning_curve,
+    make_run,
+    search,
+    tag_text,
+)
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trials import run_name
 from mlflow_tune.trial import OF, Curve, Trial
@@ -77,7 +88,7 @@ class Runs:
         """
         from mlflow.entities import Metric, Param
 
-        tags = {COPIED: run.run_id, "mlflow.user": run.user}
+        tags = {COPIED: run.run_id, "mlflow.user": run.user, KIND: HALF_COPY, MAKER: maker_here()}
         name = run_name(trial.number, trial.params)
         made = make_run(self._client, study.experiment_id, name, tags, run.start_time).info.run_id
         params = [Param(key, value) for key, value in run.params.items()]

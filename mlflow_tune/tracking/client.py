@@ -11,8 +11,8 @@ import contextlib
 import logging
 import os
 import re
-import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,30 @@ from urllib.parse import urlsplit
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 from mlflow_tune.settings import patience_seconds
 from mlflow_tune.text.redaction import without_credentials
-from mlflow_tune.tracking.retries import Outages, asked_wait, is_refusal, is_transient
+from mlflow_tune.tracking.local_store import SQLITE, make_sqlite_store
+from mlflow_tune.tracking.retries import (
+    Outages,
+    asked_wait,
+    check_answer,
+    is_cut,
+    is_nonsense,
+    is_permanent,
+    is_refusal,
+    is_transient,
+)
 
 logger = logging.getLogger(__name__)
 
 ARTIFACT_PATIENCE = 30.0  # an artifact store may be broken for good, and a study can do without
+PROBES = 5  # looks at a server that breaks connections off
+PROBE_PAUSE = 0.2  # seconds
 LONGEST_WAIT = 5.0  # seconds between two attempts, so that a server that is back is soon found
 LONGEST_ASKED = 8.0  # what of a longer Retry-After is heeded
 _SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
-_SQLITE = "sqlite:///"
 _READS = ("get_", "search_", "list_", "download_")
+_SAYS_BY_ITSELF = "mlflow.store.db.utils"  # MLflow's logger of a database's errors, each with its traceback
+_DBAPI = re.compile(r"^(?:[A-Z_]+: )?\([\w.]+\) ")  # "(sqlite3.OperationalError) ", before what a database says
 _ARTIFACTS = ("log_artifact", "log_artifacts", "log_image", "list_artifacts")
 
 
@@ -53,8 +66,9 @@ class Client:
         self.abandoned = threading.Event()
         self.outages = Outages()
         self._artifacts_away = False  # then each further file is tried once
+        self._sound: set[bool] = set()  # whether a read (True) and a write (False) have had a sound answer
         _probe(self.uri)
-        _make_sqlite_store(self.uri)
+        make_sqlite_store(self.uri)
         try:
             self._client = MlflowClient(self.uri)
         except Exception as error:  # a database raises its own kinds
@@ -79,13 +93,13 @@ class Client:
                     self.guard()
                 sent = True
                 with self._noted(method):
-                    return getattr(self._client, method)(*args, **options) if found is None else found
+                    return self._asked(method, *args, **options) if found is None else found
 
         try:
-            answer = self._retrying(patience, told=method not in _ARTIFACTS)(attempt)
+            answer = self._retrying(method, patience)(attempt)
         except Exception as error:
             self._artifacts_away |= method in _ARTIFACTS
-            raise self._translated(error, patience) from error
+            raise self._translated(method, error, patience) from error
         self._artifacts_away &= method not in _ARTIFACTS
         return answer
 
@@ -93,9 +107,25 @@ class Client:
         """Return the answer of this method of MlflowClient; a request that fails is not sent again."""
         try:
             with _settings(), self._noted(method):
-                return getattr(self._client, method)(*args)
+                return self._asked(method, *args)
         except Exception as error:
-            raise self._translated(error, 0.0) from error
+            raise self._translated(method, error, 0.0) from error
+
+    def _asked(self, method: str, *args: Any, **options: Any) -> Any:
+        answer = getattr(self._client, method)(*args, **options)
+        check_answer(method, args, answer)
+        self._sound.add(method.startswith(_READS))
+        return answer
+
+    def _may_succeed(self, method: str, error: BaseException) -> bool:
+        """Whether the same request may be answered later.
+
+        A page in place of an answer is waited for where such requests were answered before; else it is what stands
+        there, a login or another server, and waiting does not mend that. What is cut short was an answer.
+        """
+        if is_nonsense(error):
+            return is_cut(error) or method.startswith(_READS) in self._sound
+        return is_transient(error)
 
     def _patience(self, method: str) -> float:
         if method not in _ARTIFACTS:
@@ -108,7 +138,7 @@ class Client:
         try:
             yield
         except Exception as error:
-            if is_transient(error):
+            if self._may_succeed(method, error):
                 if method not in _ARTIFACTS:
                     self.outages.failed()
                 raise
@@ -120,46 +150,53 @@ class Client:
         if method not in _ARTIFACTS and (seconds := self.outages.answered()) is not None:
             logger.info("the tracking server %s answers again, after %.0f s", public_uri(self.uri), seconds)
 
-    def _retrying(self, patience: float, told: bool) -> Any:
+    def _retrying(self, method: str, patience: float) -> Any:
         import tenacity
 
         paced = tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT)
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_transient),
-            wait=lambda state: max(paced(state), _asked(state)),
+            retry=tenacity.retry_if_exception(lambda error: self._may_succeed(method, error)),
+            wait=lambda state: max(paced(state), _asked_wait(state)),
             stop=tenacity.stop_any(tenacity.stop_after_delay(patience), tenacity.stop_when_event_set(self.abandoned)),
             sleep=tenacity.sleep_using_event(self.abandoned),
-            before_sleep=self._say_waiting if told else None,
+            before_sleep=None if method in _ARTIFACTS else self._say_waiting,
             reraise=True,
         )
 
     def _say_waiting(self, state: Any) -> None:
-        level = logging.WARNING if state.attempt_number == 2 and self.outages.tell() else logging.DEBUG
+        level = logging.WARNING if state.attempt_number > 1 and self.outages.tell() else logging.DEBUG
         reason = first_line(state.outcome.exception())
         logger.log(level, "waiting for the tracking server %s: %s", public_uri(self.uri), reason)
 
-    def _translated(self, error: Exception, patience: float) -> Exception:
+    def _translated(self, method: str, error: Exception, patience: float) -> Exception:
         code = getattr(error, "error_code", "")
         if "Invalid Host header" in str(error):
             host = urlsplit(self.uri).netloc.rpartition("@")[2]
             return AccessRefused(f"the tracking server refuses the host name; start it with --allowed-hosts {host}")
         if code in _REFUSED or (code and is_refusal(error)):
             return AccessRefused(f"the tracking server {public_uri(self.uri)} refuses access: {first_line(error)}")
-        if is_transient(error):
+        uri = public_uri(self.uri)
+        if self._may_succeed(method, error):
             waited = "until the wait was broken off" if self.abandoned.is_set() else f"for {patience:.0f} s"
-            uri = public_uri(self.uri)
             return TrackingError(f"no answer from the tracking server {uri} {waited}: {first_line(error)}")
+        if is_nonsense(error):
+            return TrackingError(f"no MLflow server answers at {uri}, or a login stands before it: {first_line(error)}")
+        if is_permanent(error):
+            return TrackingError(f"the tracking store {uri} is broken: {first_line(error)}")
         return TrackingError(f"the tracking server refused a request: {first_line(error)}") if code else error
 
 
-def _asked(state: Any) -> float:
+def _asked_wait(state: Any) -> float:
     return min(asked_wait(state.outcome.exception()), LONGEST_ASKED)
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message without credentials that a URL in it may hold."""
+    """Return the first line of an error's message without credentials that a URL in it may hold.
+
+    Of what a database says the words alone are left, without the name that its driver gives to such errors.
+    """
     text = str(getattr(error, "message", error)).strip().splitlines() or [type(error).__name__]
-    return without_credentials(text[0])[:500]
+    return without_credentials(_DBAPI.sub("", text[0]))[:500]
 
 
 def public_uri(uri: str) -> str:
@@ -173,6 +210,15 @@ def public_uri(uri: str) -> str:
     return f"{scheme}{slashes}{path.rpartition('@')[2]}" if torn else uri
 
 
+_sending = threading.local()
+
+
+def _is_told(_: logging.LogRecord) -> bool:
+    # What MLflow logs of a database's errors while a request of ours is sent is told in our words.
+    return not getattr(_sending, "depth", 0)
+
+
+logging.getLogger(_SAYS_BY_ITSELF).addFilter(_is_told)
 _depth = 0
 _before: dict[str, str | None] = {}
 _lock = threading.Lock()
@@ -183,6 +229,7 @@ def _settings() -> Iterator[None]:
     # MLflow reads its settings from the environment at each request. They are put back at once, and only
     # by the last of several threads, because training code in this process keeps MLflow's own retries.
     global _depth  # noqa: PLW0603
+    _sending.depth = getattr(_sending, "depth", 0) + 1
     with _lock:
         if _depth == 0:
             _before.update({name: os.environ.get(name) for name in _SETTINGS})
@@ -191,6 +238,7 @@ def _settings() -> Iterator[None]:
     try:
         yield
     finally:
+        _sending.depth -= 1
         with _lock:
             _depth -= 1
             if _depth == 0:
@@ -199,8 +247,8 @@ def _settings() -> Iterator[None]:
 
 
 def _absolute(uri: str) -> str:
-    if uri.startswith(_SQLITE) and not uri.startswith(f"{_SQLITE}/") and uri != f"{_SQLITE}:memory:":
-        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).resolve()}"
+    if uri.startswith(SQLITE) and not uri.startswith(f"{SQLITE}/") and uri != f"{SQLITE}:memory:":
+        return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
     return uri
 
 
@@ -211,33 +259,20 @@ def _probe(uri: str) -> None:
         return
     from mlflow.environment_variables import MLFLOW_TRACKING_INSECURE_TLS
 
-    try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=10, verify=not MLFLOW_TRACKING_INSECURE_TLS.get())
-    except (requests.RequestException, ValueError) as error:
-        cause = type(error).__name__
-        raise TrackingError(f"no tracking server answers at {public_uri(uri)} ({cause}); is it running?") from None
-
-
-def _make_sqlite_store(uri: str) -> None:
-    # MLflow migrates a new store step by step, and a kill in the middle ruins the file for good: so it is
-    # made elsewhere and linked into place, which also lets one of several makers win.
-    path = Path(uri.removeprefix(_SQLITE))
-    if not uri.startswith(f"{_SQLITE}/") or path.exists():
+    for left in reversed(range(PROBES)):
+        try:
+            requests.get(f"{uri.rstrip('/')}/health", timeout=10, verify=not MLFLOW_TRACKING_INSECURE_TLS.get())
+        except (requests.RequestException, ValueError) as error:
+            if left and _is_broken_off(error):  # somebody is there
+                time.sleep(PROBE_PAUSE)
+                continue
+            cause = type(error).__name__
+            raise TrackingError(f"no tracking server answers at {public_uri(uri)} ({cause}); is it running?") from None
         return
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    logger.info("making the local store %s", path)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-new-") as folder:
-            fresh = Path(folder) / path.name
-            store = SqlAlchemyStore(f"{_SQLITE}{fresh}", str(path.parent / "mlruns"))
-            store.engine.dispose()
-            try:
-                os.link(fresh, path)
-            except OSError:  # another maker was faster, or the file system has no hard links
-                if not path.exists():
-                    fresh.rename(path)
-    except OSError as error:
-        raise InputError(f"the local store {path} cannot be made: {error.strerror}") from error
+
+def _is_broken_off(error: Exception) -> bool:
+    """Whether a connection was made, and ended without a whole answer."""
+    from urllib3.exceptions import ProtocolError
+
+    return any(isinstance(each, ProtocolError) for each in error.args)

@@ -8,7 +8,18 @@ from urllib.parse import urlencode
 
 from mlflow_tune.space import Space
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import KIND, compact, make_run, now, split_tag, started_run, tag_text, take_run
+from mlflow_tune.tracking.holder import maker_here
+from mlflow_tune.tracking.records import (
+    KIND,
+    MAKER,
+    compact,
+    make_run,
+    now,
+    split_tag,
+    started_run,
+    tag_text,
+    take_run,
+)
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.ui import TRAINING, comparison, write_state
 
@@ -27,7 +38,8 @@ class Comparisons:
 
         `source` are MLflow's own tags (user, source). Raises TrackingError.
         """
-        tags = {**source, KIND: "comparison", **split_tag(COMPARED, compact(list(compared)))}
+        whole = {**source, KIND: "comparison", MAKER: maker_here()}
+        tags = {**whole, **split_tag(COMPARED, compact(list(compared)))}
         if started := started_run(self._client):
             take_run(self._client, started, tags, name)
             return started.run_id

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -82,6 +82,7 @@ class Holder:
         return state in _ENDED or (bool(state) and started != self.started)
 
 
+_MAKER = ("boot", "namespace", "pid", "started")
 UNKNOWN = Holder("", "", 0, 0.0, "", "", "")
 _ENDED = ("Z", "X")
 _KINDS = {
@@ -95,6 +96,21 @@ _KINDS = {
     "since": int,
     "lease": float,
 }
+
+
+def maker_here() -> str:
+    """Return this process as a tag of a run that it makes, by which others know when it is gone."""
+    here = asdict(Holder.here(0, 0.0))
+    return json.dumps({name: here[name] for name in _MAKER}, separators=(",", ":"))
+
+
+def maker_gone(text: str) -> bool:
+    """Whether the process has certainly ended that such a tag tells of."""
+    with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        form = json.loads(text)
+        found = {name: _KINDS[name](form[name]) for name in _MAKER}
+        return replace(UNKNOWN, **found).gone
+    return False
 
 
 def _place() -> tuple[str, str]:

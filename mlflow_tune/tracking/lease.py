@@ -13,6 +13,7 @@ this process may be suspended in the middle.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
@@ -49,9 +50,12 @@ class Claim:
         self._peaceful_until = since + self._lease
         self._suspect_until = 0.0
         self._lost = ""
+        self._process = os.getpid()
 
     def check(self) -> None:
-        """Raise StudyConflict when another driver holds the study now."""
+        """Raise StudyConflict when another driver holds the study now, or in a process that was forked from it."""
+        if os.getpid() != self._process:
+            raise StudyConflict(f"the process {self._process} drives this study, and this one was forked from it")
         if not self._lost:
             moment = _clock()
             if moment >= self._peaceful_until:
@@ -138,6 +142,8 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
         number_now, winner, _ = _last_claim(client.send("get_run", run_id))
         if number_now == number or winner is None:
             raise error
+        if winner.nonce == ours.nonce:  # the claim arrived, and its answer was lost
+            return Claim(client, run_id, number + 1, moment)
         if fresh:  # somebody who adopts runs, say, and may have let go of it again
             return _take(client, run_id)
         raise _conflict(run_id, winner) from None

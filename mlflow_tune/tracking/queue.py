@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, space_of
-from mlflow_tune.tracking.records import KIND, QUEUED, compact, make_run, now, search, tag_text
+from mlflow_tune.tracking.holder import maker_here
+from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, read_trial, space_of
+from mlflow_tune.tracking.records import KIND, MAKER, NEWS, QUEUED, compact, make_run, now, search, tag_text
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import short_point
+from mlflow_tune.tracking.trials import STATUS, short_point
 from mlflow_tune.trial import Params, Suggestion
 
 logger = logging.getLogger(__name__)
@@ -44,13 +45,27 @@ class Queue:
             "tune.params": compact(params),
             "tune.strategy": "manual",
             "tune.why": tag_text(why),
+            QUEUED: "waiting",
+            MAKER: maker_here(),
         }
         name = f"queued {short_point(params)}"
         run_id = str(make_run(self.client, self.study.experiment_id, name, tags, now()).info.run_id)
-        # MLflow makes every run RUNNING; only then may a driver see it, and make it that again.
+        # That is queued, in one request. What follows makes a driver look at once, and the run look as it is.
+        self.client.send("set_tag", self.study.run_id, NEWS, str(now()))
         self.client.send("update_run", run_id, "SCHEDULED")
-        self.client.send("set_tag", run_id, QUEUED, "waiting")
+        self._leave_to_driver(run_id)
         return run_id
+
+    def _leave_to_driver(self, run_id: str) -> None:
+        """Give a run back the status that a driver gave it, who was faster than we were."""
+        while not is_waiting((run := self.client.send("get_run", run_id)).data.tags):
+            trial = read_trial(run)
+            if trial is None or run.info.status == (STATUS[trial.outcome] if trial.outcome else "RUNNING"):
+                return
+            if trial.outcome is None:
+                self.client.send("update_run", run_id, "RUNNING")
+            else:
+                self.client.send("set_terminated", run_id, STATUS[trial.outcome], trial.end_time or now())
 
     def withdraw(self, run_ids: Iterable[str]) -> None:
         """Take those of these runs out of the queue that nobody has numbered yet."""

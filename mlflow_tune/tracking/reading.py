@@ -11,7 +11,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.space import Choice, Scalar, Space, Value, check_name
 from mlflow_tune.text import is_number, shown, value_text
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import QUEUED, STARTED, search
+from mlflow_tune.tracking.records import EVIDENCE, QUEUED, STARTED, search
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
 
@@ -138,11 +138,28 @@ def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> T
         strategy=tags.get("tune.strategy", ""),
         why=tags.get("tune.why", ""),
         reason=tags.get("tune.reason", ""),
-        metrics=dict(metrics),
+        metrics={**_evidence(tags), **metrics},
         start_time=_time(tags.get(STARTED, "")) or run.info.start_time or 0,
-        end_time=run.info.end_time,
+        end_time=run.info.end_time or (_logged_at(run) if outcome else None),
         diagnosis=tags.get("tune.diagnosis", ""),
     )
+
+
+def _evidence(tags: Mapping[str, str]) -> dict[str, float]:
+    """Return what a trial's choice rests on, as its tag holds it: a driver may have died before it was logged."""
+    try:
+        found = json.loads(tags.get(EVIDENCE, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: float(value) for name, value in found.items() if _is_finite(value)}
+
+
+def _logged_at(run: Any) -> int | None:
+    """Return when the objective of a run was logged, which its status does not tell yet."""
+    times = [each.timestamp for each in run.data.to_proto().metrics if each.key == "objective"]
+    return max(times, default=None)
 
 
 def _count(text: str) -> int | None:
@@ -156,7 +173,7 @@ def _time(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 14 else 0
 
 
-def _is_finite(value: Value) -> bool:
+def _is_finite(value: Any) -> bool:
     try:
         return is_number(value) and math.isfinite(value)
     except OverflowError:  # a whole number that no float holds

@@ -22,7 +22,11 @@ KIND = "tune.kind"
 STUDY = "tune.study"
 QUEUED = "tune.queued"  # "waiting", then "numbered"
 DEVICES = "tune.devices"  # which ones a trial had
+NEWS = "tune.queue_news"  # of a parent: when a point was queued last, so that its driver need not look for others
 STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
+HALF_COPY = "half a copy"  # the kind of a run until it is a trial
+EVIDENCE = "tune.evidence"  # of a trial's choice: its metrics come with a later request
+MAKER = "tune.maker"  # which process makes a run that takes several requests until it is whole
 
 
 def now() -> int:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 AWAY_BEFORE = 5.0  # seconds for which the server was away before we noticed
 AWAY_AFTER = 10.0  # seconds after it is back within which whoever gave up meanwhile has ended
 KEPT_OUTAGES = 100
+QUIET = 60.0  # seconds between two lines about outages
 _TRANSIENT = {
     "ABORTED",
     "DEADLINE_EXCEEDED",
@@ -23,23 +24,63 @@ _TRANSIENT = {
     "TEMPORARILY_UNAVAILABLE",
 }
 _REFUSALS = (401, 403)
+_NO_JSON = "not in a valid JSON format"
+_BODY = "Response body: '"
+# What a database says that no waiting mends; a disk that is full, or a lock, may be free again.
+_PERMANENT = ("readonly database", "no such table", "no such column", "is not a database", "disk image is malformed")
+_RUNS = ("get_run", "create_run")
+_EXPERIMENTS = ("get_experiment", "get_experiment_by_name")
+
+
+class Unsound(Exception):
+    """An answer that can be read, and is none to what was asked."""
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed later: the server is away, busy or broken for now.
 
-    What MLflow's client finds wrong by itself is an INTERNAL_ERROR too, but waiting mends it no more than a page in
-    place of JSON, which comes from a login or another server, or a gateway's "forbidden" in words of its own.
+    What MLflow's client finds wrong by itself is an INTERNAL_ERROR too, but waiting mends it no more than a gateway's
+    "forbidden" in words of its own. Of a page in place of an answer `is_nonsense` tells.
     """
     from mlflow.exceptions import MlflowException, RestException
 
-    if not isinstance(error, MlflowException) or "not in a valid JSON format" in str(error):
+    if not isinstance(error, MlflowException) or is_nonsense(error) or is_permanent(error):
         return False
     if "IntegrityError" in str(error):  # another writer wrote the same row at the same moment: now it is there
         return bool(error.error_code == "BAD_REQUEST")
     if error.error_code == "INTERNAL_ERROR" and not isinstance(error, RestException):
         return error.__context__ is not None or str(error).startswith("API request to")
     return error.error_code in _TRANSIENT and not is_refusal(error)
+
+
+def is_nonsense(error: BaseException) -> bool:
+    """Whether something answered "200 OK" with what is no answer: one cut short, a login, another server's page."""
+    from google.protobuf.json_format import ParseError
+
+    return isinstance(error, Unsound | ParseError) or _NO_JSON in str(error)
+
+
+def is_cut(error: BaseException) -> bool:
+    """Whether what came in place of an answer is the beginning of one."""
+    return str(error).partition(_BODY)[2].startswith("{")
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether a database says that it cannot do what was asked, now or later."""
+    return "Error) " in str(error) and any(words in str(error) for words in _PERMANENT)
+
+
+def check_answer(method: str, args: Sequence[Any], answer: Any) -> None:
+    """Raise Unsound when the answer is not of what was asked: MLflow's client reads an empty one without complaint."""
+    if method in _RUNS:
+        found = answer.info.run_id
+        sound = found == args[0] if method == "get_run" else found
+    elif method in _EXPERIMENTS:
+        sound = answer is None or answer.experiment_id
+    else:
+        sound = method != "create_experiment" or answer
+    if not sound:
+        raise Unsound(f"the answer to {method} is empty, or of something else")
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -93,6 +134,7 @@ class Outages:
         self._lock = threading.Lock()
         self._since: float | None = None
         self._told = False
+        self._told_at = -math.inf
         self._past: deque[tuple[float, float]] = deque(maxlen=KEPT_OUTAGES)
 
     def failed(self) -> None:
@@ -116,11 +158,14 @@ class Outages:
             return until - since if self._told else None
 
     def tell(self) -> bool:
-        """Return whether a person has still to be told of this outage, which is asked once."""
+        """Return whether a person has still to be told of this outage: once of each, and of at most one a minute."""
         with self._lock:
-            first = not self._told
-            self._told = True
-            return first
+            moment = time.monotonic()
+            due = not self._told and moment - self._told_at >= QUIET
+            if due:
+                self._told = True
+                self._told_at = moment
+            return due
 
     def near(self, moment: float) -> bool:
         """Return whether the server was away at this moment, or so shortly before or after that it may be the cause."""

@@ -14,9 +14,12 @@ from typing import Any, Literal, TypeAlias
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.text import escaped, rounded
 from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.holder import maker_here
 from mlflow_tune.tracking.records import (
     FORMAT,
     KIND,
+    MAKER,
+    NEWS,
     STUDY,
     StartedRun,
     all_experiments,
@@ -63,6 +66,7 @@ class StudyRecord:
     why_stopped: str = ""
     start_time: int = 0
     stop_request: str = ""
+    queue_news: str = ""
     reference: Sequence[float] = field(default=(), repr=False)
     heartbeat: str = ""
     format: str = str(FORMAT)
@@ -135,6 +139,7 @@ class Studies:
             "tune.state": "running",
             "tune.format": str(FORMAT),
             "tune.folder": folder,
+            MAKER: maker_here(),
             **split_tag("tune.spec", compact(fixed)),
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
@@ -263,6 +268,7 @@ def study_record(run: Any) -> StudyRecord:
         why_stopped=tags.get("tune.why_stopped", ""),
         start_time=run.info.start_time or 0,
         stop_request=tags.get("tune.stop", ""),
+        queue_news=tags.get(NEWS, ""),
         reference=_reference(tags),
         heartbeat=tags.get("tune.heartbeat", ""),
         format=tags.get("tune.format", str(FORMAT)),

@@ -23,6 +23,7 @@ from mlflow_tune.tracking.logged import LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     DEVICES,
+    EVIDENCE,
     KIND,
     QUEUED,
     STARTED,
@@ -45,6 +46,7 @@ STATUS: dict[OutcomeKind, str] = {
     "not-finite": "FAILED",
     "interrupted": "KILLED",
 }
+LEFT_OPEN = "its driver ended before the trial did"
 NAME_LIMIT = 120
 MOST_LISTED = 10
 
@@ -102,6 +104,7 @@ class Trials:
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
         tags |= {DEVICES: ",".join(devices)} if devices else {}
+        tags |= {EVIDENCE: compact(dict(suggestion.evidence))} if suggestion.evidence else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
         trial = Trial(
@@ -299,8 +302,9 @@ class Trials:
             logger.info("trial %d attempt %d was left open by a driver that is gone", trial.number, trial.attempt)
             if "trial" not in trial.metrics:  # the driver had not logged the point yet
                 logs = self.space.log10_metrics(trial.params) if self.space else {}
-                self.log_point(replace(trial, metrics={"trial": float(trial.number), **logs}))
-            outcome = Outcome("interrupted", reason="its driver ended before the trial did")
+                trial = replace(trial, metrics={**trial.metrics, "trial": float(trial.number), **logs})
+                self.log_point(trial)
+            outcome = Outcome("interrupted", reason=LEFT_OPEN)
             return self.finish(trial, outcome)
         if status != STATUS[trial.outcome]:
             ended = replace(trial, end_time=trial.end_time or now())

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.errors import StudyConflict
-from mlflow_tune.tracking import claimed, is_driven
+from mlflow_tune.tracking import Client, claimed, is_driven
 from mlflow_tune.tracking import lease as claims
 from mlflow_tune.tracking.holder import UNKNOWN, Holder
 from mlflow_tune.tracking.lease import Claim
-from tests.conformance.tracker import Tracker
+from tests.conformance.tracker import Tracker, tracker_of
+from tests.support.proxy import LOSE
 
 LEASE = 20.0
 HERE = Holder.here(1_700_000_000_000, LEASE)
@@ -60,6 +61,32 @@ def test_a_second_claim_is_refused_and_a_released_one_is_succeeded_at_once(track
     with claimed(tracker.client, run_id):
         params = tracker.mlflow.get_run(run_id).data.params
         assert {key for key in params if key.startswith("tune.claim.")} == {"tune.claim.1", "tune.claim.2"}
+
+
+def test_a_driver_whose_claim_was_written_and_whose_answer_was_lost_does_not_refuse_itself(proxy, server):
+    study = tracker_of(server).study()
+    proxy.spoil("runs/log-batch", LOSE)
+    impatient = Client(proxy.uri, patience=0)
+    with claimed(impatient, study.run_id) as claim:
+        claim.check()
+        assert is_driven(Client(server), study.run_id)
+    assert not is_driven(Client(server), study.run_id)
+
+
+def test_a_process_that_was_forked_from_the_driver_does_not_drive(claim):
+    read, write = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            claim.check()
+        except StudyConflict as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(write)
+    with os.fdopen(read) as said:
+        assert said.read() == f"the process {os.getpid()} drives this study, and this one was forked from it"
+    claim.check()
 
 
 def test_within_its_lease_a_driver_reads_nothing_before_it_writes(tracker, run_id, claim, clock, monkeypatch):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +23,16 @@ from mlflow_tune import Study
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 from mlflow_tune.tracking import Artifacts, Client, Studies, client
 from tests.conformance.tracker import OK, definition, start
-from tests.support.proxy import BUSY, CUT, LOSE, Fault, refusal
+from tests.support.proxy import BUSY, CUT, HALVED, LOGIN, LOSE, Fault, refusal
 from tests.support.server import free_port
 
 
-@pytest.mark.parametrize("fault", [LOSE, CUT, BUSY], ids=["lost", "cut", "busy"])
+@pytest.mark.parametrize("fault", [LOSE, CUT, BUSY, HALVED, LOGIN], ids=["lost", "cut", "busy", "halved", "login"])
 def test_whichever_request_fails_the_study_and_its_trials_are_written_once(spoilt, proxy, fault):
     for path in ("experiments/create", "runs/create", "runs/log-batch", "runs/update"):
         proxy.spoil(path, fault, times=2)
+    if fault is LOGIN:  # what writes never had an answer to is told at once, as a test below holds
+        proxy.heal()
     experiment_id = spoilt.studies.experiment(f"lossy-{uuid.uuid4().hex}", create=True)
     study = spoilt.studies.create(definition(), experiment_id, {}, "/code")
     trials = spoilt.trials(study)
@@ -160,10 +165,90 @@ def test_mlflows_own_retries_are_as_they_were_after_success_and_failure(spoilt, 
         assert os.environ.get(name) == retries
 
 
+# --- an answer that is none -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["read", "write"])
+def test_a_login_page_before_the_first_answer_of_its_kind_is_told_at_once(proxy, method):
+    fresh = Client(proxy.uri)
+    if method == "write":
+        assert fresh.send("get_experiment", "0").experiment_id == "0"
+    sent = len(proxy.requests)
+    proxy.spoil("/api/", LOGIN, times=1000)
+    asked = ("get_experiment", "0") if method == "read" else ("create_experiment", uuid.uuid4().hex)
+    with pytest.raises(TrackingError, match=r"^no MLflow server answers at .*, or a login stands before it: .*log in"):
+        fresh.send(*asked)
+    assert len(proxy.requests) == sent + 1
+
+
+def test_what_is_cut_short_is_waited_for_from_the_first_answer_on(proxy):
+    proxy.spoil("/api/", HALVED, times=2)
+    assert Client(proxy.uri).send("get_experiment", "0").experiment_id == "0"
+
+
+@pytest.mark.parametrize("body", ["", "{}", '{"status": "ok"}', '{"run": 1}'], ids=["nothing", "empty", "other", "odd"])
+def test_an_answer_of_something_else_is_none(spoilt, proxy, body):
+    """MLflow's client reads each of them as a run without an id, or raises what is no error of MLflow's."""
+    study = spoilt.study()
+    proxy.spoil("runs/get", Fault(False, 200, body))
+    assert spoilt.studies.get(study.run_id) == study
+    proxy.spoil("runs/create", Fault(False, 200, body))
+    trial = start(spoilt.trials(study))
+    assert [run.info.run_id for run in spoilt.children(study)] == [trial.run_id]
+
+
+# --- a database that cannot write -------------------------------------------------------------------------------------
+
+
+def test_a_store_that_can_only_be_read_is_told_at_once_in_one_line(sqlite_store, caplog):
+    connection = Client(sqlite_store)
+    connection.send("get_experiment", "0")
+    with spoilt_by(connection, "PRAGMA query_only = ON"), pytest.raises(TrackingError) as caught:
+        connection.send("create_experiment", "new")
+    assert str(caught.value).startswith(
+        f"the tracking store {sqlite_store} is broken: attempt to write a readonly data"
+    )
+    assert caplog.records == [], "MLflow's own traceback"
+
+
+def test_a_full_disk_is_waited_for_and_told_in_its_own_words_once_a_minute(sqlite_store, caplog):
+    with closing(sqlite3.connect(sqlite_store.removeprefix("sqlite:///"))) as file:
+        file.execute("VACUUM")  # no page is left to write on
+    connection = Client(sqlite_store)
+    with spoilt_by(connection, "PRAGMA max_page_count = 1"):
+        for _ in range(2):
+            threading.Timer(1.0, connection.abandoned.set).start()
+            with pytest.raises(TrackingError, match="broken off: database or disk is full"):
+                connection.send("set_experiment_tag", "0", "large", "x" * 4_900)
+            connection.abandoned.clear()
+            connection.send("get_experiment", "0")  # a read is answered: so ends what is noted as an outage
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == [
+        f"waiting for the tracking server {sqlite_store}: database or disk is full"
+    ]
+
+
+@contextmanager
+def spoilt_by(connection: Client, pragma: str) -> Iterator[None]:
+    """Let each connection to the SQLite store begin with this pragma, by which SQLite itself refuses to write."""
+    from sqlalchemy import event
+
+    engine = connection._client._tracking_client.store.engine
+
+    def begun(opened, *_: object) -> None:
+        opened.execute(pragma)
+
+    event.listen(engine, "checkout", begun)
+    engine.dispose()
+    try:
+        yield
+    finally:
+        event.remove(engine, "checkout", begun)
+        engine.dispose()
+
+
 # --- a server that says no, or nothing --------------------------------------------------------------------------------
 
 HOST = Fault(forward=False, status=403, body="Invalid Host header - possible DNS rebinding attack", content_type="")
-LOGIN = Fault(forward=False, status=200, body="<html>Please log in</html>", content_type="text/html")
 UNAUTHENTICATED = Fault(
     forward=False, status=401, body="You are not authenticated. Please see ...", content_type="text/html"
 )
@@ -173,7 +258,6 @@ REFUSALS = [
     (UNAUTHENTICATED, AccessRefused, "refuses access: .*not authenticated"),
     (replace(UNAUTHENTICATED, status=403, body="Permission denied"), AccessRefused, "refuses access: .*denied"),
     (HOST, AccessRefused, "refuses the host name; start it with --allowed-hosts 127.0.0.1:"),
-    (LOGIN, TrackingError, "JSON"),
     (refusal(400, "INVALID_PARAMETER_VALUE", "not like this"), TrackingError, "refused a request: .*not like this"),
 ]
 

@@ -298,6 +298,16 @@ def test_taking_over_ends_open_trials_mends_statuses_and_leaves_the_rest(tracker
     assert all(mlflow.get_run(trial.run_id).info.end_time for trial in taken)
 
 
+def test_what_a_choice_rests_on_is_there_when_the_driver_dies_before_the_point_is_logged(tracker):
+    trials = tracker.trials()
+    evidence = {"predicted_mean": 0.5, "predicted_std": 0.25}
+    suggestion = Suggestion({"lr": 0.25}, "promising", {**evidence, "acquisition": float("nan")})
+    trials.start(1, suggestion, "bayesian", 1, {}, log=False)
+    [taken] = trials.take_over()
+    assert (taken.outcome, taken.metrics) == ("interrupted", {**evidence, "trial": 1.0})
+    assert tracker.mlflow.get_run(taken.run_id).data.metrics == taken.metrics
+
+
 def test_taking_over_ends_every_open_attempt_and_does_so_once(tracker):
     trials = tracker.trials()
     start(trials, 1, attempt=1)

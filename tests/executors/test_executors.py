@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ import pytest
 from git import Repo
 
 from mlflow_tune import InputError, Study
+from mlflow_tune.executors.dask import DaskExecutor
 from mlflow_tune.executors.remote import LIMIT, packed, unpack
 from tests.fixtures import ROOT, TRAINING_CODE
 from tests.fixtures.small_studies.helpers import outcomes, runs_of, wait_for
@@ -43,16 +45,19 @@ entry_points:
 class Cluster:
     """A scheduler and its workers, each in a folder of its own, none of which knows the tests' folders."""
 
-    def __init__(self, folder: Path, workers: int) -> None:
-        self.folder, self.address = folder, f"tcp://127.0.0.1:{free_port()}"
+    def __init__(self, folder: Path, workers: int, certificates: tuple[str, ...] = ()) -> None:
+        self.folder, self.certificates = folder, certificates
+        self.address = f"{'tls' if certificates else 'tcp'}://127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
-        self.processes = [self._start("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")]
+        self.processes = [
+            self._start("scheduler", "--host", self.address.rpartition(":")[0], "--port", port, "--no-dashboard")
+        ]
         self.workers = [self.add() for _ in range(workers)]
 
     def _start(self, kind: str, *words: str) -> subprocess.Popen:
         place = self.folder / uuid.uuid4().hex
         place.mkdir()
-        command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *words]
+        command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *words, *self.certificates]
         with (place / "log").open("wb") as log:
             return subprocess.Popen(command, cwd=place, stderr=log)
 
@@ -319,6 +324,61 @@ def test_no_scheduler_is_told_before_a_run_is_made(server):
     assert runs_of(server, lonely.spec.name) == (None, [])
 
 
+def tls_settings(folder: Path) -> dict[str, str]:
+    """Write certificates for one cluster; return Dask's settings that name them."""
+    from distributed import Security
+
+    made = Security.temporary()
+    texts = {"ca-file": made.tls_ca_file, "client.cert": made.tls_client_cert, "client.key": made.tls_client_key}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return {f"distributed.comm.tls.{name}": str(folder / name) for name in texts}
+
+
+@pytest.mark.slow
+def test_a_named_scheduler_that_speaks_tls_is_reached_by_dasks_own_settings(server, tmp_path):
+    import dask
+
+    settings = tls_settings(tmp_path)
+    ca, cert, key = settings.values()
+    guarded = Cluster(tmp_path, workers=1, certificates=("--tls-ca-file", ca, "--tls-cert", cert, "--tls-key", key))
+    try:
+        stranger = study(server, guarded, lambda x: x, stop={"trials": 1})
+        with pytest.raises(InputError, match=r"no Dask scheduler answers at 'tls:.*; for TLS, Dask's settings"):
+            stranger.run()
+        with dask.config.set(settings):
+            done = study(server, guarded, lambda x: x, stop={"trials": 1}, workers=1).run()
+        assert [trial.outcome for trial in done.trials] == ["ok"]
+    finally:
+        guarded.close()
+
+
+@pytest.mark.slow
+def test_a_local_cluster_takes_nothing_from_strangers_and_serves_no_page():
+    from distributed import Client, Security
+
+    local = DaskExecutor("local", 1)
+    try:
+        worker = psutil.Process(local.submit(os.getpid).result())
+        address = local._cluster.scheduler_address
+        for plain, security in ((True, None), (False, Security.temporary())):
+            there = address.replace("tls:", "tcp:") if plain else address
+            with pytest.raises(OSError):
+                Client(there, timeout=2, security=security, set_as_default=False)
+        listening = [
+            each.laddr.port
+            for process in (psutil.Process(), worker)
+            for each in process.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN
+        ]
+        assert len(listening) >= 3, "the scheduler, the nanny and the worker"
+        for port in listening:
+            with pytest.raises(OSError):  # a server of TLS has no answer to that
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+    finally:
+        local.shutdown()
+
+
 def test_a_store_in_a_file_is_no_place_for_workers_elsewhere(sqlite_store, cluster):
     with pytest.raises(InputError, match=r"executor\.dask: .* is a file of this machine: start `mlflow server`"):
         study(sqlite_store, cluster, lambda x: x, name="file").run()
@@ -350,6 +410,23 @@ def test_what_is_no_code_stays_at_home(tmp_path):
     Repo.init(folder)
     (folder / ".gitignore").write_text("data.csv\nenv/\n")
     assert files_after(folder, tmp_path / "2") == ["pack/mod.py", "train.py"]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["plain", "git"])
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(known, tmp_path, caplog):
+    folder = tmp_path / "work"
+    (folder / "pack").mkdir(parents=True)
+    (tmp_path / "key").write_text("private")
+    (folder / "train.py").write_text("text")
+    (folder / "id").symlink_to(tmp_path / "key")
+    (folder / "pack" / "up").symlink_to("../../key")
+    (folder / "pack" / "same").symlink_to("../train.py")
+    (folder / "out").symlink_to(tmp_path)
+    if known:
+        Repo.init(folder).git.add(".")
+    assert files_after(folder, tmp_path / "there") == ["pack/same", "train.py"]
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning == f"not sent to the workers, for they are links that lead out of {folder}: id, pack/up"
 
 
 def test_a_folder_that_the_repository_around_it_ignores_travels_whole(tmp_path):

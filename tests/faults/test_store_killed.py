@@ -31,9 +31,11 @@ def test_a_kill_while_the_default_store_is_made_leaves_no_broken_one(share, stor
     driver.wait()
     nothing_left(driver)
     assert not (place / "mlflow.db").exists(), "half a store stands where MLflow looks for a whole one"
+    assert len(list(place.glob(".mlflow-new-*"))) == 1
 
     again = tune(["run", path], place)
     assert again.wait() == 0, again.err.read_text()
+    assert list(place.glob(".mlflow-new-*")) == [], "what the killed one had made is still there"
     with closing(sqlite3.connect(place / "mlflow.db")) as store:
         assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     parent, children = runs_of(f"sqlite:///{place / 'mlflow.db'}", "first")

@@ -204,6 +204,45 @@ def test_a_killed_watcher_takes_the_command_with_it():
     wait_for(lambda: gone(family))
 
 
+DETACHED = "import os, time; os.setsid(); {fork} print(os.getpid(), flush=True); time.sleep(99)"
+
+
+@pytest.mark.parametrize("fork", ["", "os.fork() and os._exit(0); "], ids=["session", "daemon"])
+def test_what_a_trial_has_detached_before_it_killed_its_watcher_is_ended(fork):
+    """As by `pkill -9 python`; another child of the driver, which has started it for itself, lives on."""
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {DETACHED.format(fork=fork)!r}])"
+    process = Supervised([sys.executable, "-c", code], env=dict(os.environ), cwd=HERE)
+    output = b""
+    while not output.strip():
+        assert not process.wait(0.05)
+        output += process.take_output()
+    detached = psutil.Process(int(output))
+    with subprocess.Popen(["sleep", "99"], start_new_session=True) as other:
+        psutil.Process(process._popen.pid).kill()
+        assert process.wait(10)
+        process.close()
+        process.discard()
+        lives = other.poll() is None
+        other.kill()
+    assert lives
+    # A container may have nobody who reaps what has lost its parent.
+    assert gone([detached]) or detached.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_forked_process_ends_nothing_of_its_parent():
+    processes = Processes()
+    process = processes.start(["sleep", "99"], env=dict(os.environ), cwd=HERE)
+    if (pid := os.fork()) == 0:
+        processes.stop()
+        processes.end(process)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert process.alive()
+    processes.stop()
+    processes.end(process)
+    assert not process.alive()
+
+
 # Commands
 
 

@@ -475,12 +475,20 @@ def test_threads_may_share_a_loop(sqlite_store):
 
 FORKED = """
 import os
-from mlflow_tune import Float, Study
+from mlflow_tune import Float, Study, StudyConflict
 study = Study(
     name="s", space={"x": Float(0, 1)}, metric="loss", stop={"trials": 3}, tracking_uri=sys.argv[1]
 )
 trial = study.ask()
 if (child := os.fork()) == 0:
+    for step in (study.ask, lambda: study.tell(trial, 2.0)):
+        try:
+            step()
+        except StudyConflict as error:
+            assert "this one was forked from it" in str(error)
+        else:
+            raise SystemExit(6)
+    study.close()
     raise SystemExit(5)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
 study.tell(trial, 1.0)
@@ -488,7 +496,7 @@ study.close()
 """
 
 
-def test_a_forked_child_that_ends_leaves_the_loop_to_its_parent(sqlite_store, tmp_path):
+def test_a_forked_child_that_asks_tells_and_ends_leaves_the_loop_to_its_parent(sqlite_store, tmp_path):
     path = tmp_path / "loop.py"
     path.write_text("import sys\n" + FORKED)
     process = start([path, sqlite_store], tmp_path)

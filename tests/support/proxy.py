@@ -49,7 +49,8 @@ class Request:
 class Fault:
     """What happens instead: whether the request goes through, and the answer, None for a closed connection.
 
-    With `torn` the connection is closed in the middle of the server's own answer.
+    With `torn` the connection is closed in the middle of the server's own answer; with `halved` that ends in the
+    middle, and its length says so.
     """
 
     forward: bool
@@ -58,10 +59,13 @@ class Fault:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     torn: bool = False
+    halved: bool = False
 
 
 LOSE = Fault(forward=True)
 TORN = Fault(forward=True, torn=True)
+HALVED = Fault(forward=True, halved=True)
+LOGIN = Fault(forward=False, status=200, body="<html><form>Please log in</form></html>", content_type="text/html")
 CUT = Fault(forward=False)
 BUSY = Fault(forward=False, status=503, body="Service Unavailable", content_type="text/plain")
 
@@ -161,7 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer, content = self._ask(body) if fault is None or fault.forward else (None, b"")
         status = fault.status or 0 if fault else answer.status if answer else 0
         self._note(body, content, status, moment)
-        if answer is not None and (fault is None or fault.torn):
+        if answer is not None and fault is not None and fault.halved:
+            self._reply(answer.status, {"Content-Type": fault.content_type}, content[: len(content) // 2])
+        elif answer is not None and (fault is None or fault.torn):
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
             self._reply(answer.status, headers, content, torn=fault is not None)
         elif fault is None or fault.status is None:
