@@ -15,7 +15,7 @@ from mlflow_tune.report.figures.scales import BAND, legend_below, log_ticks, par
 from mlflow_tune.report.figures.style import BLUE, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.report.places import Array
 from mlflow_tune.report.posterior import PosteriorSlice
-from mlflow_tune.space import Dimension
+from mlflow_tune.space import Choice, Dimension
 
 RED = "#D00000"
 MOST = 24
@@ -53,7 +53,7 @@ def prior_figure(metric: str, name: str, dimension: Dimension, reference: Sequen
     figure = sheet(4.6)
     axes = figure.add_subplot()
     parameter_axis(axes, "x", name, dimension)
-    if reference:
+    if reference and not isinstance(dimension, Choice):
         xs = [float(dimension.from_unit(unit)) for unit in np.linspace(0, 1, len(reference))]
         axes.plot(xs, reference, color=RED, linestyle=":", linewidth=1.8, label="true function")
         plain_ticks(axes.yaxis)
