@@ -9,18 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow_tune.driver.callbacks import Callback
     from mlflow_tune.errors import (
         AccessRefused,
         InputError,
         InternalError,
         StudyConflict,
+        StudyFailed,
         StudyNotFound,
         TrackingError,
         TuneError,
     )
+    from mlflow_tune.launchers.should_stop import should_stop
     from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
     from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
     from mlflow_tune.study import Study
+    from mlflow_tune.study.search_cv import StudySearchCV
     from mlflow_tune.trial import Suggestion, Trial
 
 __version__ = "0.1.0"
@@ -28,6 +32,7 @@ __all__ = [
     "AccessRefused",
     "Bayesian",
     "Bisection",
+    "Callback",
     "Categorical",
     "Float",
     "Grid",
@@ -40,11 +45,14 @@ __all__ = [
     "Space",
     "Study",
     "StudyConflict",
+    "StudyFailed",
     "StudyNotFound",
+    "StudySearchCV",
     "Suggestion",
     "TrackingError",
     "Trial",
     "TuneError",
+    "should_stop",
 ]
 
 # Where each name lives: to look for it in one module after the other would load them all.
@@ -52,6 +60,7 @@ _MODULES = {
     "AccessRefused": "errors",
     "Bayesian": "strategies",
     "Bisection": "strategies",
+    "Callback": "driver.callbacks",
     "Categorical": "space",
     "Float": "space",
     "Grid": "strategies",
@@ -64,11 +73,14 @@ _MODULES = {
     "Space": "space",
     "Study": "study",
     "StudyConflict": "errors",
+    "StudyFailed": "errors",
     "StudyNotFound": "errors",
+    "StudySearchCV": "study.search_cv",
     "Suggestion": "trial",
     "TrackingError": "errors",
     "Trial": "trial",
     "TuneError": "errors",
+    "should_stop": "launchers.should_stop",
 }
 
 

@@ -6,7 +6,7 @@ The config is a study file as JSON, without what the command line says: the proj
 (`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Four more keys are known:
 `study` names a YAML study file over which the other keys go (those of `run` and `stop` one by one); `resume` names a
 study, by its run id or name, to go on with; `trials` beside it is the new budget, `N` or `"+N"`, and `yes` says that
-another user's study may run here, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
+what the study runs is approved, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
 command is typed. An experiment other than MLflow's Default goes over the config's.
 
 MLflow adds names of its own to the config (`RESERVED`) and writes over those that a person put there. Under
@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
 from mlflow_tune.cli.common import Common, console, set_up_logging
-from mlflow_tune.cli.progress import listener_for, no_value_words, nothing_found, print_summary
-from mlflow_tune.cli.trust import foreign_code
-from mlflow_tune.driver.callbacks import Listener
-from mlflow_tune.errors import InputError, TrackingError, TuneError
+from mlflow_tune.driver.callbacks import Callback
+from mlflow_tune.errors import InputError, StudyFailed, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study, read_study_file
+from mlflow_tune.study.approvals import approve, unapproved
+from mlflow_tune.study.display.progress import screen_for
+from mlflow_tune.study.display.summary import no_value_words, nothing_found, print_summary
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import nearest, shown, unknown
 from mlflow_tune.tracking import Client
@@ -130,21 +132,21 @@ class TuneBackend(AbstractBackend):  # type: ignore[misc]
         return StudyRun(study.run_id)
 
 
-def _drive(study: Study, action: Callable[[Listener], Study], tracking_uri: str) -> None:
+def _drive(study: Study, action: Callable[[Callback], Study], tracking_uri: str) -> None:
     shown_on = console(Common(tracking_uri, None, as_json=False))
     try:
-        with listener_for(shown_on) as listener:
-            action(listener)
+        with screen_for(shown_on) as screen, suppress(StudyFailed):  # which is told below, in MLflow's way
+            action(screen)
     except (KeyboardInterrupt, SystemExit):
         if study.ending is not None:
-            print_summary(shown_on, study, study.trials)
+            print_summary(shown_on, study.handle, study.trials)
         raise
     except TrackingError as error:
         if study.started:
             raise ExecutionException(f"{error}; when it is back, go on by: {study.resume_command}") from None
         raise
     assert study.ending is not None
-    print_summary(shown_on, study, trials := study.trials)
+    print_summary(shown_on, study.handle, trials := study.trials)
     if study.ending.state != "finished":
         raise ExecutionException(f"the study {study.spec.name!r} is {study.ending.state} ({study.ending.why})")
     if nothing_found(trials):
@@ -197,7 +199,7 @@ def _experiment(tracking_uri: str, experiment_id: str) -> str | None:
 # --- a new study -----------------------------------------------------------------------------------------------------
 
 
-def _new(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
+def _new(request: _Request) -> tuple[Study, Callable[[Callback], Study]]:
     spec = _spec(request)
     for name in request.parameters:
         if name in spec.space:
@@ -205,7 +207,7 @@ def _new(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
     run = {"parameters": {**spec.run.parameters, **request.parameters}}
     changes = {"run": spec.run.model_copy(update=run), "experiment": request.experiment or spec.experiment or "Default"}
     study = Study.of(spec.model_copy(update=changes), folder=request.folder, tracking_uri=request.tracking_uri)
-    return study, study.run
+    return study, lambda shown_on: study.run(quiet=True, callbacks=[shown_on])
 
 
 def _spec(request: _Request) -> StudySpec:
@@ -254,7 +256,7 @@ def _name(request: _Request) -> str:
 # --- a study to go on with -------------------------------------------------------------------------------------------
 
 
-def _resumed(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
+def _resumed(request: _Request) -> tuple[Study, Callable[[Callback], Study]]:
     config = request.config
     for key in config:
         if key in StudySpec.model_fields or key == "study":
@@ -271,25 +273,27 @@ def _resumed(request: _Request) -> tuple[Study, Callable[[Listener], Study]]:
     elsewhere = request.project != held.project  # the same words are the same place, wherever they are typed
     if elsewhere and (request.folder / request.project).resolve() != Path(study.record.folder, held.project).resolve():
         raise InputError(f"the study tunes the project {held.project!r}, but got {request.project!r}", "resume")
-    _refuse_foreign(study, config.get("yes", False))
     if not elsewhere:
         study = Study.load(study.run_id, tracking_uri=request.tracking_uri, folder=request.folder)
-    return study, lambda listener: _resume(study, config.get("trials"), listener)
+    _refuse_unapproved(study, config.get("yes", False))
+    return study, lambda shown_on: _resume(study, config.get("trials"), shown_on)
 
 
-def _resume(study: Study, trials: Any, listener: Listener) -> Study:
+def _resume(study: Study, trials: Any, callback: Callback) -> Study:
     try:
-        return study.resume(trials, listener=listener)
+        return study.resume(trials, quiet=True, callbacks=[callback])
     except InputError as error:
         raise InputError(error.message, "trials" if error.key == "--trials" else error.key) from None
 
 
-def _refuse_foreign(study: Study, yes: object) -> None:
-    """Raise InputError when another user says what would run here, unless the config says `yes`; nobody is asked."""
+def _refuse_unapproved(study: Study, yes: object) -> None:
+    """Raise InputError for what this user has neither started nor approved, unless the config says `yes`."""
     if not isinstance(yes, bool):
         raise InputError(f"must be true or false, but got {shown(yes)}", "yes")
-    if not yes and (what := foreign_code(study)):
-        raise InputError(f'{what}; to run that here, look at it and put "yes": true into the config', "resume")
+    if not yes and (what := unapproved(study.handle)):
+        message = f'{what.sentence}; look at it, and let it run here by "yes": true in the config'
+        raise InputError(message, "resume")
+    approve(study.handle)
 
 
 def _refuse_changes(request: _Request, held: RunSpec) -> None:

@@ -4,6 +4,7 @@ TuneError                    exit code 1
 ├── InputError               2   fix the study file, the option or the argument that is named
 │   └── StudyNotFound        2   name a study that exists
 ├── StudyConflict            2   resume the study that exists, or choose another name
+├── StudyFailed              1   mend the code that is named, then run the failed trials again
 ├── TrackingError            3   look after the tracking server, then resume: nothing is lost
 │   └── AccessRefused        3   get the right credentials or permissions
 └── InternalError            1   report a bug
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 
 class TuneError(Exception):
@@ -80,6 +82,17 @@ class StudyConflict(TuneError):
     """The study exists already, or is in a state that does not allow what was asked."""
 
     exit_code = 2
+
+
+class StudyFailed(TuneError):
+    """The study was aborted, or ended without a value: `study` is the `Study`, all of whose trials can be looked at.
+
+    The message holds why the first trial failed, and what to do.
+    """
+
+    def __init__(self, message: str, study: Any) -> None:
+        super().__init__(message)
+        self.study = study
 
 
 class TrackingError(TuneError):

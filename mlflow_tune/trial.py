@@ -15,9 +15,10 @@ Goal: TypeAlias = Literal["minimize", "maximize"]
 OF = "tune.of"  # the tag of a run that training code opened: the id of its trial's run
 OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
+EXPECTED, EXPECTED_STD = "expected_end", "expected_end_std"  # metrics of a pruned trial: what it would have come to
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
-OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "interrupted"]
+OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "pruned", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Trial:
 
     `outcome` is None while the trial runs. `value` is the objective, in the metric's own sign, and is
     present exactly when `outcome` is "ok". `diagnosis` is what its learning curves show, as JSON, empty where there are
-    none. Times are milliseconds since the epoch; `earlier` are those of the attempts before, (start, end) each.
+    none; `curve` is the metric's own, as JSON, in a study that may stop trials. Times are milliseconds since the epoch;
+    `earlier` are those of the attempts before, (start, end) each.
     """
 
     number: int
@@ -42,6 +44,7 @@ class Trial:
     start_time: int = 0
     end_time: int | None = None
     diagnosis: str = ""
+    curve: str = ""
     earlier: Sequence[tuple[int, int]] = ()
 
     @property

@@ -43,8 +43,9 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A store of one's own, whose dead driver need not be waited for long."""
+    """A store of one's own, whose dead driver need not be waited for long, for somebody who has approved nothing."""
     monkeypatch.setenv("MLFLOW_TUNE_LEASE", "1s")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return unpack(tmp_path)
 
 
@@ -129,12 +130,13 @@ def test_compare_counts_and_ranks_as_it_did(past):
 # The commands that write
 
 
+@pytest.mark.slow
 @needs_mlflow
 @pytest.mark.parametrize("study", STUDIES)
 def test_resume_loses_nothing_and_runs_next_what_it_ran_next(copy, study):
     more = () if study in UNFINISHED else ("--trials", "+1")
     if study == "objective":
-        Study.load(study, objective=learn, tracking_uri=copy).resume("+1")
+        Study.load(study, objective=learn, tracking_uri=copy).resume("+1", yes=True)
         found = parsed(copy, "show", study)
     else:
         found = parsed(copy, "resume", study, "--yes", *more)
@@ -152,6 +154,16 @@ def test_resume_loses_nothing_and_runs_next_what_it_ran_next(copy, study):
         as_it_was(trial["value"], expected["value"], "value", tolerance)
 
 
+@needs_mlflow
+def test_a_study_of_the_past_is_shown_before_it_runs_here_for_the_first_time(copy):
+    refused = CliRunner().invoke(main, ["resume", "random", "--tracking-uri", copy])
+    assert refused.exit_code == 2
+    assert "have started or approved on this machine; it runs here: run.command: python train.py" in refused.stderr
+    with pytest.raises(InputError, match=r"resume\(yes=True\)"):
+        Study.load("objective", objective=learn, tracking_uri=copy).resume("+1")
+
+
+@pytest.mark.slow
 @needs_mlflow
 def test_report_draws_the_bayesian_study_with_its_evidence(copy, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")

@@ -14,10 +14,11 @@ _COMMANDS = {
     "compare": "Compare two or more studies of one metric.",
     "diff": "Hold two trials of STUDY against each other, by their numbers.",
     "enqueue": "Put points before whatever STUDY would try next.",
-    "init": "Draft a study file for PROJECT, a folder with an MLproject file or a git URI.",
+    "init": "Draft a study file for SOURCE: a script, an MLflow project or a sweep of W&B.",
     "list": "List the studies, of one experiment or of all.",
     "mlproject": "",  # called by projects/
     "open": "Print the link to STUDY in MLflow's UI.",
+    "replay": "Tell what stopping trials early would have saved in STUDY, and whether its best had survived.",
     "report": "Draw STUDY's pictures, trials.csv and report.html again, and log them on its parent run.",
     "resume": "Go on with STUDY, wherever it was left.",
     "run": "Run the study that FILE describes.",

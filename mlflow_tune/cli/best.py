@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.cli.tables import found_text, trial_json
+from mlflow_tune.study.display.tables import found_text, trial_json
 from mlflow_tune.text import point_text, value_text
 
 
@@ -28,13 +28,13 @@ def best(study: str, common: Common) -> None:
         answer = trial_json(found) if found else told
         print_json({"study": loaded.record.name, "metric": spec.metric, "best": told, "answer": answer})
     elif trial is None:
-        click.echo(f"No trial of {loaded.record.name} has a value of {spec.metric}.")
+        print_line(f"No trial of {loaded.record.name} has a value of {spec.metric}.")
     else:
-        click.echo(f"{found_text(spec.metric, trial)} at trial {trial.number}, run {trial.run_id}")
+        print_line(f"{found_text(spec.metric, trial)} at trial {trial.number}, run {trial.run_id}")
         for name, value in trial.params.items():
-            click.echo(f"{name}={value_text(value)}")
+            print_line(f"{name}={value_text(value)}")
         if found and found.params != trial.params:
             where = f"trial {found.number}, run {found.run_id}"
-            click.echo(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")
+            print_line(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")
     if trial is None:
         raise SystemExit(1)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.text.console import console_for_people
+from mlflow_tune.text.output import SteadyStream, inert, json_text, one_printed_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-WIDE = 1000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -59,30 +59,17 @@ def common_options(command: Command) -> Command:
 
 def console(common: Common) -> Console:
     """Return the console for people: standard output, or standard error beside JSON."""
-    from rich.console import Console
-
-    class Steadfast(Console):
-        def on_broken_pipe(self) -> None:
-            # Whoever read along has left (`| head`): no reason for the study to end.
-            self.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-
-    found = Steadfast(stderr=common.as_json, highlight=False, markup=False, emoji=False)
-    if not found.is_terminal:
-        # a file or a pipe has no edge at which to cut a run id, or to wrap a sentence
-        found.width = WIDE
-        found.soft_wrap = True
-    return found
-
-
-def print_whole(shown: Console, text: str) -> None:
-    """Print a command, link or path on a line of its own, which is not wrapped: so it can be copied from a terminal."""
-    shown.print(text, soft_wrap=True)
+    return console_for_people(on_stderr=common.as_json)
 
 
 def print_json(form: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output."""
-    click.echo(json.dumps(form, ensure_ascii=False, indent=2))
+    click.echo(json_text(form, sys.stdout.encoding or "utf-8"))
+
+
+def print_line(text: str, err: bool = False) -> None:
+    """Print one line on standard output, or on standard error: whatever stands in the text, it stays one."""
+    click.echo(one_printed_line(text), err=err)
 
 
 def write_page(path: Path, text: str) -> Path:
@@ -96,7 +83,7 @@ def write_page(path: Path, text: str) -> Path:
 
 def set_up_logging(verbose: bool) -> None:
     """Send warnings, or with `verbose` every decision, to standard error; keep MLflow's chatter out."""
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(SteadyStream(sys.stderr))
     handler.setFormatter(_Words())
     logger = logging.getLogger("mlflow_tune")
     logger.handlers = [handler]
@@ -108,5 +95,5 @@ def set_up_logging(verbose: bool) -> None:
 
 class _Words(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage()
+        message = inert(one_printed_line(record.getMessage()))
         return message if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: {message}"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json, print_whole, write_page
+from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.report.comparison.comparison import Comparison
 from mlflow_tune.report.comparison.table import HEADINGS, cells, comparison_json, rows
 from mlflow_tune.report.comparison.words import DEFINITIONS, findings, sentences, target_reason
 from mlflow_tune.study.comparison import Logged, StudyComparison
 from mlflow_tune.text import table_of
+from mlflow_tune.text.console import print_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +38,10 @@ def compare(studies: tuple[str, ...], common: Common, target: float | None, html
 
 
 def show_comparison(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> None:
-    """Log the comparison, write its page, and print it. Raises InputError for a page that cannot be written."""
+    """Log the comparison, write its page, and print it; end with exit code 1 when no trial has a value.
+
+    Raises InputError for a page that cannot be written.
+    """
     # Written before anything is logged, so that a path that cannot be written leaves nothing behind.
     page = None if html is None else write_page(html, found.html())
     logged = None if no_log else found.log()
@@ -47,6 +51,8 @@ def show_comparison(found: StudyComparison, common: Common, html: Path | None = 
         print_json(_json(found.numbers, logged, page))
     else:
         _show(common, found.numbers, logged, page)
+    if all(entrant.best is None for entrant in found.numbers.entrants):
+        raise SystemExit(1)
 
 
 def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:

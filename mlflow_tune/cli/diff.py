@@ -16,7 +16,6 @@ import click
 from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
 from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.cli.tables import found_text, trial_json
 from mlflow_tune.report.difference.difference import (
     Artifact,
     Content,
@@ -27,6 +26,7 @@ from mlflow_tune.report.difference.difference import (
 from mlflow_tune.report.difference.page import diff_html
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.study.difference import difference_of
+from mlflow_tune.study.display.tables import found_text, trial_json
 from mlflow_tune.text import (
     bytes_text,
     json_number,

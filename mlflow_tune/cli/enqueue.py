@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.points import asked_points, point_options
 from mlflow_tune.cli.study_argument import study_argument
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.text import counted
 from mlflow_tune.tracking import is_driven
 
@@ -20,6 +21,7 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
 
     Whoever drives the study, now or later, on any machine, runs them first. The study of a file is made on first use.
     """
+    refuse_secrets(note, "--note")
     loaded, points = asked_points(study, common, None, texts, start, outside)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
     driven = is_driven(loaded.client, loaded.run_id)
@@ -36,4 +38,4 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
         return
     they = "it runs" if len(points) == 1 else "they run"
     when = "next" if driven else f"when the study goes on: {loaded.resume_command}"
-    click.echo(f"{counted(len(points), 'point')} queued in {loaded.record.name}; {they} {when}")
+    print_line(f"{counted(len(points), 'point')} queued in {loaded.record.name}; {they} {when}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.pulse import Pulse, print_gone
-from mlflow_tune.cli.tables import outcome_text
 from mlflow_tune.diagnosis import curves_of_interest
+from mlflow_tune.study.display.tables import outcome_text
 from mlflow_tune.text import point_text
 from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
 from mlflow_tune.trial import Trial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,8 @@ import click
 
 from mlflow_tune.cli.common import INTERRUPTED, print_json
 from mlflow_tune.errors import TuneError
+from mlflow_tune.text.output import SafeStream, safe_streams
+from mlflow_tune.text.redaction import masked
 
 
 class TuneGroup(click.Group):
@@ -42,18 +45,27 @@ class TuneGroup(click.Group):
             formatter.write_dl([(name, said) for name, (_, said) in sorted(self._loaded.items()) if said])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note whether JSON is asked for: an error in the arguments themselves is then told in JSON too."""
-        ctx.ensure_object(dict)["json"] = "--json" in args
+        """Note what was typed, and whether JSON is asked for: an error in the arguments is then told in JSON too."""
+        ctx.ensure_object(dict).update(json="--json" in args, words=list(args))
         return super().parse_args(ctx, args)
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run the command; whatever it prints is made safe, and an output that cannot be written ends no study."""
+        with safe_streams():
+            return super().main(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; show its error in one line a fault."""
         try:
-            return super().invoke(ctx)
+            found = super().invoke(ctx)
+            if _is_lost():  # a study that was driven has said by its exit code how it ended
+                ctx.exit(1)
+            return found
         except TuneError as error:
             _show_error(ctx, str(error), error.exit_code)
             ctx.exit(error.exit_code)
         except click.ClickException as error:
+            error.message = masked(error.message)  # type: ignore[misc]  # it may show what was typed
             _error_json(ctx, error.format_message(), error.exit_code)
             raise
         except KeyboardInterrupt:
@@ -61,7 +73,15 @@ class TuneGroup(click.Group):
             ctx.exit(INTERRUPTED)
 
 
+def _is_lost() -> bool:
+    """Whether what a command printed could not be written; that nobody reads it (`| head`) is no fault."""
+    sys.stdout.flush()
+    failed = sys.stdout.failed if isinstance(sys.stdout, SafeStream) else None
+    return failed is not None and not isinstance(failed, BrokenPipeError)
+
+
 def _show_error(ctx: click.Context, message: str, exit_code: int) -> None:
+    message = masked(message)  # it may show what was typed
     for line in message.splitlines():
         click.echo(f"Error: {line}", err=True)
     _error_json(ctx, message, exit_code)

@@ -43,6 +43,8 @@ def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
         shown.print(table_of(wide, told, left=wide, words=wide[-1:]))
         return
     for (name, state, started, user, run_id), reason in zip(rows, reasons, strict=True):
-        shown.print(f"{name}\n  {state}, started {started}{f' by {user}' if user else ''}\n  run {run_id}")
+        shown.print(name)
+        shown.print(f"  {state}, started {started}{f' by {user}' if user else ''}")
+        shown.print(f"  run {run_id}")
         if reason:
             shown.print(f"  {reason}")

@@ -15,12 +15,13 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console
 from mlflow_tune.cli.compare import show_comparison
-from mlflow_tune.cli.progress import listener_for, print_summary
 from mlflow_tune.cli.session import drive
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, StudyFailed
 from mlflow_tune.spec.study_file import StudySpec, read_study, read_study_file
 from mlflow_tune.strategies import strategy_options
 from mlflow_tune.study.comparison import StudyComparison
+from mlflow_tune.study.display.progress import screen_for
+from mlflow_tune.study.display.summary import print_summary
 from mlflow_tune.study.study import Study
 from mlflow_tune.text.yaml import load_yaml
 
@@ -104,7 +105,7 @@ def _folder(given: Mapping[str, Any]) -> Path:
 
 def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> None:
     study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
-    drive(study, common, study.run)
+    drive(study, common, lambda shown: study.run(quiet=True, callbacks=[shown]))
 
 
 def _compare(given: Mapping[str, Any], common: Common) -> None:
@@ -114,9 +115,9 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)  # MLflow's run becomes the comparison, not one of the studies
     for spec in _contestants(given, common):
         study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
-        with listener_for(shown) as listener:
-            study.run(listener)
-        print_summary(shown, study, study.trials)
+        with screen_for(shown) as screen, suppress(StudyFailed):  # the comparison goes on with the others
+            study.run(quiet=True, callbacks=[screen])
+        print_summary(shown, study.handle, study.trials)
         studies.append(study)
     if run_id:
         os.environ["MLFLOW_RUN_ID"] = run_id

@@ -6,7 +6,7 @@ import webbrowser
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 
@@ -29,6 +29,6 @@ def open_study(study: str, common: Common, place: str, browser: bool) -> None:
     if common.as_json:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id, "links": links})
     else:
-        click.echo(links[place])
+        print_line(links[place])
     if browser:
         webbrowser.open(links[place])

@@ -17,6 +17,7 @@ from mlflow_tune.cli.study_argument import file_spec, find_study, is_file
 from mlflow_tune.errors import InputError, StudyNotFound
 from mlflow_tune.executors.factory import checked_launcher
 from mlflow_tune.space import Choice, Dimension, Space, Value
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import as_integer, as_number, as_value, is_number, unknown, value_text
@@ -55,7 +56,11 @@ def point_options(command: Command) -> Command:
 def asked_points(
     study: str, common: Common, folder: Path | None, texts: Sequence[str], start: int | None, outside: bool
 ) -> tuple[Study, list[dict[str, Any]]]:
-    """Return the study, and the points that a person asks for; a file's study is made when they can be read."""
+    """Return the study, and the points that a person asks for; a file's study is made when they can be read.
+
+    Raises InputError for a secret among the values, before anything is made.
+    """
+    refuse_secrets(list(texts), "-P")
     try:
         loaded = find_study(study, common, folder)
     except StudyNotFound:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mlflow_tune.cli.common import print_whole
 from mlflow_tune.settings import lease_seconds
+from mlflow_tune.text.console import print_whole
 from mlflow_tune.tracking import StudyRecord
 
 if TYPE_CHECKING:

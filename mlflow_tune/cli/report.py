@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 
 
@@ -20,4 +20,4 @@ def report(study: str, common: Common) -> None:
     if common.as_json:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id})
     else:
-        click.echo(f"report.html, trials.csv and figures/ are artifacts of the run {loaded.run_id}.")
+        print_line(f"report.html, trials.csv and figures/ are artifacts of the run {loaded.run_id}.")

@@ -39,13 +39,14 @@ def resume(
 ) -> None:
     """Go on with STUDY, wherever it was left.
 
-    What another user's study would run is shown first, and you are asked.
+    What it would run that you have neither started nor approved on this machine is shown first, and you are asked.
     """
     loaded = find_study(study, common, folder)
-    ask_before_running(loaded, yes, folder)
+    ask_before_running(loaded, yes)
     chosen = None if strategy is None else _strategy(strategy)
-    where = None if dask is None else {"dask": dask}
-    drive(loaded, common, lambda on: loaded.resume(trials, retry_failed, on, chosen, workers, where, gpus=gpus))
+    changes: dict[str, Any] = {"strategy": chosen, "workers": workers, "gpus": gpus, "retry_failed": retry_failed}
+    changes["executor"] = None if dask is None else {"dask": dask}
+    drive(loaded, common, lambda shown: loaded.resume(trials, quiet=True, callbacks=[shown], **changes))
 
 
 def _strategy(text: str) -> Any:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_whole
+from mlflow_tune.cli.common import Common, common_options, console
 from mlflow_tune.cli.session import dask_option, drive, gpus_option
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import read_study_file
 from mlflow_tune.study.handle import resume_command
 from mlflow_tune.study.study import Study
+from mlflow_tune.text.console import print_whole
 
 
 @click.command()
@@ -44,9 +45,11 @@ def run(
         "gpus": gpus,
     }
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
-    study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
     try:
-        drive(study, common, study.run, lambda: _tell_earlier(study, common))
+        study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
+        drive(
+            study, common, lambda shown: study.run(quiet=True, callbacks=[shown]), lambda: _tell_earlier(study, common)
+        )
     except InputError as error:
         raise InputError(f"{file}: {error}" if error.key else error.message) from None
 

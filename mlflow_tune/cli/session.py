@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, console, print_json, print_whole
-from mlflow_tune.cli.progress import listener_for, nothing_found, print_summary
-from mlflow_tune.cli.tables import study_json
-from mlflow_tune.errors import AccessRefused, TrackingError
+from mlflow_tune.cli.common import INTERRUPTED, Common, console, print_json
+from mlflow_tune.driver.callbacks import Callback
+from mlflow_tune.errors import AccessRefused, StudyFailed, TrackingError
+from mlflow_tune.study.display.progress import screen_for
+from mlflow_tune.study.display.summary import nothing_found, print_summary
+from mlflow_tune.study.display.tables import study_json
 from mlflow_tune.study.study import Study
+from mlflow_tune.text.console import print_whole
 from mlflow_tune.tracking import Queue
 from mlflow_tune.trial import Trial
 
@@ -21,15 +24,17 @@ gpus_option = click.option(
 dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
 
 
-def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None] = lambda: None) -> None:
+def drive(
+    study: Study, common: Common, action: Callable[[Callback], Study], at_start: Callable[[], None] = lambda: None
+) -> None:
     """Drive the study by `action`, show its progress and its end, and exit as the README's table says.
 
     `at_start` is called when the study is on the tracking server, before its first trial.
     """
     shown = console(common)
     try:
-        with listener_for(shown, at_start) as listener:
-            action(listener)
+        with screen_for(shown, at_start) as screen, suppress(StudyFailed):  # the summary and the exit code tell
+            action(screen)
     except (KeyboardInterrupt, SystemExit):
         if study.ending is None:
             raise
@@ -42,7 +47,7 @@ def drive(study: Study, common: Common, action: Any, at_start: Callable[[], None
     trials = study.history
     if common.as_json:
         print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
-    print_summary(shown, study, trials, bool(listener.ran))
+    print_summary(shown, study.handle, trials, bool(screen.ran))
     raise SystemExit(_exit_code(study, trials))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_record, study_argument
 from mlflow_tune.tracking import Client, Studies
 
@@ -22,6 +22,6 @@ def stop(study: str, common: Common) -> None:
     if common.as_json:
         print_json({"study": record.name, "run_id": record.run_id, "state": record.state, "asked": asked})
     elif asked:
-        click.echo(f"{record.name} was asked to stop; it ends when the trials that run now have ended.")
+        print_line(f"{record.name} was asked to stop; it ends when the trials that run now have ended.")
     else:
-        click.echo(f"{record.name} is not running: it is {record.state}.")
+        print_line(f"{record.name} is not running: it is {record.state}.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.cli.tables import found_text, outcome_text, trial_json
 from mlflow_tune.diagnosis import diagnosis_lines, findings_from_json, suggestions
 from mlflow_tune.report.difference.changes import against
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.display.tables import found_text, outcome_text, trial_json
 from mlflow_tune.text import point_text, seconds_text, trial_label
 from mlflow_tune.trial import Trial
 

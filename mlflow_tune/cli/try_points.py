@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json, print_whole
+from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
 from mlflow_tune.cli.follow import Follower
 from mlflow_tune.cli.points import asked_points, point_options
-from mlflow_tune.cli.progress import Unseen, no_value_words, nothing_found, print_links
 from mlflow_tune.cli.study_argument import study_argument
-from mlflow_tune.cli.tables import found_text
 from mlflow_tune.cli.trial_page import page_json, print_page
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
-from mlflow_tune.errors import StudyConflict
+from mlflow_tune.errors import StudyConflict, StudyFailed
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.display.progress import Unseen
+from mlflow_tune.study.display.summary import no_value_words, nothing_found, print_links
+from mlflow_tune.study.display.tables import found_text
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import trial_label
+from mlflow_tune.text.console import print_whole
 from mlflow_tune.tracking import Client, Queue, Trials, is_driven
 from mlflow_tune.trial import Trial
 
@@ -49,11 +52,12 @@ def try_points(
     The study of a file is made on first use. Parameters left out take the value of the best trial so far. While
     somebody drives the study, that driver runs the trial next.
     """
+    refuse_secrets(note, "--note")
     loaded, points = asked_points(study, common, folder, texts, start, outside)
     shown = console(common)
     driven = is_driven(loaded.client, loaded.run_id)
     if not driven:  # else its driver runs it, not this machine
-        ask_before_running(loaded, yes, folder)
+        ask_before_running(loaded, yes)
     run_ids = [loaded.enqueue(point, note or "chosen by a person") for point in points]
     try:
         if driven:
@@ -80,11 +84,13 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
     thread.start()
     try:
-        study.resume(only_queued=True, listener=Unseen(shown))
+        study.resume(only_queued=True, quiet=True, callbacks=[Unseen(shown)])
     except (KeyboardInterrupt, SystemExit):
         follower.over.set()
         if study.ending is None:
             raise
+    except StudyFailed:  # the trial's page tells
+        pass
     except StudyConflict:
         raise
     except BaseException:
@@ -109,7 +115,7 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
         print_page(shown, study.spec, trial, history)
     if not common.as_json:
         shown.print(f"\n{_best_words(study.spec, history)}")
-        print_links(shown, study)
+        print_links(shown, study.handle)
     if len(numbers) < len(run_ids):
         shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")
         print_whole(shown, study.resume_command)

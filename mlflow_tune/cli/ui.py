@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import click
 import requests
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json
+from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.tracking import Client, Studies, has_server, study_links
@@ -44,7 +44,7 @@ def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
         return
     with _server(uri, _free(port)) as (base, process):
         _show(study_links(base, loaded.record)["charts"], common, no_browser)
-        click.echo("Ctrl-C stops the server.", err=True)
+        print_line("Ctrl-C stops the server.", err=True)
         try:
             raise SystemExit(1 if process.wait() else 0)
         except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def _show(link: str, common: Common, no_browser: bool) -> None:
     if common.as_json:
         print_json({"link": link})
     else:
-        click.echo(link)
+        print_line(link)
     if not no_browser:
         webbrowser.open(link)
 

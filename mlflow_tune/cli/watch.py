@@ -10,15 +10,16 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.plots import curves_text
-from mlflow_tune.cli.progress import print_links, trial_line
 from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.cli.tables import best_view, outcome_text, state_text, study_json
 from mlflow_tune.report.curve import best_curve
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.display.progress import trial_line
+from mlflow_tune.study.display.summary import print_links
+from mlflow_tune.study.display.tables import best_view, outcome_text, state_text, study_json
 from mlflow_tune.study.study import Study
-from mlflow_tune.text import number_text, point_text, short, tally, trial_label
+from mlflow_tune.text import number_text, one_line, point_text, short, tally, trial_label
 from mlflow_tune.tracking import Queue, Refresh, Studies, StudyRecord
 from mlflow_tune.trial import Trial
 
@@ -46,7 +47,7 @@ def watch(study: str, common: Common, interval: float) -> None:
         print_json(study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()))
     else:
         shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
-        print_links(shown, loaded)
+        print_links(shown, loaded.handle)
     if record.running:
         print_gone(shown, record)
         raise SystemExit(1)
@@ -83,7 +84,7 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
 
     listed = tally(trial.outcome or "running" for trial in trials) or "no trial yet"
     parts: list[RenderableType] = [
-        Text(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})")
+        Text(one_line(f"{record.name}: {record.state}  {spec.goal} {spec.metric} by {spec.strategy.name}  ({listed})"))
     ]
     met = spec.strategy.eligible(trials)
     curve = [(number, value) for number, value, _ in best_curve(met, spec.goal)]

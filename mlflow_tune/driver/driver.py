@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import signal
+import threading
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -14,9 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from mlflow_tune.driver.callbacks import Listener
+from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
+from mlflow_tune.driver.pruner import Pruner
 from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
@@ -59,16 +61,19 @@ class Driver:
         publisher: Publisher,
         trials: Trials,
         pool: WorkerPool,
-        listener: Listener,
+        callback: Callback,
         by_hand: Ending | None = None,
     ) -> None:
         self._spec = spec
         self._publisher = publisher
         self._trials = trials
         self._pool = pool
-        self._listener = listener
+        self._callback = callback
+        self._saying = threading.Lock()
+        self._said = False
         self._by_hand = by_hand
-        self._evaluator = Evaluator(spec, trials)
+        self._pruner = Pruner(spec, trials)
+        self._evaluator = Evaluator(spec, trials, self._pruner.curve)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
@@ -85,6 +90,9 @@ class Driver:
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
+        self._starting: Trial | None = None  # where a trial runs in this very thread
+        publisher.of_stopping = self._pruner.findings
+        pool.on_ask(self._prune)
         self._began = now()
 
     @property
@@ -94,6 +102,7 @@ class Driver:
 
     def drive(self, signals: Signals) -> None:
         """Run trials until the study ends; `ending` says how, and no trial runs any more."""
+        signals.notice = self.say_interrupted  # this thread may be within a trial when Ctrl-C comes
         try:
             self._pool.begin(self._trials.study.run_id)
             while True:
@@ -115,6 +124,7 @@ class Driver:
         finally:
             self._pool.stop()
             self._suggester.close()
+            self._pruner.close()
 
     def ask(self) -> Trial | None:
         """Start one trial more and return it; None when there is none to start, for now or, once `ending`, for ever."""
@@ -145,6 +155,15 @@ class Driver:
                 with contextlib.suppress(Exception):
                     self._put(self._trials.finish(trial, outcome))
 
+    def say_interrupted(self) -> None:
+        """Tell once which trials are waited for before the study ends; any thread may call it."""
+        running = [trial for trial in tuple(self.history) if trial.running]
+        with self._saying:
+            if self._said or not running:
+                return
+            self._said = True
+        self._callback.on_interrupt(running)
+
     def know(self, history: Sequence[Trial], retry_failed: bool = False, fresh: bool = False) -> None:
         """Go on from the study's trials as they were taken over, none of which runs, before all else.
 
@@ -156,13 +175,15 @@ class Driver:
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
             self._again = [trial for trial in self.history if trial.outcome in unfinished]
+        self._pruner.know(self.history)
         study = self._trials.study
         known = len(self.history)
         again = len(self._again)
         logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Signals) -> None:
-        self._listener.stands(self.history, signals.level)
+        if signals.level == 1:
+            self.say_interrupted()
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):
@@ -264,10 +285,12 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
         study = self._trials.study
         job = Job(
             number,
-            trial.params,
+            params,
             trial.run_id,
             study.experiment_id,
             self._trials.client.uri,
@@ -276,12 +299,15 @@ class Driver:
             study_id=study.run_id,
             bind=self._spec.run.mlflow == "bind",
         )
-        self._listener.started(trial)
+        self._callback.on_trial_start(trial)
+        self._starting = trial
         try:
             future = self._pool.submit(job)
         except (BrokenExecutor, RuntimeError) as error:
             self._lose_executor(trial, error)
             return
+        finally:
+            self._starting = None
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
@@ -290,19 +316,28 @@ class Driver:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
         self._outbox.flush()
         self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
         self._end("interrupted", why)
 
     def _collect(self) -> None:
         """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
         timeout = 0.0 if self._outbox else 0.2
         wait(self._running, timeout, FIRST_COMPLETED)
+        self._prune()
         done = [future for future in self._running if future.done()]  # some executors tell nobody what they cancel
         for future in sorted(done, key=lambda future: self._running[future].number):
             self._take_in(self._running[future], self._pool.result(future), self._ended.pop(future, time.monotonic()))
             del self._running[future], self._slots[future]
         if time.monotonic() >= self._next_pulse:
             self._pulse()
+
+    def _prune(self) -> None:
+        """End those of the trials that run which are hopeless."""
+        futures = {trial.run_id: future for future, trial in self._running.items() if not future.done()}
+        running = [trial for trial in self._running.values() if trial.run_id in futures]
+        for trial, verdict in self._pruner.look([*running, *([self._starting] if self._starting else [])]):
+            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
+            self._pool.prune(futures.get(trial.run_id), trial.run_id, self._pruner.grace)
 
     def _put(self, trial: Trial) -> None:
         """Keep the trial in place of an earlier state of it."""
@@ -315,6 +350,7 @@ class Driver:
 
     def _take_in(self, trial: Trial, result: Outcome, at: float) -> None:
         """Evaluate how a trial ended; `at` is when, on the clock of `time.monotonic()`."""
+        result = self._pruner.outcome(trial, result)
         try:
             found = self._evaluator.evaluate(trial, result, at)
         except TrackingError:
@@ -324,12 +360,18 @@ class Driver:
         outcome = found.outcome
         self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
         self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
+        self._pruner.ended(ended)
         if outcome.kind in ("failed", "timeout"):
             self._fail(ended, outcome.certain)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
-            self._again.append(ended)
+            self._run_again(ended)
+
+    def _run_again(self, ended: Trial) -> None:
+        self._again.append(ended)
+        if self.ending is not None and self.ending.state == "finished":
+            self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
 
     def _fail(self, ended: Trial, certain: bool) -> None:
         """Run a trial that failed again, if that may help."""
@@ -337,7 +379,7 @@ class Driver:
             self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
         self._failures[ended.number] += 1
         if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
-            self._again.append(ended)
+            self._run_again(ended)
 
     @property
     def _hopeless(self) -> bool:
@@ -351,7 +393,7 @@ class Driver:
             self._again = [trial for trial in self._again if trial.number != ended.number]
         how = f"{ended.outcome} {ended.value} {escaped(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
-        self._listener.ended(ended, self.history)
+        self._callback.on_trial_end(ended, self.history)
 
     def _pulse(self) -> None:
         if (guard := self._trials.client.guard) is not None:

@@ -20,7 +20,7 @@ from mlflow_tune.tracking.records import curve_of, learning_curve
 from mlflow_tune.trial import Curve, Goal, Outcome, Trial, is_finite
 
 logger = logging.getLogger(__name__)
-ENDED = ("ok", "failed", "timeout")
+ENDED = ("ok", "failed", "timeout", "pruned")
 MOST_LOSSES = 3  # of one trial: one that kills its workers must not run for ever
 MOST_OUTAGES = 3  # of one trial: code that is broken must not run for ever on a bad network
 
@@ -43,11 +43,15 @@ class Evaluator:
     """Evaluates the attempts of one study.
 
     One read tells what the training code logged; a learning curve costs one more each, and there are few of them.
+    `kept` tells from a trial's curves what stays with it for the trials to come.
     """
 
-    def __init__(self, spec: StudySpec, trials: Trials) -> None:
+    def __init__(
+        self, spec: StudySpec, trials: Trials, kept: Callable[[Trial, Mapping[str, Curve]], str] = lambda *_: ""
+    ) -> None:
         self._spec = spec
         self._trials = trials
+        self._kept = kept
         self._outages: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
         self._follower = Follower(spec, trials)
@@ -67,6 +71,7 @@ class Evaluator:
         curves = self._curves(trial, own, found)
         metrics = {**trial.metrics, **logged, **found.metrics}
         trial = replace(trial, metrics=metrics, diagnosis=self._diagnosed(curves))
+        trial = replace(trial, curve=self._kept(trial, curves))
         judged, value, unseen = self._judged(trial, outcome, found, curves)
         judged = self._remarked(trial, self._excused(trial, judged, ended), own)
         return Evaluation(trial, replace(judged, metrics=unseen), value, own, found)
@@ -134,13 +139,19 @@ class Evaluator:
         """Return the learning curves that tell: of a metric in both runs, that of the followed one."""
         held = {name: run.run_id for run in (own, found.run) if run for name in run.stepped}
         try:
-            wanted = curves_of_interest(held, self._spec.metric)
+            wanted = self._wanted(held)
             read = [name for name in wanted if name not in found.points]
             curves = {name: learning_curve(self._trials.client, held[name], name) for name in read}
         except TrackingError as error:  # what a person looks at must not cost the trial
             logger.warning("trial %d is not diagnosed: %s", trial.number, error)
             return {}
         return {name: curve_of(found.points[name]) if name in found.points else curves[name] for name in wanted}
+
+    def _wanted(self, held: Mapping[str, str]) -> list[str]:
+        """Return the curves that are read: those that tell, and the one by which trials are stopped."""
+        wanted = curves_of_interest(held, self._spec.metric)
+        watched = (self._spec.stop_trials and self._spec.stop_trials.metric) or ""
+        return [*wanted, watched] if watched in held and watched not in wanted else wanted
 
     def _diagnosed(self, curves: Mapping[str, Curve]) -> str:
         return findings_to_json(diagnose(curves, self._spec.metric, self._spec.goal)) if curves else ""

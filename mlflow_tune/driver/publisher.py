@@ -39,6 +39,7 @@ class Publisher:
         self._pictured: set[int] = set()
         self._drawn: dict[str, int] | None = None  # the last step of each curve
         self._told: set[str] = set()
+        self.of_stopping: Callable[[], Sequence[str]] = lambda: ()  # what is to be known of the rule that stops trials
         self._next_note = self._next_curve = 0.0
         self._owed: list[tuple[str, Callable[[], None]]] = []
 
@@ -60,7 +61,8 @@ class Publisher:
                 self.keep("the pictures", lambda: self._reporter.images(history, self._pictured))
             self._next_curve = time.monotonic() + CURVE_INTERVAL
         if time.monotonic() >= self._next_note:
-            self._studies.update(self._run_id, {"mlflow.note.content": self._note(history, self._standing(history))})
+            note = self._note(history, self._standing(history))
+            self._studies.update(self._run_id, {"mlflow.note.content": note, **self._why()})
             self._next_note = time.monotonic() + NOTE_INTERVAL
 
     def parent(self) -> StudyRecord:
@@ -86,7 +88,7 @@ class Publisher:
         if reports_wanted() and history:
             self.keep("the report", lambda: self._reporter.write(history, standing))
             self.keep("the comparison", lambda: self._reporter.save_view(history))
-        tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why}
+        tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why, **self._why()}
         self._studies.update(self._run_id, tags, state)
 
     def _draw(self, history: Sequence[Trial]) -> None:
@@ -107,7 +109,11 @@ class Publisher:
                 self._told.add(finding)
 
     def _findings(self, history: Sequence[Trial]) -> list[str]:
-        return self._spec.strategy.findings(self._spec.space, history)
+        return [*self._spec.strategy.findings(self._spec.space, history), *self.of_stopping()]
+
+    def _why(self) -> dict[str, str]:
+        """Return the tag that tells which rule stops trials and why it was chosen, none where nobody had to choose."""
+        return {"tune.why": " ".join(words)} if (words := self.of_stopping()) else {}
 
     def _standing(self, history: Sequence[Trial], state: str = "running", why: str = "") -> Standing:
         spec = self._spec

@@ -92,6 +92,23 @@ class Reporter:
             found["posterior"] = grid
         return found
 
+    def figure(self, name: str, history: Sequence[Trial]) -> Figure | None:
+        """Return one figure of the report by its name, which a notebook shows; None when there is too little for it."""
+        from mlflow_tune.report.figures.posterior import posterior_grid
+        from mlflow_tune.report.figures.study import POSTERIOR, Material, study_figure
+        from mlflow_tune.report.figures.style import self_showing
+
+        if name == POSTERIOR:
+            found = posterior_grid(self._posteriors(history))
+        else:
+            subject = subject_of(self.spec, history)
+            strategy = self.spec.strategy
+            curves = self._curves(subject, history) if name == "learning_curves" else {}
+            bracket = strategy.bracket(self.spec.space, history)
+            forests = self._forests(subject, history)
+            found = study_figure(name, Material(subject, history, curves, strategy.requirement, bracket, forests))
+        return None if found is None else self_showing(found)
+
     def _curves(self, subject: Subject, history: Sequence[Trial]) -> dict[int, Curve]:
         """Return the learning curves of the best trials, and of some that failed, to their last step."""
         failed = [trial for trial in history if trial.done and trial.value is None][:MOST_FAILED]

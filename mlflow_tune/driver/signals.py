@@ -16,13 +16,15 @@ class Signals:
 
     `level` is 0 while nothing was asked, 1 after one Ctrl-C (start no new trial), 2 after another one, SIGTERM or
     SIGHUP (kill those that run). Code that runs in this very thread, as `busy` tells, is interrupted at level 2 by
-    KeyboardInterrupt: nothing else could stop it. `abandon` is called at level 2, in another thread, to end a wait
-    for the tracking server. Outside the main thread signals are left alone.
+    KeyboardInterrupt: nothing else could stop it. Outside the main thread signals are left alone. Two functions are
+    called in threads of their own: `notice` at level 1, to tell what is waited for, and `abandon` at level 2, to end a
+    wait for the tracking server.
     """
 
     def __init__(self, busy: Callable[[], bool], abandon: Callable[[], None]) -> None:
         self.level = 0
         self.signal: int | None = None
+        self.notice: Callable[[], None] = lambda: None
         self._busy = busy
         self._abandon = abandon
         self._before: dict[int, Any] = {}
@@ -47,8 +49,7 @@ class Signals:
     def _note(self, number: int, _: FrameType | None) -> None:
         self.signal = self.signal or number
         self.level = 2 if number in _KILL else self.level + 1
-        if self.level > 1:
-            # What a thread sets to wake this one may be locked by this very one just now.
-            threading.Thread(target=self._abandon, daemon=True).start()
-            if self._busy():
-                raise KeyboardInterrupt
+        # What these need may be locked just now by this very thread.
+        threading.Thread(target=self._abandon if self.level > 1 else self.notice, daemon=True).start()
+        if self.level > 1 and self._busy():
+            raise KeyboardInterrupt

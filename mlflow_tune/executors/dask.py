@@ -107,7 +107,7 @@ def _local_cluster(workers: int) -> Any:
 
 
 @contextmanager
-def within_dask(stop: Callable[[], None]) -> Iterator[None]:
+def within_dask(stop: Callable[[], object]) -> Iterator[None]:
     """Guard an attempt in a task of a Dask worker; anywhere else do nothing.
 
     Dask runs the task of a worker that died again: raises WorkerLost then, for an attempt is made once. `stop` is
@@ -142,7 +142,7 @@ def _dask_worker() -> Any:
         return None
 
 
-def _watch(worker: Any, key: Any, stop: Callable[[], None], over: threading.Event) -> None:
+def _watch(worker: Any, key: Any, stop: Callable[[], object], over: threading.Event) -> None:
     while not over.wait(LOOK_SECONDS):
         task = worker.state.tasks.get(key)
         if task is None or task.state != "executing":

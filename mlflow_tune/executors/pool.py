@@ -16,7 +16,7 @@ from mlflow_tune.executors.dask import GPU, DaskExecutor
 from mlflow_tune.executors.factory import runs_in_process
 from mlflow_tune.executors.remote import Shipment, shipment_of
 from mlflow_tune.executors.slots import placed
-from mlflow_tune.launchers import Launcher
+from mlflow_tune.launchers import Launcher, ObjectiveLauncher
 from mlflow_tune.launchers.output import result_of, without_secrets
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.spec.study_file import LOCAL, StudySpec
@@ -48,6 +48,14 @@ class WorkerPool(Protocol):
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return how a trial ended whose future is done."""
+        ...
+
+    def on_ask(self, look: Callable[[], None]) -> None:
+        """Call `look` whenever training code in the driver's thread asks whether its trial should stop."""
+        ...
+
+    def prune(self, future: Future[Outcome] | None, run_id: str, grace: float) -> bool:
+        """End one trial that runs, within `grace` seconds if that can be had; False when it cannot be ended."""
         ...
 
     def stop(self) -> None:
@@ -105,6 +113,15 @@ class LocalPool:
         """Return what the launcher saw."""
         return result_of(future)
 
+    def on_ask(self, look: Callable[[], None]) -> None:
+        """Look when an objective of this process asks."""
+        if isinstance(self._launcher, ObjectiveLauncher):
+            self._launcher.look = look
+
+    def prune(self, future: Future[Outcome] | None, run_id: str, grace: float) -> bool:  # noqa: ARG002
+        """Have the launcher end the trial."""
+        return self._launcher.prune(run_id, grace)
+
     def stop(self) -> None:
         """Kill the trials that run."""
         self._launcher.stop()
@@ -157,6 +174,13 @@ class RemotePool:
             return result_of(future)
         reason = f"its worker was lost: {type(error).__name__}: {error}"
         return without_secrets(Outcome("interrupted", reason=reason, lost=True))
+
+    def on_ask(self, look: Callable[[], None]) -> None:
+        """Do nothing: no training code runs in this thread."""
+
+    def prune(self, future: Future[Outcome] | None, run_id: str, grace: float) -> bool:  # noqa: ARG002
+        """Cancel the trial: a Dask worker then ends it. What another executor has begun goes on to its end."""
+        return future is not None and future.cancel()
 
     def stop(self) -> None:
         """Cancel all trials; what an executor other than Dask's has begun goes on to its end."""

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Shipment:
 
     def __call__(self, job: Job) -> Outcome:
         """Run one trial to its end."""
-        with _unpacked(self) as launcher, within_dask(launcher.stop):
+        with _unpacked(self) as launcher, within_dask(partial(launcher.prune, job.run_id, 0)):
             if self.share is None:
                 return launcher(job)
             with devices_here(self.share) as devices:

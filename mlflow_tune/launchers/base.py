@@ -39,6 +39,13 @@ class Launcher(Protocol):
         """Run one trial to its end. Whatever goes wrong in it is an outcome, not an exception."""
         ...
 
+    def prune(self, run_id: str, grace: float) -> bool:  # noqa: ARG002
+        """End the trial of one run: SIGTERM, `grace` seconds, SIGKILL. Its call returns "pruned", unless it had ended.
+
+        From any thread; at once. False where trials cannot be ended so.
+        """
+        return False
+
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted". Any thread, any number of times."""
         ...

@@ -19,6 +19,7 @@ from mlflow_tune.launchers.output import REASON_LENGTH, refused_param
 from mlflow_tune.launchers.refusal import refused_run
 from mlflow_tune.space import check_mlflow_name
 from mlflow_tune.text import cut, short
+from mlflow_tune.text.redaction import masked
 from mlflow_tune.trial import Job, Outcome, Params
 
 Objective = Callable[..., Any]
@@ -67,7 +68,7 @@ def call(function: Objective, parameters: Params, job: Job, metric: str) -> Outc
     try:
         return Outcome("ok", metrics=metrics_of(result, metric), logged=bound or result is None)
     except ValueError as error:
-        return Outcome("failed", logged=bound, reason=cut(str(error), REASON_LENGTH))
+        return Outcome("failed", logged=bound, reason=cut(masked(str(error)), REASON_LENGTH))
 
 
 def active_run() -> str:
@@ -149,7 +150,7 @@ def error_words(error: BaseException, frames: TracebackType | None) -> str:
     own = [place for place in places if not place[0].startswith(_FOREIGN) and "site-packages" not in place[0]]
     if isinstance(error, SyntaxError):
         own.append((error.filename or "", error.lineno))
-    words = cut(said, 400)
+    words = cut(masked(said), 400)  # a secret that is cut would not be found any more
     if not own and not places:
         return words
     file, line = (own or places)[-1]

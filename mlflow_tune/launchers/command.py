@@ -91,8 +91,13 @@ class CommandLauncher(Launcher):
         """Run the command: exit code 0 is "ok", anything else "failed" with the last lines that it printed."""
         words = substitute(self._command, merged(self._parameters, job))
         environment = {**self._environment, **trial_variables(job)}
-        outcome = self._processes.run(words, env=environment, cwd=self._folder, timeout=self._timeout)
+        outcome = self._processes.run(words, env=environment, cwd=self._folder, timeout=self._timeout, trial=job.run_id)
         return told(outcome, job, self._folder, words)
+
+    def prune(self, run_id: str, grace: float) -> bool:
+        """End the command of one trial."""
+        self._processes.prune(run_id, grace)
+        return True
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

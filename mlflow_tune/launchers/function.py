@@ -135,7 +135,8 @@ class FunctionLauncher(Launcher):
         except OSError as error:
             return Outcome("failed", reason=f"the worker cannot start: {error}")
         try:
-            outcome = self._ask(worker, job)
+            with self._processes.running(job.run_id, worker.process):
+                outcome = self._ask(worker, job)
         except BaseException:
             self._end(worker)
             raise
@@ -144,7 +145,9 @@ class FunctionLauncher(Launcher):
         output = worker.process.take_output() + outcome.output
         if self._processes.stopped:
             outcome = STUDY_STOPPED
-        if worker.ready and not worker.process.bloated:
+        elif worker.process.pruned:
+            outcome = Outcome("pruned", logged=True)
+        if worker.ready and not worker.process.bloated and not worker.process.pruned:
             self._give_back(worker)
         else:
             self._end(worker)
@@ -183,7 +186,7 @@ class FunctionLauncher(Launcher):
         ended = worker.process.returncode is not None
         output = self._end(worker)
         outcome = self._processes.outcome(worker.process, ended, self._timeout, output)
-        if outcome.kind in ("interrupted", "timeout") or worker.process.took_too_much:
+        if outcome.kind in ("interrupted", "timeout", "pruned") or worker.process.took_too_much:
             return outcome
         how = how_it_ended(worker.process.returncode or 0, output)
         return replace(outcome, kind="failed", reason=f"the function ended its process: {how}")
@@ -217,6 +220,11 @@ class FunctionLauncher(Launcher):
     def _end(self, worker: _Worker) -> bytes:
         worker.connection.close()
         return self._processes.end(worker.process)
+
+    def prune(self, run_id: str, grace: float) -> bool:
+        """End the worker of one trial; the next trial gets another one."""
+        self._processes.prune(run_id, grace)
+        return True
 
     def stop(self) -> None:
         """Kill all workers: running calls and all later ones return "interrupted"."""

@@ -9,17 +9,18 @@ from dataclasses import replace
 
 from mlflow_tune.text import cut, cut_start
 from mlflow_tune.text.durations import duration_text
-from mlflow_tune.text.redaction import masked
+from mlflow_tune.text.redaction import masked, masked_bytes
 from mlflow_tune.trial import Outcome
 
 TAIL_BYTES = 2**20
+MARGIN = 2**16  # bytes that are kept beside it: a secret may lie across the cut
 REASON_LENGTH = 500
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _REFUSED_PARAM = re.compile(r"Changing param values is not allowed\.[^\n]{0,300}")
 
 
 class Tail:
-    """The last `TAIL_BYTES` of a stream; memory stays bounded however long the stream is."""
+    """The last `TAIL_BYTES` of a stream, its secrets masked; memory stays bounded however long the stream is."""
 
     def __init__(self) -> None:
         self._kept = bytearray()
@@ -29,18 +30,17 @@ class Tail:
         """Add what the stream brought."""
         self._kept += data
         if len(self._kept) > 2 * TAIL_BYTES:
-            self._trim()
-
-    def _trim(self) -> None:
-        excess = max(len(self._kept) - TAIL_BYTES, 0)
-        del self._kept[:excess]
-        self._dropped += excess
+            excess = len(self._kept) - TAIL_BYTES - MARGIN
+            del self._kept[:excess]
+            self._dropped += excess
 
     def __bytes__(self) -> bytes:
         """Return the tail, after a line that says how many bytes were dropped before it, if any."""
-        self._trim()
-        note = b"[%d earlier bytes were dropped]\n" % self._dropped if self._dropped else b""
-        return note + bytes(self._kept)
+        kept = masked_bytes(bytes(self._kept))
+        excess = max(len(kept) - TAIL_BYTES, MARGIN if self._dropped else 0)
+        dropped = self._dropped + excess
+        note = b"[%d earlier bytes were dropped]\n" % dropped if dropped else b""
+        return note + kept[excess:]
 
 
 def last_lines(output: bytes, count: int = 4, limit: int = 400) -> str:
@@ -104,8 +104,7 @@ def without_secrets(outcome: Outcome) -> Outcome:
 
     MLflow's own client tells the tracking URI as it stands when the server is away, its password included.
     """
-    output = masked(outcome.output.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    return replace(outcome, reason=masked(outcome.reason), output=output)
+    return replace(outcome, reason=masked(outcome.reason), output=masked_bytes(outcome.output))
 
 
 def too_long(seconds: float) -> str:

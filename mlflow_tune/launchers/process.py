@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -87,6 +87,7 @@ class Supervised:
         assert self._popen.stdout is not None
         self._stdout = self._popen.stdout
         self._tail = Tail()
+        self.pruned = False
         self._memory = MemoryWatch(self._popen.pid, memory) if memory is not None else None
         os.set_blocking(self._stdout.fileno(), False)
 
@@ -160,6 +161,13 @@ class Supervised:
             self._life.write(b"!")  # a process forked from this one may hold the pipe open: closing is not enough
         self._life.close()
 
+    def prune(self, grace: float) -> None:
+        """Have everything end, by SIGTERM and after `grace` seconds by SIGKILL, for the sake of its trial alone."""
+        if not self.pruned:
+            with suppress(OSError, ValueError):  # as in `kill`
+                self._life.write(f"!{grace:.3f}".encode())
+                self.pruned = True
+
     def close(self) -> None:
         """End whatever still runs and wait for it; nothing in a forked process, as `kill`."""
         if os.getpid() != self._owner:
@@ -189,6 +197,8 @@ class Processes:
         self._tenancy = tenancy
         self._lock = threading.Lock()
         self._running: set[Supervised] = set()
+        self._trials: dict[str, Supervised] = {}  # by the run's id
+        self._early: dict[str, float] = {}  # the grace of trials that are to end before they have begun
         self.stopped = False
 
     def start(
@@ -220,7 +230,32 @@ class Processes:
         for process in running:
             process.kill()
 
-    def run(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None) -> Outcome:
+    @contextmanager
+    def running(self, trial: str, process: Supervised) -> Iterator[None]:
+        """Let `prune` find the process in which a trial runs, by the id of its MLflow run."""
+        with self._lock:
+            self._trials[trial] = process
+            grace = self._early.pop(trial, None)
+        if grace is not None:
+            process.prune(grace)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._trials[trial]
+
+    def prune(self, trial: str, grace: float) -> None:
+        """Ask the process of a trial to end, and kill it after `grace` seconds; one that begins later, when it does."""
+        with self._lock:
+            process = self._trials.get(trial)
+            if process is None:
+                self._early[trial] = grace
+        if process is not None:
+            process.prune(grace)
+
+    def run(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None, trial: str = ""
+    ) -> Outcome:
         """Run one command to its end and return the outcome; it may have logged to its run by itself."""
         if self.stopped:
             return STUDY_STOPPED
@@ -230,7 +265,8 @@ class Processes:
             return Outcome("failed", reason=f"the process cannot start: {error}")
         ended = False
         try:
-            ended = process.wait(timeout)
+            with self.running(trial, process):
+                ended = process.wait(timeout)
         finally:
             output = self.end(process)
         return self.outcome(process, ended, timeout, output)
@@ -239,6 +275,8 @@ class Processes:
         """Return the outcome of a process, given whether it `ended` by itself before the timeout."""
         if self.stopped:
             return Outcome("interrupted", logged=True, reason=STUDY_STOPPED.reason, output=output)
+        if process.pruned:
+            return Outcome("pruned", logged=True, output=output)
         if process.took_too_much:
             return Outcome("failed", logged=True, reason=process.took_too_much, output=output)
         if not ended and timeout is not None:

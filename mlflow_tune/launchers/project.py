@@ -159,8 +159,14 @@ class ProjectLauncher(Launcher):
                 env={**self._environment, **trial_variables(job)},
                 cwd=entry_point.folder,
                 timeout=self._timeout,
+                trial=job.run_id,
             )
             return told(outcome, job, entry_point.folder, command.split())
+
+    def prune(self, run_id: str, grace: float) -> bool:
+        """End the command of one trial."""
+        self._processes.prune(run_id, grace)
+        return True
 
     def stop(self) -> None:
         """Kill all that runs: those calls and all later ones return "interrupted"."""

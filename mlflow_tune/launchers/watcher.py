@@ -2,7 +2,8 @@
 
 LIFE is the read end of a pipe to the driver; each FD is a file descriptor that the command alone is to have; LOCK is
 one that this process alone is to have, open until nothing of the command is left, or -1. When the pipe ends or brings
-a byte, or when the driver dies, every descendant of this process is ended: SIGTERM, a short grace, SIGKILL. Whatever
+a byte, or when the driver dies, every descendant of this process is ended: SIGTERM, a short grace, SIGKILL. A number
+after the byte grants a grace of so many seconds, which the end of the pipe or another byte cuts short. Whatever
 outlives the command is ended likewise, then this process ends as the command did: with its exit code, or by its signal.
 
 On Linux this process is a child subreaper (prctl(2)), so that daemons and sessions of their own stay its
@@ -71,8 +72,8 @@ def wake_on_child() -> int:
     return read
 
 
-def watch(pid: int, life: int, wake: int, statuses: dict[int, int]) -> None:
-    """Wait until the command ends, the driver dies or the driver wants the command to end."""
+def watch(pid: int, life: int, wake: int, statuses: dict[int, int]) -> float:
+    """Wait until the command ends, the driver dies or wants it to end; return the grace in seconds."""
     poller = select.poll()
     poller.register(wake, select.POLLIN)
     poller.register(life, select.POLLIN)
@@ -85,9 +86,23 @@ def watch(pid: int, life: int, wake: int, statuses: dict[int, int]) -> None:
     while pid not in statuses:
         ready = [descriptor for descriptor, _ in poller.poll()]
         if ready != [wake]:
-            return
+            return granted(life) if life in ready else GRACE_SECONDS
         os.read(wake, 4096)
         reap(statuses)
+    return GRACE_SECONDS
+
+
+def granted(life: int) -> float:
+    """Return the grace that the driver grants: that of a short end, unless a number says more."""
+    try:
+        return max(GRACE_SECONDS, float(os.read(life, 64)[1:]))
+    except ValueError:
+        return GRACE_SECONDS
+
+
+def hurried(life: int) -> bool:
+    """Return whether the driver has no patience any more, or is gone."""
+    return bool(select.select([life], [], [], 0)[0])
 
 
 def signal_descendants(number: int, psutil_folder: str) -> None:
@@ -103,14 +118,16 @@ def signal_descendants(number: int, psutil_folder: str) -> None:
             pass
 
 
-def end_descendants(psutil_folder: str, statuses: dict[int, int]) -> None:
+def end_descendants(psutil_folder: str, statuses: dict[int, int], grace: float, life: int) -> None:
     """End whatever still runs; processes that cannot be killed are given up after a while."""
     if not reap(statuses):
         return
     began = time.monotonic()
     signal_descendants(signal.SIGTERM, psutil_folder)
-    while reap(statuses) and time.monotonic() < began + GIVE_UP_SECONDS:
-        if time.monotonic() > began + GRACE_SECONDS:
+    while reap(statuses) and time.monotonic() < began + grace + GIVE_UP_SECONDS:
+        if grace > GRACE_SECONDS and hurried(life):
+            began, grace = time.monotonic(), GRACE_SECONDS
+        if time.monotonic() > began + grace:
             signal_descendants(signal.SIGKILL, psutil_folder)
         time.sleep(0.01)
 
@@ -143,8 +160,8 @@ def main(descriptors: list[int], lock: int, psutil_folder: str, command: list[st
     pid = start(command)
     for descriptor in passed:  # else their other ends would not see when the command closes them
         os.close(descriptor)
-    watch(pid, life, wake, statuses)
-    end_descendants(psutil_folder, statuses)
+    grace = watch(pid, life, wake, statuses)
+    end_descendants(psutil_folder, statuses, grace, life)
     if sys.platform != "linux" and pid not in statuses:
         os.killpg(0, signal.SIGKILL)
     end_like(statuses.get(pid, 1 << 8))

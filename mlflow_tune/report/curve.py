@@ -31,12 +31,19 @@ def best_curve(history: Sequence[Trial], goal: Goal) -> list[Point]:
 
 
 def count_curves(history: Sequence[Trial]) -> dict[str, list[Point]]:
-    """Return how many trials had ended well and otherwise after each, as points like those of `best_curve`."""
+    """Return how many trials had ended well and otherwise after each, as points like those of `best_curve`.
+
+    Those that were stopped are counted apart, from the first of them on.
+    """
     curves: dict[str, list[Point]] = {"trials_ok": [], "trials_failed": []}
-    good = latest = 0
+    good = pruned = latest = 0
     done = takewhile(lambda trial: trial.done, sorted(history, key=lambda trial: trial.number))
     for count, trial in enumerate(done, start=1):
-        good, latest = good + (trial.outcome == "ok"), max(latest, trial.end_time or 0)
+        good += trial.outcome == "ok"
+        pruned += trial.outcome == "pruned"
+        latest = max(latest, trial.end_time or 0)
         curves["trials_ok"].append((trial.number, good, latest))
-        curves["trials_failed"].append((trial.number, count - good, latest))
+        curves["trials_failed"].append((trial.number, count - good - pruned, latest))
+        if pruned:
+            curves.setdefault("trials_pruned", []).append((trial.number, pruned, latest))
     return curves

@@ -109,8 +109,11 @@ def _running(trials: Sequence[Trial]) -> list[str]:
 
 
 def _reasons(trials: Sequence[Trial]) -> list[str]:
-    reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome != "ok")
-    return [f"- failed {_times(count)}: {inline(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+    """Return why trials have no value, the commonest first, and why the latest ones were stopped."""
+    reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome not in ("ok", "pruned"))
+    failed = [f"- failed {_times(count)}: {inline(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+    pruned = [trial for trial in trials if trial.outcome == "pruned"]
+    return failed + [f"- stopped: trial {trial.number}, {inline(trial.reason, 200)}" for trial in pruned[-REASONS:]]
 
 
 def _diagnoses(diagnoses: Mapping[int, Sequence[str]]) -> list[str]:

@@ -36,7 +36,14 @@ __all__ = [
     "whole_point",
 ]
 
-RESERVED_NAMES = ("trial", "objective", "constraint")  # in a study, the evidence of its strategies is reserved as well
+# `expected_end` and its deviation are what a stopped trial would have come to.
+RESERVED_NAMES = (
+    "trial",
+    "objective",
+    "constraint",
+    "expected_end",
+    "expected_end_std",
+)  # in a study, the evidence of its strategies is reserved as well
 MAX_NAME = 243  # MLflow's keys have at most 250 characters, and `log10_` goes before some of them
 Dimension: TypeAlias = Float | Int | Categorical | Ordinal
 _KINDS: dict[str, type[Dimension]] = {"float": Float, "int": Int, "categorical": Categorical, "ordinal": Ordinal}

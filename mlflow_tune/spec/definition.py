@@ -9,6 +9,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical
+from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import with_trials
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import STRATEGIES, Strategy, model_based
@@ -16,6 +17,7 @@ from mlflow_tune.tracking import StudyRecord
 
 logger = logging.getLogger(__name__)
 ASKED = "ask() and tell()"  # what stands for the objective of a study whose trials the caller runs
+SEARCHED = "mlflow_tune.study.cross_validation:CrossValidation"  # the objective of a StudySearchCV
 
 
 def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = None) -> StudySpec:
@@ -86,6 +88,7 @@ def changed_spec(
         )
         merged["stop"] = merged["stop"].model_copy(update={"expected_improvement": None})
     after = parse_study(merged)
+    refuse_secrets(after.model_dump(mode="json", include=set(changed)))
     _refuse_other_constraint(spec, after)
     return after
 

@@ -36,6 +36,7 @@ from mlflow_tune.spec.fields import (
     Text,
     refuse_passwords,
 )
+from mlflow_tune.spec.stop_trials import StopTrials, as_stop_trials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.strategies import (
     STRATEGIES,
@@ -151,6 +152,7 @@ class StudySpec(BaseModel):
     strategy: Annotated[Strategy, BeforeValidator(_strategy), PlainSerializer(strategy_to_json)]
     reference: Function | None = None
     stop: StopRules = StopRules()
+    stop_trials: Annotated[StopTrials | None, BeforeValidator(as_stop_trials)] = None
     workers: Count = 1
     batch: bool = False
     executor: ExecutorSpec | None = None
@@ -334,7 +336,12 @@ def _words(detail: ErrorDetails) -> str:
     return f"{detail['msg']}, but got {got}"
 
 
-_PARTS: dict[str, type[BaseModel]] = {"run": RunSpec, "stop": StopRules, "executor": ExecutorSpec}
+_PARTS: dict[str, type[BaseModel]] = {
+    "run": RunSpec,
+    "stop": StopRules,
+    "stop_trials": StopTrials,
+    "executor": ExecutorSpec,
+}
 
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:

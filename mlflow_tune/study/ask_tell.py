@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, process, thread  # noqa: F401  at Python's end `close` cannot import these two
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -12,6 +12,7 @@ from dataclasses import replace
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.launchers.call import metrics_of
+from mlflow_tune.launchers.output import without_secrets
 from mlflow_tune.text import copied
 from mlflow_tune.trial import Job, Outcome, Trial
 
@@ -49,7 +50,14 @@ class ManualPool:
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return what was told."""
-        return future.result()
+        return without_secrets(future.result())
+
+    def on_ask(self, look: Callable[[], None]) -> None:
+        """Do nothing: the caller's code is no objective of ours."""
+
+    def prune(self, future: Future[Outcome] | None, run_id: str, grace: float) -> bool:  # noqa: ARG002
+        """Leave the trial to its caller, who alone can end it."""
+        return False
 
     def stop(self) -> None:
         """End the trials of which nothing was told."""

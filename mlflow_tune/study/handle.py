@@ -6,13 +6,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlflow_tune.driver.driver import Ending
 from mlflow_tune.driver.publisher import Keeper, Publisher
 from mlflow_tune.driver.reporter import Reporter
+from mlflow_tune.errors import InputError
 from mlflow_tune.provenance import source_tags
-from mlflow_tune.spec.definition import ASKED, recorded_spec
+from mlflow_tune.report.subject import subject_of
+from mlflow_tune.spec.definition import ASKED, SEARCHED, recorded_spec
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.text import counted
 from mlflow_tune.text.yaml import dump_yaml
 from mlflow_tune.tracking import (
     Artifacts,
@@ -27,12 +31,16 @@ from mlflow_tune.tracking import (
 )
 from mlflow_tune.trial import Trial
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
 
 class StudyHandle:
     """A study that is on the tracking server, and whoever reads and writes its parts.
 
-    `spec` is its definition, `folder` where its code lies, `uri` the tracking URI where that is not the environment's,
-    `source` the tags that tell where the code comes from, where they are known already.
+    `spec` is its definition, `folder` where its code lies, `moved` whether a person has said so, `uri` the tracking URI
+    where that is not the environment's, `source` the tags that tell where the code comes from, where they are known.
     `ending` says how the last session from here ended, and `history` are the trials as it left them, but for those
     whose runs were deleted.
     """
@@ -45,9 +53,11 @@ class StudyHandle:
         folder: Path | None = None,
         uri: str | None = None,
         source: Mapping[str, str] | None = None,
+        moved: bool = False,
     ) -> None:
         self.client = client
         self.spec = spec
+        self.moved = moved
         self.folder = folder or Path(record.folder)
         self.uri = uri
         self.ending: Ending | None = None
@@ -96,8 +106,12 @@ class StudyHandle:
     @property
     def publisher(self) -> Publisher:
         """Who brings the parent run up to date."""
-        reporter = Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
-        return Publisher(Studies(self.client), self.spec, reporter, self.resume_command, self._keep)
+        return Publisher(Studies(self.client), self.spec, self.reporter, self.resume_command, self._keep)
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who draws the study."""
+        return Reporter(Artifacts(self.client, self.run_id), self.trial_store, self.record, self.spec)
 
     @property
     def links(self) -> dict[str, str]:
@@ -116,6 +130,29 @@ class StudyHandle:
         """The command line that goes on with this study."""
         return resume_command(self.record, self.spec, self.client.uri if self.uri else None, self.folder)
 
+    @property
+    def retry_command(self) -> str:
+        """The command line that goes on with this study, and runs failed trials again."""
+        uri = self.client.uri if self.uri else None
+        return resume_command(self.record, self.spec, uri, self.folder, retry_failed=True)
+
+    def dataframe(self) -> DataFrame:
+        """Return the trials as they are now, a row a trial: see `Study.dataframe`."""
+        from mlflow_tune.report.frame import trials_frame
+
+        return trials_frame(self.trials, self.spec.space)
+
+    def picture(self, what: str) -> Figure:
+        """Return a picture of the trials as they are now: see `Study.plot`. Raises InputError."""
+        from mlflow_tune.report.figures.study import figure_name, needed_words
+
+        name, trials = figure_name(what), self.trials
+        if (figure := self.reporter.figure(name, trials)) is None:
+            valued = counted(sum(trial.value is not None for trial in trials), "trial")
+            needed = needed_words(name, subject_of(self.spec, trials))
+            raise InputError(f"the picture {name!r} needs {needed}; the study has {valued} with a value")
+        return figure
+
     def log_study_file(self) -> None:
         """Log the study's definition as its file study.yaml."""
         text = dump_yaml(self.spec.model_dump(mode="json", exclude_none=True))
@@ -126,7 +163,9 @@ class StudyHandle:
         self._keep("study.yaml", self.log_study_file)
 
 
-def resume_command(record: StudyRecord, spec: StudySpec, uri: str | None, folder: Path | None = None) -> str:
+def resume_command(
+    record: StudyRecord, spec: StudySpec, uri: str | None, folder: Path | None = None, retry_failed: bool = False
+) -> str:
     """Return the command that goes on with a study.
 
     `uri` is the tracking URI where it is not the environment's, `folder` where its code lies when that is not where
@@ -137,8 +176,12 @@ def resume_command(record: StudyRecord, spec: StudySpec, uri: str | None, folder
         given = f", tracking_uri={server!r}" if server else ""
         if spec.run.objective == ASKED:
             return f"Study.load({record.run_id!r}{given}).ask()"
-        return f"Study.load({record.run_id!r}, objective=...{given}).resume()"
+        if spec.run.objective == SEARCHED:
+            return f"StudySearchCV(..., name={record.name!r}{given}).fit(X, y)"
+        how = "retry_failed=True" if retry_failed else ""
+        return f"Study.load({record.run_id!r}, objective=...{given}).resume({how})"
     words = ["mlflow-tune", "resume", record.run_id]
     words += ["--tracking-uri", server] if server else []
     words += ["--folder", str(folder)] if folder and str(folder) != record.folder else []
+    words += ["--retry-failed"] if retry_failed else []
     return shlex.join(words)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlflow_tune.driver.callbacks import Listener, SilentListener
+from mlflow_tune.driver.callbacks import Callback, Callbacks
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
@@ -122,7 +122,7 @@ def session(
     obtain: Callable[[], StudyHandle],
     pool: WorkerPool,
     defaults: Params,
-    listener: Listener | None = None,
+    callback: Callback | None = None,
     resumption: Resumption | None = None,
 ) -> Iterator[Driver]:
     """Hold the study that `obtain` makes, or gives; give its driver, and close the study as that ended.
@@ -131,7 +131,8 @@ def session(
     is held: budget, driver, summary and report know the same ones. Raises StudyConflict when somebody else drives it,
     InputError for a budget that is too small, and TrackingError.
     """
-    study, listener = obtain(), listener or SilentListener()
+    study = obtain()
+    callback = Callbacks([] if callback is None else [callback])
     new = resumption is None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
@@ -140,10 +141,10 @@ def session(
         history = [] if fresh else trials.take_over()
         end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
         by_hand = None if resumption is None else _reopen(study, history, resumption)
-        listener.began(study.spec, study.links)
+        callback.on_study_start(study.spec, study.links, history)
         publisher = study.publisher
         publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
-        driver = Driver(study.spec, publisher, trials, pool, listener, by_hand)
+        driver = Driver(study.spec, publisher, trials, pool, callback, by_hand)
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)
@@ -158,6 +159,7 @@ def session(
         publisher.close(driver.history, driver.ending.state, driver.ending.why)
         study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
+        callback.on_study_end(study.ending.state, study.ending.why, study.history)
 
 
 def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption) -> Ending | None:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.driver.callbacks import Listener
 from mlflow_tune.driver.driver import Driver, Ending
 from mlflow_tune.driver.signals import Signals
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, StudyFailed
 from mlflow_tune.executors.factory import (
     checked_launcher,
     declared_defaults,
@@ -28,14 +27,24 @@ from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
 from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
+from mlflow_tune.spec.secrecy import refuse_secrets
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
+from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
+from mlflow_tune.study.display.card import study_card
+from mlflow_tune.study.display.default import shown
+from mlflow_tune.study.display.summary import failure_words
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
 from mlflow_tune.tracking import Client, Studies, StudyRecord
 from mlflow_tune.trial import Goal, Params, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 class Study:
@@ -73,6 +82,7 @@ class Study:
         executor: ExecutorSpec | Mapping[str, str] | None = None,
         gpus: str | int | Sequence[int | str] | None = None,
         gpus_per_trial: float | None = None,
+        stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -93,8 +103,10 @@ class Study:
                 "executor": executor,
                 "gpus": gpus,
                 "gpus_per_trial": gpus_per_trial,
+                "stop_trials": stop_trials,
             }
         )
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         self._take_up(spec, objective, folder, tracking_uri)
 
     def _take_up(
@@ -112,7 +124,8 @@ class Study:
 
     @classmethod
     def of(cls, spec: StudySpec, *, folder: str | Path = ".", tracking_uri: str | None = None) -> Study:
-        """Return the study of a checked study file, whose code lies in `folder`."""
+        """Return the study of a checked study file, whose code lies in `folder`. Raises InputError for a secret."""
+        refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
         study = cls.__new__(cls)  # the arguments of Study would be checked once more
         study._take_up(spec, None, folder, tracking_uri)
         return study
@@ -149,7 +162,7 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri)
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=bool(folder))
         return loaded
 
     # --- what it is --------------------------------------------------------------------------------------------------
@@ -234,13 +247,14 @@ class Study:
         study.publisher.close([], study.ending.state, study.ending.why)
         return self
 
-    def run(self, listener: Listener | None = None, executor: Executor | None = None) -> Study:
+    def run(self, *, quiet: bool = False, callbacks: Sequence[object] = (), executor: Executor | None = None) -> Study:
         """Create the study in MLflow and drive it to its end; return itself.
 
-        In a process that `mlflow run` started, MLflow's run becomes the parent. Trials run on `executor`, `workers` of
-        them at once, where one is given. Raises StudyConflict when an unfinished study of this name exists in the
-        experiment, InputError, TrackingError, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then
-        resumable).
+        In a process that `mlflow run` started, MLflow's run becomes the parent. Unless it is to be `quiet`, a line a
+        trial is printed, or in a notebook a live table shown. `callbacks` are told of each step: see `Callback`. Trials
+        run on `executor`, `workers` of them at once, where one is given. Raises StudyConflict when an unfinished study
+        of this name exists in the experiment, InputError, TrackingError, StudyFailed when it was aborted or no trial
+        has a value, and KeyboardInterrupt when a person pressed Ctrl-C (the study is then resumable).
         """
         refuse_while_loading()
         checked = checked_launcher(self.spec, self._objective, self._folder, executor is not None, to_run=True)
@@ -248,51 +262,62 @@ class Study:
             self._find_place()
             tell_length(self.spec)
             prepare(launcher)
-            with pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool:
+            with (
+                shown(lambda: self.handle, quiet, callbacks) as told,
+                pool_of(self.spec, launcher, self._objective, self._folder, self.client.uri, executor) as pool,
+            ):
                 create = functools.partial(self._created, defaults)
-                return self._drive(pool, session(create, pool, defaults, listener))
+                return self._drive(pool, session(create, pool, defaults, told))
 
     def resume(
         self,
         trials: int | str | None = None,
+        *,
         retry_failed: bool = False,
-        listener: Listener | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[object] = (),
         strategy: Strategy | Mapping[str, Any] | str | None = None,
         workers: int | None = None,
         executor: Executor | Mapping[str, str] | None = None,
         only_queued: bool = False,
         gpus: str | int | Sequence[int | str] | None = None,
+        yes: bool = False,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
-        It runs what the tracking server names, whoever wrote it there, and asks nobody: that its caller must decide.
+        What the tracking server names must be what this user has started, or approved, on this machine.
 
         Args:
             trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
             retry_failed: Whether failed trials run again, under their own numbers.
-            listener: Shown the progress.
+            quiet, callbacks: As for `run`.
             strategy: Who goes on from here, when that is another than before; it knows all earlier trials.
             workers: How many trials run at once from now on.
             executor: Where trials run this time, or, as a study file says it, from now on.
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
             gpus: The devices for the trials from now on, as a study file says it; "none" gives out none any more.
+            yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
 
         Raises:
-            InputError: The code is not where the study says, or the strategy cannot search the space.
-            TrackingError: The server is out of reach.
-            KeyboardInterrupt: A person pressed Ctrl-C.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
+            StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         refuse_while_loading()
         study = self.handle
         given = executor if isinstance(executor, Executor) else None
         named = None if isinstance(executor, Executor) else executor
+        refuse_unapproved(study, yes)
         study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
+        approve(study)
         resumption = Resumption(trials, retry_failed, only_queued)
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
-            with pool_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as pool:
-                return self._drive(pool, session(lambda: study, pool, defaults, listener, resumption))
+            with (
+                shown(lambda: study, quiet, callbacks) as told,
+                pool_of(study.spec, launcher, self._objective, self._folder, study.client.uri, given) as pool,
+            ):
+                return self._drive(pool, session(lambda: study, pool, defaults, told, resumption))
 
     # --- a loop of one's own -----------------------------------------------------------------------------------------
 
@@ -327,6 +352,26 @@ class Study:
             if self._asking is not None and not self._asking.closed:
                 self._asking.close()
 
+    # --- looking at it -----------------------------------------------------------------------------------------------
+
+    def dataframe(self) -> DataFrame:
+        """Return the trials as a pandas DataFrame: a row a trial, by its number, with typed columns.
+
+        Columns are those of trials.csv, and `metrics.<name>` for each metric that was logged besides.
+        """
+        return self.handle.dataframe()
+
+    def plot(self, what: str = "best_so_far") -> Figure:
+        """Return one of the report's pictures, by its name or the beginning of that, from what MLflow holds now.
+
+        They are best_so_far, bracket, parameters, parallel_coordinates, heat_map, importance, partial_dependence,
+        learning_curves, calibration and posterior. Raises InputError for another, and while there is too little for it.
+        """
+        return self.handle.picture(what)
+
+    def _repr_html_(self) -> str:
+        return study_card(self.spec, self._handle)
+
     # --- other points and pictures -----------------------------------------------------------------------------------
 
     def enqueue(self, params: Params, why: str = "chosen by a person") -> str:
@@ -337,6 +382,7 @@ class Study:
         boolean, and where the space lists the values also None or a list.
         """
         study = self.handle
+        refuse_secrets({"params": dict(params), "why": why})
         return study.queue.put(whole_point(study.spec.space, params), why, study.source)
 
     def report(self) -> Study:
@@ -354,6 +400,8 @@ class Study:
             raise KeyboardInterrupt
         if self.ending.signal is not None:
             raise SystemExit(128 + self.ending.signal)
+        if words := failure_words(self.handle, self.history):
+            raise StudyFailed(words, self)
         return self
 
     def _opened(self, trials: int | None) -> Asking:
@@ -383,6 +431,7 @@ class Study:
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
+        approve(self._handle)
         return self._handle
 
     @property

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 
-# A password may hold `@` itself, so the last one before the host counts; a slash, a blank or a quote ends the search.
-_CREDENTIALS = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#'"<>]*)@""")
-_NAME = re.compile(r"(SECRET|PASSWORD|PASSWD|TOKEN|KEY)$")
-_SHORTEST = 8  # characters of what a variable holds: a shorter text stands in a log for other reasons
+from mlflow_tune.text.secrets import CREDENTIALS, secrets_here
+
+_COLOURS = re.compile(r"(?:\x1b\[[0-?]*[ -/]*[@-~])+")
 MASK = "***"
 
 
 def without_credentials(text: str) -> str:
     """Return the text without the user names and passwords of the URIs in it; a bare user name stays (ssh://git@)."""
-    return _CREDENTIALS.sub(_public, text) if "@" in text else text
+    return CREDENTIALS.sub(_public, text) if "@" in text else text
 
 
 def holds_credentials(text: str) -> bool:
@@ -28,17 +27,30 @@ def _public(found: re.Match[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """Return the text without credentials in URIs and without the values of secret variables of this process."""
-    for secret in _secrets():
-        text = text.replace(secret, MASK)
+    """Return the text without credentials in URIs and without the secrets that variables of this process hold.
+
+    They are found as they stand, by lines, as Python, JSON, URLs and base64 write them, and with colour codes within.
+    """
+    coloured = _COLOURS.search(text) is not None
+    plain = _COLOURS.sub("", text) if coloured else ""
+    for form in sorted({form for _, _, form in secrets_here()}, key=len, reverse=True):
+        text = text.replace(form, MASK)
+        if coloured and form in plain:
+            text = re.sub(f"(?:{_COLOURS.pattern})?".join(map(re.escape, form)), MASK, text)
     return without_credentials(text)
 
 
-def _secrets() -> list[str]:
-    """Return what is held by the variables whose names end as those of secrets do, the longest first.
+def masked_bytes(data: bytes) -> bytes:
+    """Return what a process printed as `masked` does; bytes that are no UTF-8 stay as they are."""
+    return masked(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
-    A path is none: variables such as SSL_KEY name a file.
+
+def secret_within(text: str) -> str:
+    """Return the name of a variable whose secret the text holds, "" when there is none.
+
+    A path that exists is none here: variables such as SSL_KEY name a file, and so may a study.
     """
-    found = {value for name, value in os.environ.items() if _NAME.search(name.upper())}
-    kept = (value for value in found if len(value) >= _SHORTEST and not value.startswith("/"))
-    return sorted(kept, key=len, reverse=True)
+    for name, value, form in secrets_here():
+        if form in text and not os.path.exists(value):  # noqa: PTH110  Path.exists raises for what is no path at all
+            return name
+    return ""

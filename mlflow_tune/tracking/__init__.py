@@ -5,7 +5,7 @@ from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
-from mlflow_tune.tracking.lease import claimed, is_driven, last_driver
+from mlflow_tune.tracking.lease import claimed, is_driven
 from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
@@ -33,7 +33,6 @@ __all__ = [
     "has_server",
     "is_deleted",
     "is_driven",
-    "last_driver",
     "namesakes",
     "public_uri",
     "run_link",

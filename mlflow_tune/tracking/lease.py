@@ -119,12 +119,6 @@ def is_driven(client: Client, run_id: str) -> bool:
     return holder is not None and not released and not _is_dead(client, run_id, holder)
 
 
-def last_driver(client: Client, run_id: str) -> str | None:
-    """Return the user who drove the study last or drives it now, None when nobody ever did."""
-    _, holder, _ = _last_claim(client.send("get_run", run_id))
-    return holder.user if holder else None
-
-
 def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     from mlflow.entities import Param, RunTag

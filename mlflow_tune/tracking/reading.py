@@ -142,6 +142,7 @@ def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> T
         start_time=_time(tags.get(STARTED, "")) or run.info.start_time or 0,
         end_time=run.info.end_time or (_logged_at(run) if outcome else None),
         diagnosis=tags.get("tune.diagnosis", ""),
+        curve=tags.get("tune.curve", ""),
     )
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
@@ -37,7 +37,19 @@ from mlflow_tune.tracking.records import (
 )
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trial_note import trial_note
-from mlflow_tune.trial import Curve, Devices, Outcome, OutcomeKind, Params, Suggestion, Trial, end_metrics, ended_trial
+from mlflow_tune.trial import (
+    OF,
+    OF_STUDY,
+    Curve,
+    Devices,
+    Outcome,
+    OutcomeKind,
+    Params,
+    Suggestion,
+    Trial,
+    end_metrics,
+    ended_trial,
+)
 
 logger = logging.getLogger(__name__)
 STATUS: dict[OutcomeKind, str] = {
@@ -45,6 +57,7 @@ STATUS: dict[OutcomeKind, str] = {
     "failed": "FAILED",
     "timeout": "FAILED",
     "not-finite": "FAILED",
+    "pruned": "KILLED",
     "interrupted": "KILLED",
 }
 LEFT_OPEN = "its driver ended before the trial did"
@@ -189,6 +202,7 @@ class Trials:
         late = self._late_texts(trial)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
+        tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         if not self.is_described(trial):
             tags.append(RunTag(NOTE, tag_text(trial_note(self.study, trial))))
@@ -225,6 +239,21 @@ class Trials:
     def keep_description(self, trial: Trial) -> None:
         """Leave the description of the trial's run as it is when the trial ends."""
         self._described.add(trial.run_id)
+
+    def latest(self, experiments: Sequence[str] = ()) -> dict[str, dict[str, Latest]]:
+        """Return the latest point of each metric of the trials that run, by the id of their run: one search.
+
+        Where `experiments` are given, another one finds there what runs of the training code's own have logged.
+        """
+        found: dict[str, dict[str, Latest]] = {}
+        own = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, [self.study.experiment_id], own):
+            found[run.info.run_id] = _latest_points(run)
+        opened = f"tags.`{OF_STUDY}` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
+        for run in search(self.client, experiments, opened) if experiments else ():
+            held = found.setdefault(run.data.tags.get(OF, ""), {})
+            held |= {name: point for name, point in _latest_points(run).items() if name not in held}
+        return found
 
     def history(self, trial: Trial, metric: str) -> Curve:
         """Return a metric's learning curve as (step, value), in order of steps."""
@@ -328,6 +357,20 @@ class Trials:
 
 def _is_refusal(error: TrackingError) -> bool:
     return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
+
+
+class Latest(NamedTuple):
+    """The latest point of a metric: its step, value and time (ms), and the run that holds it."""
+
+    step: int
+    value: float
+    time: int
+    run_id: str
+
+
+def _latest_points(run: Any) -> dict[str, Latest]:
+    points = run.data.to_proto().metrics
+    return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
 
 
 def _latest(trials: Iterable[Trial]) -> list[Trial]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("trial_cost", "resume_cost", "suggest_cost", "workers", "launch")
+NAMES = ("trial_cost", "resume_cost", "long_study", "suggest_cost", "workers", "launch")
 
 failed = []
 for name in NAMES:

@@ -132,7 +132,7 @@ def fill(path: Path, sizes: Iterable[int], storage: Iterable[int]) -> dict[str, 
     client, ours = MlflowClient(uri), {f"resume-{size}": size for size in sizes} | {"check": 5}
     theirs = {f"storage-{size}": size for size in storage}
     ids = {name: client.create_experiment(name, str(path.parent / name)) for name in ("real", *ours, *theirs)}
-    real = study_of(uri, "real").run()
+    real = study_of(uri, "real").run(quiet=True)
     tags = client.get_run(real.trials[0].run_id).data.tags
     source = {key: tags[key] for key in tags if key.startswith("mlflow.")}
     parents = {name: study_of(uri, name, size + 1).create().run_id for name, size in ours.items()}

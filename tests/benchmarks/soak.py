@@ -26,8 +26,7 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs as a file as well
 
-from mlflow_tune import Study
-from mlflow_tune.driver.callbacks import SilentListener
+from mlflow_tune import Callback, Study
 from mlflow_tune.trial import Trial
 from tests.support.server import make_template, mlflow_server
 
@@ -52,8 +51,8 @@ class Sample:
 
 
 @dataclass
-class Meter(SilentListener):
-    """Listens to a study and samples its driver, this process, after every `every` trials."""
+class Meter(Callback):
+    """Looks on at a study and samples its driver, this process, after every `every` trials."""
 
     every: int
     folder: Path
@@ -62,7 +61,7 @@ class Meter(SilentListener):
     _ended: int = 0
     _before: tuple[int, float, float] = (0, 0.0, 0.0)
 
-    def ended(self, trial: Trial, history: Sequence[Trial]) -> None:
+    def on_trial_end(self, trial: Trial, history: Sequence[Trial]) -> None:
         self._ended += 1
         if self._ended == 1:
             self._before = self._now()
@@ -104,7 +103,7 @@ def soak(uri: str, trials: int, workers: int, folder: Path) -> list[Sample]:
             name=f"soak-{os.getpid()}", objective=noop, space={"x": {"type": "float", "low": 0, "high": 1}},
             metric="loss", stop={"trials": trials}, strategy="random", workers=workers, tracking_uri=uri,
         )  # fmt: skip
-        study.run(meter)
+        study.run(quiet=True, callbacks=[meter])
     assert [trial.outcome for trial in study.trials] == ["ok"] * trials
     return meter.samples
 

@@ -61,7 +61,7 @@ def local_rows(uri: str, counts: list[int], strategies: list[str], each: int) ->
     for strategy in strategies:
         for workers in counts:
             began = time.monotonic()
-            done = study(uri, strategy, workers, each).run()
+            done = study(uri, strategy, workers, each).run(quiet=True)
             busy, took = share(done.trials, workers), time.monotonic() - began
             print(
                 f"| {strategy} | {workers} | this machine | {len(done.trials)} | {took:.0f} | {busy:.1%} |", flush=True
@@ -77,7 +77,7 @@ def dask_row(uri: str, strategy: str, each: int) -> None:
         halfway = threading.Thread(target=_kill_halfway, args=(tuned, client, 2 * each))
         halfway.start()
         began = time.monotonic()
-        done = tuned.run()
+        done = tuned.run(quiet=True)
         took = time.monotonic() - began
         halfway.join()
     trials = done.trials

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from mlflow_tune import Categorical, Float
+from mlflow_tune.cli import main
 from tests.browser.chromium import eventually, marks
 from tests.browser.conftest import keep
 
 pytestmark = pytest.mark.slow
 SCRIPT = "<script>window.__hacked=1</script>"
 MARKUP = "</td></table><b>|`\"'$(touch x){lr}\n<img src=x onerror=window.__hacked=1>"
-REASON = f"{SCRIPT}{MARKUP}</pre></style>[a](javascript:window.__hacked=1)<svg onload=window.__hacked=1>"
+CONTROLS = "\x1b]0;evil\x07\x1b[31m\x9b2J\u202egnp\u2066\x00"
+REASON = f"{SCRIPT}{CONTROLS}{MARKUP}</pre></style>[a](javascript:window.__hacked=1)<svg onload=window.__hacked=1>"
 NAME = f"{SCRIPT}</td></table><b>|`\"'$(touch x){{lr}}<img src=x onerror=window.__hacked=1>"
 
 
@@ -21,6 +26,15 @@ def hostile(p, x):
     if x > 0.5:
         raise ValueError(REASON)
     return x + (p == SCRIPT)
+
+
+def calm(p, x):
+    return x
+
+
+def acting(text):
+    """Return what in the text has no shape, or turns the reading direction."""
+    return {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in "\n\t"}
 
 
 def one_line(text):
@@ -34,6 +48,20 @@ def study(studied):
     made = studied(NAME, pictures=True, space=space, objective=hostile, strategy="grid")
     assert not Path("x").exists()
     return made
+
+
+@pytest.fixture(scope="module")
+def other(studied, study):
+    """A study to compare it with, of another strategy."""
+    same = {"space": study.spec.space, "experiment": study.spec.experiment}
+    return studied(f"{NAME} 2", objective=calm, strategy="random", stop={"trials": 2}, **same)
+
+
+def command(study, *words):
+    """Run `mlflow-tune` on the server of the study; return what it says as JSON."""
+    result = CliRunner().invoke(main, [*map(str, words), "--json", "--tracking-uri", study.client.uri])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +94,7 @@ def test_hostile_note(study, page):
     assert len(rows[0][1][2]) > 40
     assert SCRIPT in note.locator("li").first.inner_text()
     assert note.locator("script, img, b, svg").count() == 0
+    assert not acting(note.inner_text())
     assert note.locator("a").count() == 4
 
 
@@ -112,9 +141,48 @@ def test_hostile_report_within_mlflow(study, page):
     keep(page, "hostile_report")
 
 
+def test_hostile_comparison_file(study, other, page, watched, tmp_path):
+    command(study, "compare", study.run_id, other.run_id, "--no-log", "--html", tmp_path / "compared.html")
+    page.goto(address := (tmp_path / "compared.html").as_uri())
+    check_text(page)
+    assert [url for url in watched.requests if not url.startswith("data:")] == [address]
+
+
+def test_hostile_comparison_within_mlflow(study, other, page):
+    logged = command(study, "compare", study.run_id, other.run_id)
+    page.goto(logged["links"]["curves of the studies"])
+    page.get_by_text("2 matching runs").wait_for()
+    run = study.links["run"].replace(study.run_id, logged["run_id"])
+    page.goto(run.replace("?", "/artifacts/comparison.html?"))
+    inside = page.frame_locator("iframe")
+    inside.locator("h1").wait_for()
+    check_text(inside)
+    keep(page, "hostile_comparison")
+
+
+def test_hostile_difference_file(study, page, watched, tmp_path):
+    failed = next(trial.number for trial in study.trials if trial.outcome == "failed")
+    words = ["--artifact", "output.log", "--html", tmp_path / "diff.html"]
+    command(study, "diff", study.run_id, 1, failed, *words)
+    page.goto(address := (tmp_path / "diff.html").as_uri())
+    check_text(page)
+    assert [url for url in watched.requests if not url.startswith("data:")] == [address]
+    keep(page, "hostile_difference", full_page=True)
+
+
+def check_text(shown):
+    """Assert that a page of ours shows the study's name as text, and that nothing of it is markup or acts."""
+    text = shown.locator("body").inner_text()
+    assert NAME in text
+    assert not acting(text)
+    assert shown.locator("body script, body b b, body svg").count() == 0
+    assert shown.locator("img:not(figure > img)").count() == 0
+
+
 def check(page, report):
     """Assert that the report shows everything as text, and that its tables are whole."""
     assert report.locator("h1").inner_text() == NAME
+    assert not acting(report.locator("body").inner_text())
     table = report.get_by_role("region", name="All trials").locator("tr")
     rows = table.evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
     assert {len(row) for row in rows} == {7}

@@ -179,6 +179,7 @@ def made(uri, **more):
     return Study(name="queued", **{"objective": as_loss, **options, **more})
 
 
+@pytest.mark.slow
 def test_what_waits_is_numbered_and_runs_before_what_the_strategy_asks(store):
     study = made(store, experiment="queue-order").create()
     assert (study.record.state, study.trials) == ("interrupted", [])
@@ -197,6 +198,7 @@ def test_what_waits_is_numbered_and_runs_before_what_the_strategy_asks(store):
     assert Queue(study.client, study.record).waiting() == []
 
 
+@pytest.mark.slow
 def test_queued_points_run_whatever_the_stop_rules_say(sqlite_store):
     study = made(sqlite_store, stop={"trials": 2, "target": 1.0}).run()
     assert len(study.trials) == 1
@@ -206,6 +208,7 @@ def test_queued_points_run_whatever_the_stop_rules_say(sqlite_store):
     assert study.ending.why == "trials: the budget of 2 is used"
 
 
+@pytest.mark.slow
 def test_a_queue_alone_is_run_without_the_strategy(sqlite_store):
     study = made(sqlite_store).create()
     study.enqueue({"x": 3})
@@ -234,6 +237,7 @@ def test_a_point_outside_a_log_scale_runs_and_disturbs_no_strategy(sqlite_store)
     assert all(study.spec.space.contains(trial.params) for trial in study.trials[3:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", ["", "[]", "{}", "no json", '{"y": 1}', '{"x": [1]}', '{"x": "rm -rf"}'])
 def test_a_queued_run_that_is_no_point_does_no_harm(sqlite_store, tag):
     study = made(sqlite_store, stop={"trials": 2}).create()
@@ -245,6 +249,7 @@ def test_a_queued_run_that_is_no_point_does_no_harm(sqlite_store, tag):
     assert set(kinds) == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_driver_shows_that_it_lives_and_a_dead_one_is_noticed(sqlite_store):
     held, go = threading.Event(), threading.Event()
 
@@ -266,6 +271,7 @@ def test_a_driver_shows_that_it_lives_and_a_dead_one_is_noticed(sqlite_store):
     assert not is_driven(elsewhere, study.run_id)
 
 
+@pytest.mark.slow
 def test_a_study_changes_hands(sqlite_store):
     study = made(sqlite_store, strategy=Manual([{"x": 2}, {"x": 8}])).run()
     assert [trial.params["x"] for trial in study.trials] == [2, 8]
@@ -278,6 +284,7 @@ def test_a_study_changes_hands(sqlite_store):
     assert again.spec.strategy.name == "grid"
 
 
+@pytest.mark.slow
 def test_a_refresh_reads_what_is_new(store):
     study = made(store, experiment="refresh", stop={"trials": 2}).run()
     refresh = Refresh(study.client, study.record)
@@ -304,6 +311,7 @@ def by_hand(uri, experiment, metrics, status="FINISHED", name="by hand", **param
     return run_id
 
 
+@pytest.mark.slow
 def test_runs_made_by_hand_become_trials_or_are_told_why_not(store):
     study = made(store, experiment="adopt", space={"x": Int(1, 8, grid=8)}, parameters={"epochs": 3}).create()
     cases = {
@@ -337,6 +345,7 @@ def test_runs_made_by_hand_become_trials_or_are_told_why_not(store):
     assert [trial.params["x"] for trial in study.trials] == [2, 1, 3]
 
 
+@pytest.mark.slow
 def test_runs_of_another_experiment_are_copied_and_stay_as_they_are(sqlite_store):
     study = made(sqlite_store, experiment="here").create()
     original = by_hand(sqlite_store, "there", {"loss": [3.0, 2.0, 1.0]}, x=4)
@@ -386,6 +395,7 @@ def test_adopt_tells_of_trials_in_one_line_and_of_each_other_refusal_below_the_t
     assert "1 adopted, 1 refused." in invoke(*words, uri=sqlite_store).stdout
 
 
+@pytest.mark.slow
 def test_a_try_that_leaves_the_study_without_a_value_says_so(sqlite_store, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     result = invoke("try", study_file(tmp_path, name="none", run=run), "-P", "x=1", uri=sqlite_store)
@@ -396,6 +406,7 @@ def test_a_try_that_leaves_the_study_without_a_value_says_so(sqlite_store, tmp_p
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_try_makes_the_study_of_a_file_and_holds_each_trial_against_the_others(sqlite_store, tmp_path):
     path = study_file(tmp_path, name="hand", **HAND)
     code, form = said("try", path, "-P", "lr=0.5", "-P", "units=64", "--note", "first guess", uri=sqlite_store)
@@ -412,6 +423,7 @@ def test_try_makes_the_study_of_a_file_and_holds_each_trial_against_the_others(s
     assert form["trials"][0]["params"] == {"lr": 0.9, "units": 32}
 
 
+@pytest.mark.slow
 def test_try_says_what_is_wrong_with_a_point(sqlite_store, tmp_path):
     path = study_file(tmp_path, name="hand", **HAND)
     result = invoke("try", path, "-P", "lr=0.5", uri=sqlite_store)

@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from mlflow_tune.cli import main
-from mlflow_tune.cli.progress import Screen
-from mlflow_tune.cli.tables import TrialsView
 from mlflow_tune.diagnosis.finding import Finding, findings_to_json
+from mlflow_tune.study.display.progress import Screen
+from mlflow_tune.study.display.tables import TrialsView
 from mlflow_tune.trial import Trial
 from tests.fixtures.small_studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
 from tests.support import commands
@@ -31,17 +31,18 @@ SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
-    "run": {"--name", "--trials", "--workers", "--seed", "--dask"},
+    "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--yes"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--gpus", "--yes"},
     "list": set(),
     "show": set(),
     "best": set(),
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
+    "replay": {"--rule", "--after", "--protect", "--seed"},
     "report": set(),
     "compare": {"--target", "--html", "--no-log"},
     "stop": set(),
@@ -179,6 +180,7 @@ def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     assert all(reason in shown for reason in ("is nan", "is inf", "logged were 'other'"))
 
 
+@pytest.mark.slow
 def test_a_resume_without_anything_to_do_says_so(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     invoke("run", path)
@@ -206,6 +208,7 @@ def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
     assert points(runs_of(uri, "broken")[1], "ok") == {number: {"x": number} for number in range(1, 5)}
 
 
+@pytest.mark.slow
 def test_a_finished_study_of_the_name_is_told_of(finished):
     first = parsed(invoke("show", "done", "--json"))["run_id"]
     lines = invoke("run", finished).stdout.splitlines()
@@ -250,6 +253,7 @@ def test_a_narrow_list_keeps_names_and_run_ids_whole(uri, tmp_path, narrow):
     assert max(map(len, listed.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_narrow_tables_leave_out_empty_columns_and_wrap_no_word(uri, tmp_path, narrow):
     invoke("run", study_file(tmp_path, name="good"))
     assert "reason" not in on_screen("show", "good")
@@ -285,6 +289,7 @@ def test_a_terminal_wraps_prose_at_words_and_no_command(uri, tmp_path, narrow):
     assert "a resume keeps the definition that is stored." in " ".join(lines[first : first + 3])
 
 
+@pytest.mark.slow
 def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, narrow):
     path = study_file(tmp_path, name="bar", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     first = on_screen("run", path)
@@ -299,12 +304,10 @@ def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, nar
 
 
 @pytest.mark.parametrize(("running", "words"), [(1, "1 still runs. Press again to kill it"), (2, "2 still run. Press")])
-def test_the_first_ctrl_c_is_told_once(running, words):
+def test_the_first_ctrl_c_is_told(running, words):
     shown = Console(record=True, file=io.StringIO(), width=100)
     screen = Screen(shown)
-    trials = [Trial(1, {}, "ok", 1.0), *(Trial(number, {}) for number in range(2, 2 + running))]
-    for asked in (0, 1, 1, 2):
-        screen.stands(trials, asked)
+    screen.on_interrupt([Trial(number, {}) for number in range(2, 2 + running)])
     text = shown.export_text()
     assert text.startswith(f"Ctrl-C: no new trial starts; {words}")
     assert text.count("\n") == 1
@@ -322,6 +325,7 @@ def test_options_stand_over_the_file(uri, tmp_path):
     assert runs_of(uri, "file") == (None, [])
 
 
+@pytest.mark.slow
 def test_the_experiment_comes_from_the_option_the_file_or_the_environment(uri, tmp_path, monkeypatch):
     def experiment_of(name: str, *words: str, **changes) -> str:
         assert invoke("run", study_file(tmp_path, name=name, **changes), "--trials", 1, *words).exit_code == 0
@@ -362,6 +366,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_wrong_input_is_told_in_words_and_in_json(finished, uri):
     for words, said in WRONG:
         result = invoke(*words)
@@ -376,6 +381,7 @@ def test_wrong_input_is_told_in_words_and_in_json(finished, uri):
     assert len(runs_of(uri, "done")[1]) == 4
 
 
+@pytest.mark.slow
 def test_a_child_run_is_no_study(finished):
     child = parsed(invoke("show", "done", "--json"))["trials"][0]["run_id"]
     result = invoke("show", child)
@@ -388,6 +394,7 @@ def unfinished(path: Path) -> None:
     assert invoke("run", path).exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_study_that_exists_unfinished_is_not_started_again(uri, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     path = study_file(tmp_path, name="twice", run=run, stop={"failures": 1})
@@ -439,6 +446,7 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_code_that_moved_or_changed_is_told_before_a_trial_starts(uri, tmp_path):
     path = study_file(tmp_path / "code", name="moved", stop={"trials": 1})
     git(path.parent, "init")
@@ -462,6 +470,7 @@ def test_code_that_moved_or_changed_is_told_before_a_trial_starts(uri, tmp_path)
     assert len(runs_of(uri, "moved")[1]) == 3
 
 
+@pytest.mark.slow
 def test_the_resume_command_names_the_folder_that_the_study_moved_to(uri, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     path = study_file(tmp_path / "code", name="moved", run=run, stop={"failures": 1})
@@ -475,6 +484,7 @@ def test_the_resume_command_names_the_folder_that_the_study_moved_to(uri, tmp_pa
     assert invoke(*command[1:]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_names_of_all_kinds(uri, tmp_path):
     names = ["it's", 'a "b" `c` $(d)', "ünï ☃ 研究", "a/b\\c%d", "<b>&amp;[x](y)|z", "--json", "x" * 200]
     for name in names:
@@ -497,6 +507,7 @@ def test_what_a_trial_prints_is_kept_but_not_shown(uri, tmp_path):
     assert "earlier bytes were dropped" in log.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_functions_that_end_their_process_are_failures_and_no_more(uri, tmp_path):
     path = study_file(tmp_path, name="ends", run={"function": "objectives:ending"}, stop={"failures": 9})
     assert invoke("run", path).exit_code == 0
@@ -554,6 +565,7 @@ def test_a_default_store_in_this_folder(tmp_path):
     assert len(runs_of(f"sqlite:///{tmp_path}/mlflow.db", "here")[1]) == 4
 
 
+@pytest.mark.slow
 def test_verbose_says_every_decision_on_standard_error(uri, tmp_path):
     result = invoke("run", study_file(tmp_path), "-v")
     assert "trial 1 attempt 1 started: {'x': 1} (point 1 of 4 of the grid)" in result.stderr

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 
 from mlflow_tune import Float, Study
 from mlflow_tune.cli import main
+from tests.fixtures.small_studies.helpers import failing
 from tests.report.test_report_page import Parsed
 from tests.support.server import copy_store
 
@@ -36,7 +37,8 @@ def study(uri, name, strategy="random", seed=0, trials=3, objective=bowl, **chan
     """Run a small study, and return it."""
     options = {"name": strategy, **({} if seed is None else {"seed": seed})} if isinstance(strategy, str) else strategy
     given = {"metric": "loss", "space": {"x": Float(0, 1, grid=4)}, "strategy": options, "stop": {"trials": trials}}
-    return Study(name=name, objective=objective, tracking_uri=uri, **{**given, **changes}).run()
+    made = Study(name=name, objective=objective, tracking_uri=uri, **{**given, **changes})
+    return failing(made.run) if objective is broken else made.run()
 
 
 def invoke(*words, uri):
@@ -69,6 +71,7 @@ def studies(store_template, tmp_path_factory):
     return uri
 
 
+@pytest.mark.slow
 def test_a_comparison_is_printed_written_and_logged(studies, tmp_path):
     page = tmp_path / "compared.html"
     result = invoke("r1", "s1", "r2", "s2", "grid", "--html", page, uri=studies)
@@ -84,6 +87,7 @@ def test_a_comparison_is_printed_written_and_logged(studies, tmp_path):
     assert "random (sampling=sobol)" in Parsed(page.read_text()).text
 
 
+@pytest.mark.slow
 def test_the_run_of_a_comparison(store, tmp_path):
     """On both kinds of store: the run, its tags, its note, its artifacts, the shared view, and what the view finds."""
     name, client = f"e-{uuid4().hex[:8]}", MlflowClient(store)
@@ -124,6 +128,7 @@ def shared_view(client, result):
     return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
+@pytest.mark.slow
 def test_a_comparison_is_neither_a_study_nor_a_trial(studies):
     assert parsed(invoke("r1", "r2", "--json", uri=studies))["run_id"]
     listed = json.loads(CliRunner().invoke(main, ["list", "--json", "--tracking-uri", studies]).stdout)
@@ -134,6 +139,7 @@ def test_a_comparison_is_neither_a_study_nor_a_trial(studies):
     )
 
 
+@pytest.mark.slow
 def test_the_json_holds_all_that_is_shown(studies, tmp_path):
     page = tmp_path / "c.html"
     shown = parsed(invoke("r1", "r2", "grid", "--target", 0.5, "--html", page, "--no-log", "--json", uri=studies))
@@ -200,6 +206,7 @@ def test_what_else_differs_is_said(studies):
     assert re.search(r"broken has no value of loss \(2 trials, of which 2 failed\)", told)
 
 
+@pytest.mark.slow
 def test_a_study_that_still_runs_is_told(sqlite_store):
     study(sqlite_store, "done")
     seen = []
@@ -216,6 +223,7 @@ def test_a_study_that_still_runs_is_told(sqlite_store):
     assert shown["groups"][1]["best"]["mean"] is None
 
 
+@pytest.mark.slow
 def test_only_trials_that_meet_a_constraint_count(sqlite_store):
     strategy = {
         "name": "bisection",
@@ -232,6 +240,19 @@ def test_only_trials_that_meet_a_constraint_count(sqlite_store):
     assert "Of bounded only trials that meet recall >= 0.5 count." in shown["findings"]
 
 
+def test_of_studies_without_a_value_nothing_was_found(sqlite_store):
+    """They are shown and logged all the same; where one study has a value, something was."""
+    for name, objective in (("none", broken), ("neither", broken), ("some", bowl)):
+        study(sqlite_store, name, objective=objective, trials=1)
+    for form in ([], ["--json"]):
+        result = invoke("none", "neither", *form, uri=sqlite_store)
+        assert result.exit_code == 1
+        assert "none" in result.stdout
+    assert len(comparisons(sqlite_store)) == 2
+    assert invoke("none", "some", "--no-log", uri=sqlite_store).exit_code == 0
+
+
+@pytest.mark.slow
 def test_hostile_names_do_nothing(studies, tmp_path):
     page = tmp_path / "c.html"
     result = invoke(EVIL, "r1", "grid", "--html", page, uri=studies)
@@ -261,6 +282,7 @@ def test_studies_of_several_experiments(studies, tmp_path):
     assert f"mlflow.sharedViewState.{shown['run_id']}" not in MlflowClient(studies).get_experiment("0").tags
 
 
+@pytest.mark.slow
 def test_artifacts_that_cannot_be_kept_are_told(sqlite_store, tmp_path):
     names = [study(sqlite_store, f"a{seed}", seed=seed).record.name for seed in (1, 2)]
     shutil.rmtree(tmp_path / "mlruns", ignore_errors=True)

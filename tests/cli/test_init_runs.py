@@ -88,7 +88,16 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.word)
+IMPORTS_MLFLOW = ("with_experiment.py",)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(each, id=each.word, marks=pytest.mark.slow if each.word in IMPORTS_MLFLOW else ())
+        for each in SOURCES
+    ],
+)
 def test_what_init_writes_runs_as_it_stands(server, tmp_path, source):
     if source.package:
         required(source.package, "integrations")

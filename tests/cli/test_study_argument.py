@@ -117,6 +117,7 @@ def test_what_a_person_chooses_makes_the_study_of_a_file(shared, tmp_path, comma
     assert json.loads(shared.invoke("show", name, "--json").stdout)["run_id"] == made
 
 
+@pytest.mark.slow
 def test_the_command_that_starts_a_study_does(shared, tmp_path):
     name, experiment = f"started {shared.name}", f"elsewhere {shared.experiment}"
     file = study_file(tmp_path / "with a blank", name=name, experiment=shared.experiment)

@@ -239,7 +239,7 @@ def check_resumes(strategy: Strategy, space: Space) -> None:
 
 def check_failures(strategy: Strategy, space: Space) -> None:
     """Trials without a value are tolerated, be they a few, the first or all, and their points are not tried again."""
-    for kind in ("failed", "timeout", "not-finite", "interrupted"):
+    for kind in ("failed", "timeout", "not-finite", "pruned", "interrupted"):
         for kinds in (lambda number, kind=kind: kind, lambda number, kind=kind: kind if number % 2 else "ok"):
             history = simulate(strategy, space, 6, kinds=kinds)
             demand(len(history) == 6 or is_settled(strategy, history), "failures end the study", kind, history)

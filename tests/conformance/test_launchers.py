@@ -109,6 +109,7 @@ def test_code_sees_the_run_and_nothing_of_the_parent(launch, kind, monkeypatch, 
         assert seen["cwd"] == str(HERE)
 
 
+@pytest.mark.slow
 @supervised
 def test_a_timeout_ends_the_whole_tree(launch, kind, tmp_path, monkeypatch):
     monkeypatch.setenv("TREE", str(tmp_path / "tree"))
@@ -150,6 +151,21 @@ def test_stop_interrupts_what_runs_and_what_comes_later(launch, kind, tmp_path, 
     assert len(tree) == 5
     assert gone(tree)
     assert launcher(job(lr=0.25)).kind == "interrupted"
+
+
+@supervised
+def test_prune_ends_one_trial_with_all_that_it_started_and_no_other(launch, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TREE", str(tmp_path / "tree"))
+    launcher = launch(kind, "tree")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(launcher, job(lr=0.25))
+        tree = tree_of(tmp_path / "tree")
+        assert launcher.prune("run1", 0) and launcher.prune("run1", 0)
+        assert running.result(20).kind == "pruned"
+    assert len(tree) == 5
+    assert gone(tree)
+    assert launcher.prune("run2", 0)
+    assert launcher(job(2, lr=0.25)).kind == "pruned", "one that begins later runs on"
 
 
 @every

@@ -264,6 +264,7 @@ ANY_JSON = st.recursive(
 FIELDS = st.fixed_dictionaries({name: st.just(value) | ANY_JSON for name, value in asdict(HERE).items()})
 
 
+@pytest.mark.slow
 @given(st.text() | ANY_JSON.map(json.dumps) | FIELDS.map(json.dumps))
 def test_whatever_a_claim_says_is_told_in_one_line_and_ends_nobody_else(text):
     holder = Holder.read(text)

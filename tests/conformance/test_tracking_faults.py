@@ -27,6 +27,7 @@ from tests.support.proxy import BUSY, CUT, HALVED, LOGIN, LOSE, Fault, refusal
 from tests.support.server import free_port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [LOSE, CUT, BUSY, HALVED, LOGIN], ids=["lost", "cut", "busy", "halved", "login"])
 def test_whichever_request_fails_the_study_and_its_trials_are_written_once(spoilt, proxy, fault):
     for path in ("experiments/create", "runs/create", "runs/log-batch", "runs/update"):
@@ -274,6 +275,7 @@ def test_a_refusal_is_told_at_once_in_one_line(spoilt, proxy, fault, kind, words
     assert len(proxy.requests) == sent + 1
 
 
+@pytest.mark.slow
 def test_the_command_line_ends_with_3_and_one_line_when_refused_or_alone(proxy):
     proxy.spoil("/api/", refusal(403, "PERMISSION_DENIED", "Permission denied"), times=1000)
     nobody = f"http://user:secret@127.0.0.1:{free_port()}"

@@ -55,6 +55,7 @@ def rounds(trials: list[Trial]) -> list[list[int]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
 def test_a_batch_study_asks_the_same_points_however_long_its_trials_take(sqlite_store, strategy):
     first, second = (study(sqlite_store, f"pace-{pace}", slow(pace), strategy=strategy).run() for pace in (37.0, 53.0))
@@ -68,11 +69,13 @@ def test_a_batch_study_asks_the_same_points_however_long_its_trials_take(sqlite_
         assert done.ending.state == "finished"
 
 
+@pytest.mark.slow
 def test_without_batch_a_trial_starts_when_a_worker_is_free(sqlite_store):
     done = study(sqlite_store, "free", slow(37.0), strategy="random", batch=False).run()
     assert rounds(done.trials) != ROUNDS
 
 
+@pytest.mark.slow
 def test_batch_is_kept_by_a_study_that_is_loaded(sqlite_store):
     study(sqlite_store, "kept", slow(37.0), strategy="random", stop={"trials": 3}).run()
     loaded = load(sqlite_store, "kept", slow(53.0))
@@ -139,6 +142,7 @@ def test_a_batch_study_killed_in_the_middle_of_a_round_goes_on_as_if_it_had_not_
     assert rounds(session) == [again, [7, 8]], "the new round waits for the old one"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
 def test_a_round_of_which_only_a_part_had_started_is_filled_up_by_a_resume(sqlite_store, strategy):
     objective = slow(53.0)

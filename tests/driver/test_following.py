@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 
 import pytest
 from mlflow import MlflowClient
 
-from mlflow_tune import Study
+from mlflow_tune import Study, StudyFailed
 from mlflow_tune.driver.autologging import lost_params
 from mlflow_tune.driver.following import described, nearest, several
 from mlflow_tune.study.adoption import candidates
@@ -78,7 +79,9 @@ def run_kinds(store_template, tmp_path_factory):
             folder=TRAINING_CODE,
             **({"value": "best"} if more else {}),
         )
-        return Result(uri, study.run())
+        with suppress(StudyFailed):  # where every kind of code fails
+            study.run()
+        return Result(uri, study)
 
     return run
 

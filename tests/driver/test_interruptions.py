@@ -64,6 +64,7 @@ def as_printed(line: str) -> list[str]:
     return words[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [HELD, SLOW_COMMAND], ids=["function", "command"])
 def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tmp_path, run):
     process, _ = start_held(tmp_path, server, run)
@@ -86,6 +87,7 @@ def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tm
     assert "every point" in parent.data.tags["tune.why_stopped"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [HELD, SLOW_COMMAND], ids=["function", "command"])
 def test_a_second_ctrl_c_kills_the_trials_and_they_run_again(server, tmp_path, run):
     process, pids = start_held(tmp_path, server, run)
@@ -109,6 +111,7 @@ def test_a_second_ctrl_c_kills_the_trials_and_they_run_again(server, tmp_path, r
     assert {number: points(children, "ok")[number] for number in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "run"),
     [
@@ -130,6 +133,7 @@ def test_sigterm_kills_the_trials_at_once(sqlite_store, tmp_path, number, run):
     assert as_printed(process.last_line)
 
 
+@pytest.mark.slow
 def test_sigterm_interrupts_a_study_that_waits_for_its_last_trials(sqlite_store, tmp_path):
     """The budget is used up, so the study would be finished: but not when its last trial is killed."""
     path = study_file(tmp_path, name=NAME, run=HELD, workers=2, stop={"trials": 1})
@@ -175,6 +179,7 @@ def test_nohup_ignores_sighup(sqlite_store, tmp_path):
     assert process.wait() == 0, process.err.read_text()
 
 
+@pytest.mark.slow
 def test_stop_from_another_process_ends_a_study(sqlite_store, tmp_path):
     process, _ = start_held(tmp_path, sqlite_store, HELD)
     stop = tune(["stop", NAME], tmp_path, sqlite_store)
@@ -197,6 +202,7 @@ def in_process(objective, uri: str, **more) -> Study:
     return Study(name=NAME, objective=objective, space=space, metric="loss", strategy="grid", tracking_uri=uri, **more)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_python_script_lets_the_trial_end_and_reaches_the_caller(sqlite_store):
     def objective(x):
         if x == 2:
@@ -218,6 +224,7 @@ def test_ctrl_c_in_a_python_script_lets_the_trial_end_and_reaches_the_caller(sql
     assert outcomes(children) == [(number, 1, "ok", "FINISHED") for number in range(1, 5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_a_python_script_can_be_cut_short(sqlite_store, number, raised):
     def objective(x):
@@ -266,6 +273,7 @@ class InterruptedAt:
         return interrupted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "method"),
     [
@@ -313,6 +321,7 @@ def test_an_interruption_while_the_last_words_are_written_changes_nothing(sqlite
     assert (parent.info.status, parent.data.tags["tune.state"]) == ("FINISHED", "finished")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_second_ctrl_c_gives_up_a_server_that_is_away(proxy, tmp_path):
     """Without it the driver would wait for ten minutes more."""
@@ -332,6 +341,7 @@ def cli(uri: str, *words: object) -> Result:
     return CliRunner().invoke(main, [*map(str, words), "--tracking-uri", uri])
 
 
+@pytest.mark.slow
 def test_failures_in_a_row_abort_and_failed_trials_can_be_tried_again(sqlite_store, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     path = study_file(tmp_path, name=NAME, run=run, stop={"failures": 3})
@@ -366,6 +376,7 @@ def test_a_failed_trial_is_tried_again_as_often_as_asked(sqlite_store, tmp_path)
     assert (tmp_path / "calls").read_text().split() == ["1", "1", "2", "2"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_takes_too_long_is_stopped(sqlite_store, tmp_path):
     path = study_file(
         tmp_path, name=NAME, run={"function": "objectives:too_slow", "timeout": "1s"}, stop={"failures": 2}
@@ -376,6 +387,7 @@ def test_a_trial_that_takes_too_long_is_stopped(sqlite_store, tmp_path):
     assert "longer than 1s" in children[1].data.tags["tune.reason"]
 
 
+@pytest.mark.slow
 def test_a_finished_study_goes_on_when_its_budget_is_raised(sqlite_store, tmp_path):
     space = {"x": {"type": "float", "low": 0, "high": 1}}
     path = study_file(tmp_path, name=NAME, space=space, strategy={"name": "random", "seed": 3}, stop={"trials": 2})

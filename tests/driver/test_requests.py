@@ -21,6 +21,7 @@ from mlflow_tune.report import forest
 from mlflow_tune.tracking import records
 from mlflow_tune.tracking import trials as tracked
 from tests.fixtures import TRAINING_CODE
+from tests.fixtures.small_studies.helpers import failing
 from tests.fixtures.training_code.light import AGENT, objective
 
 HERE = TRAINING_CODE
@@ -82,6 +83,7 @@ def others(proxy, study):
     return sorted(request.call for request in proxy.requests if request.run_id not in known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "most"),
     [
@@ -117,6 +119,7 @@ def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
         assert calls_of(proxy, trial.run_id) == [*SUBPROCESS[:3], *CURVE, *ARTIFACT, *SUBPROCESS[3:]]
 
 
+@pytest.mark.slow
 def test_the_best_of_a_curve_costs_no_second_read_of_it(proxy):
     study, _ = study_of(proxy, 3, run={"command": COMMAND}, value="best")
     for trial in study.trials:
@@ -124,12 +127,14 @@ def test_the_best_of_a_curve_costs_no_second_read_of_it(proxy):
         assert calls_of(proxy, trial.run_id) == WITH_CURVE
 
 
+@pytest.mark.slow
 def test_a_failed_trial_costs_what_others_do(proxy):
     study = Study(
         name=f"requests-{uuid.uuid4().hex}", experiment="requests", metric="loss", tracking_uri=proxy.uri,
         space={"x": {"type": "float", "low": 0, "high": 1}}, stop={"trials": 2}, folder=HERE,
         run={"command": ["python", "-c", "raise SystemExit(3) # {x}"]},
-    ).run()  # fmt: skip
+    )  # fmt: skip
+    failing(study.run)
     assert [trial.outcome for trial in study.trials] == ["failed", "failed"]
     for trial in study.trials:
         assert calls_of(proxy, trial.run_id) == SUBPROCESS
@@ -176,6 +181,7 @@ def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypa
     ], f"{len(before)} requests before the first trial: {before}"
 
 
+@pytest.mark.slow
 def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     monkeypatch.setattr(records, "PAGE", 10)

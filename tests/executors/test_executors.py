@@ -22,7 +22,7 @@ from mlflow_tune import InputError, Study
 from mlflow_tune.executors.dask import DaskExecutor
 from mlflow_tune.executors.remote import LIMIT, packed, unpack
 from tests.fixtures import ROOT, TRAINING_CODE
-from tests.fixtures.small_studies.helpers import outcomes, runs_of, wait_for
+from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, wait_for
 from tests.support.server import free_port
 
 SPACE = {"x": {"type": "float", "low": 0, "high": 1}}
@@ -106,6 +106,7 @@ def write_project(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its_trials(cluster, server):
     offset = 10.0
 
@@ -128,8 +129,9 @@ SLOW = pytest.mark.slow
 WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["command", "function", pytest.param("folder", marks=SLOW), pytest.param("git", marks=SLOW)]
+    "kind", ["command", "function", pytest.param("folder", marks=pytest.mark.long), pytest.param("git", marks=SLOW)]
 )
 def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, server, tmp_path):
     folder = write_project(tmp_path / "work" / "travels")
@@ -152,6 +154,7 @@ def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, 
     assert kind != "git" or len(version) == 40
 
 
+@pytest.mark.slow
 def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, server):
     def objective(x):
         if x < 0.5:
@@ -159,7 +162,7 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
             os._exit(7)
         raise ValueError("no luck")
 
-    done = study(server, cluster, objective, stop={"trials": 6, "failures": 100}).run()
+    done = failing(study(server, cluster, objective, stop={"trials": 6, "failures": 100}).run)
     reasons = {trial.params["x"] < 0.5: trial.reason for trial in done.trials}
     assert {trial.outcome for trial in done.trials} == {"failed"}
     assert "exit code 7" in reasons[True]
@@ -168,7 +171,7 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
 
 @pytest.mark.slow
 def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
-    done = study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run()
+    done = failing(study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run)
     assert [trial.outcome for trial in done.trials] == ["timeout"]
 
 
@@ -198,6 +201,7 @@ def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server,
     assert len(list(tmp_path.glob("*-0.*"))) == 9, "Dask ran an attempt again by itself"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
     def objective(x):
@@ -207,7 +211,7 @@ def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
 
     for _ in range(4):
         fragile.add()
-    done = study(server, fragile, objective, stop={"trials": 1}, workers=1).run()
+    done = failing(study(server, fragile, objective, stop={"trials": 1}, workers=1).run)
     assert [(trial.outcome, trial.attempt) for trial in done.trials] == [("failed", 4)]
     assert "4 workers died of it" in done.trials[0].reason
     assert done.ending.state == "finished"
@@ -260,6 +264,7 @@ def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server
     assert parent.data.tags["tune.state"] == "interrupted"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
     folder, name = write_project(tmp_path / "travels"), f"typed-{uuid.uuid4().hex}"
@@ -274,6 +279,7 @@ def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
     assert not any(Path(run.data.params["place"]).is_relative_to(tmp_path) for run in children)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_any_executor_will_do(kind, sqlite_store):
     with kind(2) as executor:
@@ -282,6 +288,7 @@ def test_any_executor_will_do(kind, sqlite_store):
         assert executor.submit(abs, -1).result() == 1, "it stays its owner's"
 
 
+@pytest.mark.slow
 def test_an_executor_that_breaks_interrupts_the_study_which_goes_on_elsewhere(sqlite_store, tmp_path):
     def objective(x):
         if not (tmp_path / "broken").exists():

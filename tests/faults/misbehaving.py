@@ -54,6 +54,7 @@ def flaky(x, folder):
 def indiscreet(do):
     """Tell all that there is to tell."""
     print("marker-printed", do, dict(os.environ))
+    print(json.dumps(dict(os.environ)), *os.environ.values(), "\x1b[1m".join(os.environ["APP_SECRET"]))
     if do == "raises":
         raise RuntimeError(f"API request to {os.environ['MLFLOW_TRACKING_URI']}/api failed: {os.environ['APP_SECRET']}")
     return 1.0

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
-from mlflow_tune import Float, Study
+from mlflow_tune import Categorical, Float, Study
+from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
 from mlflow_tune.text.redaction import holds_credentials, masked, without_credentials
-from mlflow_tune.tracking import public_uri
-from tests.fixtures.small_studies.helpers import Tune, start, study_file, tune
+from mlflow_tune.tracking import Studies, public_uri
+from tests.fixtures.small_studies.helpers import Tune, runs_of, start, study_file, tune
 from tests.support.proxy import BUSY, refusal
 
 USER, PASSWORD = "planted-user", "planted-pw-in-uri"
@@ -29,9 +31,28 @@ VARIABLES = {
     "DEPLOY_TOKEN": "planted-deploy-token",
     "DB_PASSWORD": "planted-db-password",
     "APP_SECRET": "planted-app-secret",
+    "API_KEY_2": "planted-api-key",
+    "DB_PASS": "planted/db+pass=\"'",
+    "MYSQL_PWD": "planted-mysql-pwd",
+    "GITHUB_PAT": "planted-github-pat",
+    "SECRET_KEY_BASE": "planted-key-base",
+    "AWS_CREDENTIALS": "/planted/aws/credentials",
+    "REDIS_AUTH": "planted-redis-auth",
+    "SIGNING_KEY": "planted-line-one\nplanted-line-two\n",
+    "DATABASE_URL": "postgresql://me:planted-database-pw@db/x",
+    "BLOBS_CONNECTION_STRING": "AccountName=me;AccountKey=planted-account-key==;",
 }
 IN_GIT = "planted-git-password"
-PLANTED = (USER, PASSWORD, IN_GIT, *VARIABLES.values())
+PARTS = {"SIGNING_KEY": VARIABLES["SIGNING_KEY"].split(), "DATABASE_URL": ["planted-database-pw"]}
+PARTS["BLOBS_CONNECTION_STRING"] = ["planted-account-key=="]
+PLANTED = (USER, PASSWORD, IN_GIT, *(text for name in VARIABLES for text in PARTS.get(name, [VARIABLES[name]])))
+# What no secret is, though its variable is called so: a study may hold it, and it stays as it is.
+HARMLESS = {
+    "SORT_KEY": "loss",
+    "BATCH_TOKENS": "20000000",
+    "AUTHOR": "indiscreet",
+    "TOKENIZERS_PARALLELISM": "indiscreet",
+}
 RUNS = {
     "function": {"function": "misbehaving:indiscreet"},
     "command": {"command": [sys.executable, "misbehaving.py", "indiscreet", "{do}"]},
@@ -101,7 +122,8 @@ def test_no_secret_reaches_the_store_or_what_is_printed(server, tmp_path, kind):
     )
     shutil.copy(Path(__file__).with_name("misbehaving.py"), code)
     git_folder(code)
-    study = tune(["run", path, "-v"], tmp_path, uri, MLFLOW_TUNE_REPORT="true", **VARIABLES)
+    own = {"OWN_KEY": str(code)}  # a path that exists: it is masked, and no reason to refuse
+    study = tune(["run", path, "-v"], tmp_path, uri, MLFLOW_TUNE_REPORT="true", **VARIABLES, **HARMLESS, **own)
     assert study.code == 0, study.err.read_text()
     for words in (
         ["show", name],
@@ -135,6 +157,7 @@ UNUSABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", UNUSABLE, ids=public_uri)
 def test_a_tracking_uri_that_cannot_be_used_is_told_without_its_credentials(tmp_path, uri):
     process = tune(["list", "-v", "--tracking-uri", uri], tmp_path, **VARIABLES)
@@ -151,6 +174,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_fails_in_mid_study_is_told_without_credentials(proxy, tmp_path, fault):
     spoilt, words = FAULTS[fault]
@@ -170,6 +194,7 @@ def test_a_server_that_fails_in_mid_study_is_told_without_credentials(proxy, tmp
 REPOSITORY = f"https://{USER}:{IN_GIT}@127.0.0.1:1/repo.git"
 
 
+@pytest.mark.slow
 def test_a_project_whose_uri_holds_credentials_is_refused(tmp_path):
     path = study_file(tmp_path, run={"project": REPOSITORY})
     for words in (["run", path], ["init", REPOSITORY, "-o", "new.yaml"]):
@@ -197,6 +222,76 @@ def test_no_part_of_a_study_may_hold_a_password(run):
         Study(name="x", space={"lr": Float(0, 1)}, metric="loss", run=run, stop={"trials": 1})
     assert not found_in(str(caught.value)), caught.value
     assert str(caught.value).startswith("run.")
+
+
+# --- what a secret variable holds is refused where a person writes it -----------------------------------------------
+
+SECRET = "planted-api-key"
+DEFINITION = {"name": "s", "space": {"lr": Float(0, 1)}, "metric": "loss", "stop": {"trials": 1}}
+COMMAND = {"command": ["train", "{lr}"]}
+ENTRIES = {
+    "name": {"name": f"with {SECRET}"},
+    "experiment": {"experiment": SECRET},
+    "metric": {"metric": SECRET},
+    "run.command.2": {"run": {"command": ["train", "{lr}", f"--key={SECRET}"]}},
+    "run.parameters.key": {"run": {"command": ["train", "{lr}", "{key}"], "parameters": {"key": SECRET}}},
+    "run.parameters": {"run": {"function": "a:b", "parameters": {SECRET: 1}}},
+    "space.kind.values.1": {"space": {"lr": Float(0, 1), "kind": Categorical(["a", SECRET])}},
+    "space": {"space": {SECRET: Float(0, 1)}},
+    "strategy.constraint": {"strategy": {"name": "bisection", "find": "boundary", "constraint": f"{SECRET} >= 1"}},
+}
+
+
+@pytest.mark.parametrize("key", ENTRIES)
+def test_a_study_that_holds_a_secret_is_refused(monkeypatch, key):
+    monkeypatch.setenv("API_KEY", SECRET)
+    with pytest.raises(InputError, match="must not hold what the variable API_KEY holds") as caught:
+        Study(**{**DEFINITION, "run": COMMAND, **ENTRIES[key]})
+    assert str(caught.value).startswith(f"{key}: ")
+    assert SECRET not in str(caught.value)
+
+
+def test_every_way_in_refuses_a_secret(sqlite_store, tmp_path, monkeypatch):
+    """Nothing is made of it: no study, no point, no note; and what is refused is not shown either."""
+    made = Study(**DEFINITION, objective=lambda lr: lr, tracking_uri=sqlite_store).run()
+    path = study_file(tmp_path, name=f"of {SECRET}")
+    good = study_file(tmp_path / "good", name="good")
+    monkeypatch.setenv("API_KEY", SECRET)
+    manual = f"{{name: manual, points: [{{lr: 0.5, why: {SECRET}}}]}}"
+    note = ["--note", f"see {SECRET}"]
+    for words in (
+        ["run", path],
+        ["run", good, "--name", SECRET],
+        ["run", good, "--experiment", SECRET],
+        ["try", path, "-P", "x=1"],
+        ["try", good, "-P", "x=1", *note],
+        ["try", good, "-P", f"x={SECRET}", "--outside"],
+        ["enqueue", good, "-P", "x=1", "--note", f"see {with_credentials('http://db/x')}"],
+        ["enqueue", made.run_id, "-P", "lr=0.5", *note],
+        ["resume", made.run_id, "--strategy", manual],
+        ["resume", made.run_id, "--dask", f"tcp://{SECRET}:1"],
+        ["mlproject", "grid", f"study={good}", f"name={SECRET}"],
+        ["list", "--experiment", SECRET],
+    ):
+        result = CliRunner().invoke(main, [*map(str, words), "--tracking-uri", sqlite_store])
+        assert result.exit_code == 2 or words[0] == "list", (words, result.output)
+        assert SECRET not in result.output.replace(str(path), ""), words
+    for point, why in (({"lr": 0.5}, SECRET), ({"lr": SECRET}, "")):
+        with pytest.raises(InputError, match="must not hold"):
+            made.enqueue(point, why)
+    assert len(Studies(made.client).all()) == 1
+    assert len(runs_of(sqlite_store, "s")[1]) == 1
+    again = Study.load("s", objective=lambda lr: lr, tracking_uri=sqlite_store)
+    told = again.ask(2)
+    again.tell(told, failed=f"wrong {SECRET}")
+    assert again.trials[-1].reason == "wrong ***"
+
+
+def test_what_a_study_holds_already_may_be_equal_to_a_variable(sqlite_store, monkeypatch):
+    """Else nobody with such a variable could look at it."""
+    made = Study(**{**DEFINITION, "name": SECRET}, objective=lambda lr: lr, tracking_uri=sqlite_store).run()
+    monkeypatch.setenv("API_KEY", SECRET)
+    assert CliRunner().invoke(main, ["show", made.run_id, "--tracking-uri", sqlite_store]).exit_code == 0
 
 
 @pytest.mark.parametrize("project", ["ssh://git@example.invalid/repo.git", "git@example.invalid:repo.git"])
@@ -255,10 +350,10 @@ def test_a_tracking_uri_is_shown_without_credentials(uri, public):
 def test_what_secret_variables_hold_is_masked(monkeypatch):
     for name, value in {
         **VARIABLES,
-        "SORT_KEY": "loss",
-        "SSL_KEY": "/etc/ssl/my.key",
+        **HARMLESS,
         "PLAIN": "planted-plain",
     }.items():
         monkeypatch.setenv(name, value)
-    assert masked("loss /etc/ssl/my.key planted-plain") == "loss /etc/ssl/my.key planted-plain"
-    assert masked(" ".join(VARIABLES.values())) == " ".join("***" for _ in VARIABLES)
+    plain = " ".join([*HARMLESS.values(), "planted-plain"])
+    assert masked(plain) == plain
+    assert not found_in(masked(" ".join(VARIABLES.values())))

@@ -26,6 +26,7 @@ from mlflow_tune.tracking import client, retries
 from tests.faults.servers import RealServer
 from tests.fixtures.small_studies.helpers import (
     Tune,
+    failing,
     nothing_left,
     outcomes,
     runs_of,
@@ -227,6 +228,7 @@ def test_a_gateway_that_forbids_in_json_of_its_own_is_not_waited_for(proxy):
     assert len(proxy.requests) == sent + 1
 
 
+@pytest.mark.slow
 def test_broken_code_on_a_bad_network_is_a_failure_in_the_end(proxy):
     """Each of its failures is near an outage: excused for ever, the study would never end."""
     proxy.spoil("/api/", BUSY, times=10**9, every=4)
@@ -234,7 +236,8 @@ def test_broken_code_on_a_bad_network_is_a_failure_in_the_end(proxy):
     study = Study(
         name=f"broken-{uuid.uuid4().hex}", run={"command": command}, space=SPACE, metric="loss",
         stop={"trials": 5, "failures": 2}, tracking_uri=proxy.uri,
-    ).run()  # fmt: skip
+    )  # fmt: skip
+    failing(study.run)
     proxy.heal()
     assert study.ending is not None
     assert study.ending.state == "aborted"

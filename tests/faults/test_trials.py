@@ -57,8 +57,8 @@ class Driven:
     params=[
         pytest.param((FUNCTION, SHORT), id="function"),
         pytest.param((COMMAND, SHORT), id="command", marks=pytest.mark.slow),
-        pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.slow),
-        pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.slow),
+        pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.long),
+        pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.long),
     ],
 )
 def driven(request, server, tmp_path_factory):
@@ -93,6 +93,7 @@ def pids_in(file: Path) -> list[int]:
     return json.loads(file.read_text())
 
 
+@pytest.mark.slow
 def test_each_has_an_outcome_and_a_reason_and_the_study_goes_on(driven):
     assert driven.process.code == 0, driven.process.err.read_text()
     for kind, run in driven.children.items():
@@ -178,6 +179,7 @@ def trials_of(uri: str, name: str) -> dict[tuple[int, int], str | None]:
     return {(int(each["tune.trial"]), int(each["tune.attempt"])): each.get("tune.outcome") for each in tags}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [HELD, pytest.param(HELD_COMMAND, marks=pytest.mark.slow)], ids=["function", "command"])
 def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp_path, run):
     process, name = held_study(tmp_path, server, {**run, "retries": 2}, 1, stop={"trials": 1})
@@ -204,6 +206,7 @@ def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "what"),
     [
@@ -242,6 +245,7 @@ def test_a_study_that_is_deleted_while_it_is_driven_stops_and_says_how_to_go_on(
     assert None not in ended.values(), "a trial was left open"
 
 
+@pytest.mark.slow
 def test_a_point_that_is_deleted_while_it_waits_in_the_queue_is_not_run(server, tmp_path):
     """It is deleted in the moment between the driver's look into the queue and its start."""
     process, name = held_study(tmp_path, server, HELD, 1, stop={"trials": 1})
@@ -275,6 +279,7 @@ def check_kept(process: Tune, uri: str, name: str) -> None:
     assert re.search(rf"Warning: {what} could not be written: .+; the study goes on and its results are safe", warning)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("report", ["false", pytest.param("true", marks=pytest.mark.slow)])
 def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store, tmp_path, report):
     (tmp_path / "mlruns").write_text("a file stands where the artifacts go")
@@ -284,6 +289,7 @@ def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store,
     check_kept(process, sqlite_store, "kept")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [pytest.param(503, marks=pytest.mark.slow), FULL])
 def test_an_artifact_store_that_is_full_or_away_costs_files_only(proxy, tmp_path, status):
     from tests.support.proxy import Fault

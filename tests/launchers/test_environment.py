@@ -12,7 +12,7 @@ OURS = {"tune.of": "run", "tune.of_study": "study"}
 
 
 def job(bind=True):
-    return Job(1, {}, "run", "7", "http://server", "study", bind)
+    return Job(1, {}, "run", "7", "http://server", study_id="study", bind=bind)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -178,6 +179,7 @@ def test_a_polite_program_ends_within_the_grace():
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fork", ["plain", "fork"])
 @pytest.mark.parametrize("kind", ["command", "function"])
 def test_a_killed_driver_takes_all_with_it(kind, fork, tmp_path):
@@ -192,6 +194,7 @@ def test_a_killed_driver_takes_all_with_it(kind, fork, tmp_path):
     wait_for(lambda: gone([*processes, watcher]))
 
 
+@pytest.mark.slow
 def test_a_killed_watcher_takes_the_command_with_it():
     process = Supervised(["bash", "-c", "sleep 99 & echo; wait"], env=dict(os.environ), cwd=HERE)
     watcher = psutil.Process(process._popen.pid)
@@ -207,6 +210,7 @@ def test_a_killed_watcher_takes_the_command_with_it():
 DETACHED = "import os, time; os.setsid(); {fork} print(os.getpid(), flush=True); time.sleep(99)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fork", ["", "os.fork() and os._exit(0); "], ids=["session", "daemon"])
 def test_what_a_trial_has_detached_before_it_killed_its_watcher_is_ended(fork):
     """As by `pkill -9 python`; another child of the driver, which has started it for itself, lives on."""
@@ -374,3 +378,32 @@ def test_the_environment_is_the_one_at_construction(monkeypatch):
     launcher = CommandLauncher(["bash", "-c", "echo $SEEN $PYTHONUNBUFFERED {lr}"])
     monkeypatch.setenv("SEEN", "after")
     assert launcher(job(lr=1)).output == b"before 1 1\n"
+
+
+POLITE = "trap 'echo bye; exit 0' TERM; touch {ready}; while :; do sleep 0.05; done"
+DEAF = "trap '' TERM; touch {ready}; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(("script", "said"), [(POLITE, b"bye\n"), (DEAF, b"")])
+def test_a_pruned_command_has_its_grace_and_no_more(script, said, tmp_path):
+    processes, ready = Processes(), tmp_path / "ready"
+    with ThreadPoolExecutor() as pool:
+        argv = ["bash", "-c", script.format(ready=ready)]
+        running = pool.submit(processes.run, argv, env=dict(os.environ), cwd=HERE, timeout=None, trial="run1")
+        wait_for(ready.exists)
+        processes.prune("run1", 60.0 if said else 2.0)
+        outcome = running.result(30)
+    assert (outcome.kind, outcome.logged) == ("pruned", True)
+    assert outcome.output.endswith(said)
+
+
+def test_a_grace_ends_when_the_study_is_stopped(tmp_path):
+    processes, ready = Processes(), tmp_path / "ready"
+    with ThreadPoolExecutor() as pool:
+        argv = ["bash", "-c", DEAF.format(ready=ready)]
+        running = pool.submit(processes.run, argv, env=dict(os.environ), cwd=HERE, timeout=None, trial="run1")
+        wait_for(ready.exists)
+        processes.prune("run1", 1000.0)
+        assert not running.done()
+        processes.stop()
+        assert running.result(30).kind == "interrupted"

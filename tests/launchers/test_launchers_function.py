@@ -94,6 +94,7 @@ def test_an_import_that_takes_too_much_memory_is_told(launch):
     assert outcome.reason.startswith("used ")
 
 
+@pytest.mark.slow
 def test_a_worker_that_closed_its_connection_is_given_up(launch):
     outcome = launch("closes_everything")(job(lr=0.1))
     assert (outcome.kind, outcome.reason) == (

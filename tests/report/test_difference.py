@@ -143,6 +143,7 @@ def rows(result):
 # --- on a terminal ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_trials_are_printed_side_by_side(diff):
     result = diff(1, 2)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -443,6 +444,7 @@ def test_what_a_hostile_store_lists_outside_of_a_folder_is_left_out(tmp_path):
 # --- the artifacts of a run ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_list_is_cut_at_200_files(sqlite_store, tmp_path):
     files = tmp_path / "many"
     files.mkdir()

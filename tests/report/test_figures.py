@@ -33,6 +33,7 @@ from tests.support.drawn import HOSTILE, SPACE, SUBJECT, all_figures, clipped, m
 # --- what every figure keeps -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_pyplot_and_no_settings_are_left_behind():
     before, loaded = dict(matplotlib.rcParams), "matplotlib.pyplot" in sys.modules
     for draw in (best_so_far_figure, importance_figure):
@@ -76,6 +77,7 @@ def test_one_trial():
     assert set(all_figures(SUBJECT, made(1))) == {"best_so_far", "parameters"}
 
 
+@pytest.mark.slow
 def test_constants_are_drawn():
     trials = [dataclasses.replace(each, value=0.5) for each in made(30)]
     assert set(all_figures(SUBJECT, trials)) == {
@@ -85,6 +87,7 @@ def test_constants_are_drawn():
     assert "parameters" in all_figures(SUBJECT, same)
 
 
+@pytest.mark.slow
 def test_categories_alone():
     space = Space(
         {"act": Categorical(["relu", "tanh"]), "norm": Categorical([True, False]), "seed": Categorical([1, 2])}
@@ -132,6 +135,7 @@ def test_a_single_parameter():
     assert set(all_figures(Subject("loss", "minimize", space), made(40, space))) == {"best_so_far", "parameters"}
 
 
+@pytest.mark.slow
 def test_a_space_that_has_changed_leaves_gaps():
     trials = made(30)
     trials[3] = dataclasses.replace(trials[3], params={"lr": "banana", "dropout": 7.0, "act": "swish"})
@@ -144,6 +148,7 @@ def test_a_space_that_has_changed_leaves_gaps():
     assert panels == [30] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("value", "goal"), [(1.7e308, "minimize"), (-1.7e308, "minimize"), (math.inf, "maximize")])
 def test_extreme_values_are_survived(value, goal):
     trials = made(30, predicted_mean=1e300, predicted_std=1e305)
@@ -153,6 +158,7 @@ def test_extreme_values_are_survived(value, goal):
     assert {"best_so_far", "parameters", "learning_curves"} <= found.keys()
 
 
+@pytest.mark.slow
 def test_extreme_ranges_are_survived():
     space = Space(
         {
@@ -166,6 +172,7 @@ def test_extreme_ranges_are_survived():
     assert {"best_so_far", "parameters", "parallel_coordinates"} <= found.keys()
 
 
+@pytest.mark.slow
 def test_hostile_text_is_drawn_as_it_is():
     name = "abcdefghij " * 20 + "k"
     space = Space({name: Categorical([HOSTILE, "=1+1", "$x$", "x" * 500]), "p/q.r": Float(0, 1), "漢 字": Int(1, 9)})
@@ -178,6 +185,7 @@ def test_hostile_text_is_drawn_as_it_is():
         assert b"<script" not in render(figure, "svg")
 
 
+@pytest.mark.slow
 def test_no_title_is_clipped():
     trials = made(60, failed=0.1, predicted_mean=0.1, predicted_std=0.1)
     unmet = frozenset(range(1, 20))
@@ -260,6 +268,7 @@ def test_a_diverged_trial_does_not_squash_the_others():
     assert limits([1.0, 1.0, 1.0, 9.0], "minimize")[1] > 9
 
 
+@pytest.mark.slow
 def test_trials_that_break_the_constraint_are_hollow_and_never_best():
     trials = made(20)
     ranked = SUBJECT.ranked(trials)

@@ -53,6 +53,7 @@ def test_a_forest_needs_the_stated_number_of_trials():
         assert draw(SUBJECT, made(30, failed=0.5)) is None
 
 
+@pytest.mark.slow
 def test_partial_dependence_follows_the_function_and_shows_the_trials():
     space = Space({"a": Float(0, 1), "b": Float(0, 1)})
     subject, trials = Subject("loss", "minimize", space), made(80, space)
@@ -140,6 +141,7 @@ def test_the_posterior_without_a_true_function():
     assert "true function" not in labels
 
 
+@pytest.mark.slow
 def test_all_posteriors_in_one_picture():
     figure = posterior_grid([believed(number) for number in range(3, 11)])
     assert len(figure.axes) == 16
@@ -150,6 +152,7 @@ def test_all_posteriors_in_one_picture():
     assert len(posterior_grid([believed(1)]).axes) == 2
 
 
+@pytest.mark.slow
 def test_of_very_many_posteriors_the_first_and_the_last_are_drawn(monkeypatch):
     monkeypatch.setattr("mlflow_tune.report.figures.posterior.MOST", 4)
     figure = posterior_grid([believed(number) for number in range(1, 11)])
@@ -176,6 +179,8 @@ def test_flat_and_hostile_posteriors():
         assert render(figure, "svg")
 
 
+@pytest.mark.long
+@pytest.mark.slow
 def test_of_many_trials_a_forest_takes_a_part_and_says_so():
     trials = made(501)
     words = words_of(importance_figure(SUBJECT, trials))

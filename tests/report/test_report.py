@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mlflow_tune.report.curve import best_curve
+from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.report.note import Standing, inline, study_note
 from mlflow_tune.text import markdown, printable
 from mlflow_tune.trial import Trial
@@ -219,3 +219,17 @@ def test_no_point_ever_changes_in_whatever_order_trials_end(values, random, goal
         for step in range(1, len(values) + 1)
         if (found := [value for value in values[:step] if value is not None])
     ]
+
+
+def test_trials_that_were_stopped_are_no_failures():
+    trials = [
+        Trial(1, {"x": 1}, "ok", 0.5, end_time=1),
+        Trial(2, {"x": 2}, "pruned", reason="median: too bad", end_time=2),
+        Trial(3, {"x": 3}, "failed", reason="exit code 1", end_time=3),
+    ]
+    curves = count_curves(trials)
+    assert [value for _, value, _ in curves["trials_failed"]] == [0, 0, 1]
+    assert curves["trials_pruned"] == [(2, 1, 2), (3, 1, 3)]
+    assert "trials_pruned" not in count_curves(trials[:1])
+    note = study_note(STANDING, trials)
+    assert "- failed once: exit code 1" in note and "- stopped: trial 2, median: too bad" in note

@@ -329,6 +329,7 @@ def test_a_float_stays_inside_and_survives_the_round_trip(dimension, unit):
         assert abs(back - value) <= 4 * (math.ulp(dimension.low) + math.ulp(dimension.high))
 
 
+@pytest.mark.slow
 @given(float_ranges())
 def test_the_ends_of_a_float_are_the_ends_of_the_unit_interval(dimension):
     for value, unit in ((dimension.low, 0.0), (dimension.high, 1.0)):

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 
 from mlflow_tune.cli import main
+from mlflow_tune.diagnosis.stopping import Asha, Terms
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical, Float
 from mlflow_tune.spec.fields import as_duration, duration_text
@@ -459,3 +460,21 @@ def test_a_size_comes_back_from_its_text(size):
 @given(st.floats(min_value=0.001, max_value=1e9))
 def test_a_duration_comes_back_from_its_text(seconds):
     assert as_duration(duration_text(seconds)) == pytest.approx(seconds, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("written", "rule", "terms"),
+    [
+        ("auto", None, Terms()),
+        ("asha", Asha(), Terms()),
+        ("'asha(eta=2, first=4)'", Asha(2, 4), Terms()),
+        ("{rule: {name: asha, eta: 2}, after: 3, every: 2, protect: 1}", Asha(2), Terms(3, 2, 1)),
+        ("{metric: val_loss, grace: 5s}", None, Terms()),
+        ("{rule: auto}", None, Terms()),
+    ],
+)
+def test_which_trials_are_stopped(written, rule, terms):
+    spec = parse_study(yaml.safe_load(GOOD + f"stop_trials: {written}\n"))
+    assert (spec.stop_trials.rule, spec.stop_trials.terms) == (rule, terms)
+    assert parse_study(spec.model_dump(mode="json", exclude_none=True)) == spec
+    assert parse_study(yaml.safe_load(GOOD)).stop_trials is None

@@ -267,6 +267,7 @@ def test_forests_predict_as_scikit_optimize_does(kind):
     np.testing.assert_allclose(forest.predict(others), theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["RF", "ET"])
 def test_forests_find_a_minimum(kind):
     history = study(Bayesian(surrogate=kind), MIXED, lambda p: math.log10(p["lr"]) ** 2 + 5 * (p["c"] != "b"), 20)
@@ -408,6 +409,7 @@ def test_eips_prefers_cheap_points():
     assert Bayesian(acquisition="EIps").suggest(LINE, history, 1)[0].why.startswith("GP model, EIps")
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_in_another_process():
     whole = study(Bayesian(), MIXED, lambda params: math.log10(params["lr"]) ** 2 + params["n"], 14)
     code = """if True:
@@ -460,3 +462,16 @@ def test_expected_improvement_falls_as_a_study_converges():
     assert expected_improvement(history[:10]) is None
     assert expected_improvement(history[:11]) > 1e-2
     assert expected_improvement(history) < 1e-3
+
+
+def test_a_pruned_trial_counts_as_what_it_would_have_come_to():
+    """Its time tells nothing: it would have taken longer."""
+    expected = {"expected_end": 0.8, "expected_end_std": 0.1}
+    trials = [
+        Trial(1, {"x": 0.2}, "ok", 0.5, start_time=1000, end_time=3000),
+        Trial(2, {"x": 0.4}, "pruned", metrics=expected, start_time=1000, end_time=2000),
+        Trial(3, {"x": 0.6}, "pruned", start_time=1000, end_time=2000),  # diverged: it would have come to nothing
+    ]
+    seen = observe(LINE, trials, "maximize")
+    assert seen.values.tolist()[:2] == [-0.5, -0.8] and math.isnan(seen.values[2])
+    assert seen.seconds.tolist()[:1] == [2.0] and np.isnan(seen.seconds[1:]).all()

@@ -15,6 +15,7 @@ from mlflow_tune.cli import main
 from mlflow_tune.report.figures.progress import bracket_figure
 from mlflow_tune.report.subject import subject_of
 from tests.fixtures import ROOT
+from tests.fixtures.small_studies.helpers import failing
 from tests.support.drawn import marks
 
 EXAMPLES = ROOT / "examples"
@@ -61,11 +62,12 @@ def test_evidence_against_the_assumption_is_told(sqlite_store, caplog):
 
 
 def test_a_trial_without_the_constraints_metric_failed(sqlite_store):
-    ran = study(sqlite_store, objective=lambda alpha: {"box": alpha}, stop={"trials": 3, "failures": 2}).run()
+    ran = failing(study(sqlite_store, objective=lambda alpha: {"box": alpha}, stop={"trials": 3, "failures": 2}).run)
     assert ran.ending.state == "aborted"
     assert "'recall' was not logged; logged were 'box'" in ran.trials[0].reason
 
 
+@pytest.mark.slow
 def test_the_constraint_counts_the_same_step_as_the_value(sqlite_store):
     def peaks_at_step_one(alpha):
         import mlflow
@@ -80,6 +82,7 @@ def test_the_constraint_counts_the_same_step_as_the_value(sqlite_store):
     assert ran.best.metrics["recall"] == 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "last"), [(1.0, 0.7), (0.5, 1.0)], ids=["best step", "last step"])
 def test_strategy_picture_and_best_agree_on_what_meets_the_constraint(sqlite_store, first, last):
     def two_steps(alpha):
@@ -116,6 +119,7 @@ def test_the_true_function_is_kept_whoever_makes_the_study(tmp_path, sqlite_stor
     assert len(Study.load(made.run_id, tracking_uri=sqlite_store).record.reference) == 101
 
 
+@pytest.mark.slow
 def test_the_report_and_the_note_keep_to_the_constraint(sqlite_store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     ran = study(sqlite_store, stop={"trials": 5}).run()
@@ -133,7 +137,7 @@ def test_a_failed_end_is_told_and_a_crash_is_no_evidence(sqlite_store):
             raise OSError("disk full")
         return step_at(alpha)
 
-    ran = study(sqlite_store, objective=breaks).run()
+    ran = failing(study(sqlite_store, objective=breaks).run)
     assert "2 trials failed, which --retry-failed runs again" in ran.ending.why
     assert not any("monotone" in trial.why for trial in ran.trials)
 
@@ -162,7 +166,8 @@ def test_training_code_may_not_use_our_names(sqlite_store, name):
         ran = Study(
             name=f"taken-{objective.__name__}", objective=objective, space={"x": Float(0, 1)}, metric="loss",
             stop={"trials": 2}, tracking_uri=sqlite_store,
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        failing(ran.run)
         assert [trial.outcome for trial in ran.trials] == ["failed", "failed"]
         assert repr(name) in ran.trials[0].reason
         assert "reserved" in ran.trials[0].reason
@@ -190,6 +195,7 @@ def test_children_hold_the_evidence_of_their_choice(sqlite_store):
     assert "from 4 trials" in child.tags["tune.why"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [{"name": "bayesian", "initial": 4}, BOUNDARY], ids=lambda each: each["name"])
 def test_a_study_cut_in_half_asks_what_the_whole_one_asked(sqlite_store, strategy):
     whole = study(sqlite_store, name="whole", strategy=strategy, stop={"trials": 9}).run()
@@ -210,6 +216,7 @@ def pictured(tmp_path, sqlite_store, monkeypatch):
     return Path(MlflowClient(sqlite_store).get_run(run_id).info.artifact_uri.removeprefix("file://")), sqlite_store
 
 
+@pytest.mark.slow
 def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
     artifacts, uri = pictured
     files = ["figures/posterior.png", "figures/posterior.svg", "figures/best_so_far.png", "report.html", "trials.csv"]
@@ -223,6 +230,7 @@ def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
     assert {name for name in files if again[name] != before[name]} <= {"report.html"}, "only the page tells its time"
 
 
+@pytest.mark.slow
 def test_the_run_page_has_an_image_for_each_model_based_trial(pictured):
     artifacts, uri = pictured
     steps = sorted(path.name.split("+")[2] for path in (artifacts / "images").glob("posterior+step+*.png"))
@@ -231,6 +239,7 @@ def test_the_run_page_has_an_image_for_each_model_based_trial(pictured):
     assert len(list((artifacts / "images").glob("posterior+step+*.png"))) == 2, "those that are there stay"
 
 
+@pytest.mark.slow
 def test_the_report_is_a_page_of_this_study(pictured):
     artifacts, _ = pictured
     page = (artifacts / "report.html").read_text()

@@ -80,6 +80,7 @@ def record(run: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [{"name": "random", "seed": 3}, {"name": "bayesian", "seed": 3, "initial": 4}])
 def test_a_loop_of_ask_and_tell_leaves_the_records_that_run_leaves(store, strategy):
     by_itself, by_hand = (f"{way}-{uuid4().hex[:8]}" for way in ("run", "asked"))
@@ -101,6 +102,7 @@ def test_a_loop_of_ask_and_tell_leaves_the_records_that_run_leaves(store, strate
     assert len(children) == 8
 
 
+@pytest.mark.slow
 def test_a_value_is_a_number_a_dict_or_logged_by_the_trial_itself(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     loop = study(store, name := f"values-{uuid4().hex[:8]}", 5, stop={"trials": 5, "failures": 9})
@@ -275,6 +277,7 @@ def test_a_trial_cut_short_leaves_the_study_unfinished_though_a_stop_rule_had_st
     assert outcomes(children_of(sqlite_store)) == [(1, 1, "ok", "FINISHED"), (2, 1, "interrupted", "KILLED")]
 
 
+@pytest.mark.slow
 def test_a_study_that_is_asked_to_stop_ends_with_the_trial_that_is_told(sqlite_store):
     loop = study(sqlite_store, trials=500)
     trial = asked(loop)
@@ -347,6 +350,7 @@ def script(folder: Path, end: str = "break") -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "code", "orderly"),
     [
@@ -395,6 +399,7 @@ def test_a_process_that_ends_draws_the_report_of_what_it_has(sqlite_store, tmp_p
     assert {"report.html", "trials.csv", "study.yaml"} <= names
 
 
+@pytest.mark.slow
 def test_while_a_loop_is_open_nobody_else_drives_the_study(sqlite_store, tmp_path):
     loop = study(sqlite_store)
     trial = asked(loop)
@@ -446,6 +451,7 @@ def test_a_study_may_be_made_and_points_queued_before_the_first_is_asked_for(sql
     assert [trial.strategy for trial in loop.trials] == ["manual", "random"]
 
 
+@pytest.mark.slow
 def test_a_study_that_has_ended_goes_on_with_a_larger_budget(sqlite_store):
     loop = to_its_end(study(sqlite_store, trials=2))
     assert loop.ask(trials=2) is None
@@ -460,6 +466,7 @@ def test_a_study_that_has_ended_goes_on_with_a_larger_budget(sqlite_store):
     loop.close()
 
 
+@pytest.mark.slow
 def test_threads_may_share_a_loop(sqlite_store):
     loop = study(sqlite_store, trials=12)
 
@@ -496,6 +503,7 @@ study.close()
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_that_asks_tells_and_ends_leaves_the_loop_to_its_parent(sqlite_store, tmp_path):
     path = tmp_path / "loop.py"
     path.write_text("import sys\n" + FORKED)
@@ -504,6 +512,7 @@ def test_a_forked_child_that_asks_tells_and_ends_leaves_the_loop_to_its_parent(s
     assert outcomes(children_of(sqlite_store)) == [(1, 1, "ok", "FINISHED")]
 
 
+@pytest.mark.slow
 def test_run_needs_code_and_goes_on_with_what_was_asked_and_told(sqlite_store):
     loop = to_its_end(study(sqlite_store, trials=2))
     with pytest.raises(InputError, match=r"nothing says what a trial runs: give objective or run, or ask\(\)"):
@@ -549,6 +558,7 @@ def test_two_loops_of_different_studies_may_run_at_once(sqlite_store):
     assert (one.ending.why, two.ending.why) == (ENDED.format(3),) * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [False, True])
 def test_batch_asks_for_a_round_and_waits_until_all_of_it_is_told(sqlite_store, left):
     """The points are those of a study that runs by itself, also when the loop is left in the middle of a round."""

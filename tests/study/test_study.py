@@ -30,10 +30,11 @@ from mlflow_tune import (
     Random,
     Study,
     StudyConflict,
+    StudyFailed,
     StudyNotFound,
 )
 from mlflow_tune.study.adoption import adopt, candidates
-from tests.fixtures.small_studies.helpers import outcomes, runs_of, study_file, study_folder
+from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, study_file, study_folder
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
 
@@ -48,6 +49,7 @@ def children_of(uri: str, name: str = "s") -> list:
     return runs_of(uri, name)[1]
 
 
+@pytest.mark.slow
 def test_a_grid_is_twelve_finished_nested_children_with_params(store):
     """As plain MLflow sees it, whatever wrote it."""
     rates, alphas = [1e-4, 1e-3, 1e-2], [0.01, 0.1, 1.0, 10.0]
@@ -164,6 +166,7 @@ def test_a_free_worker_gets_the_next_trial_at_once(sqlite_store, tmp_path):
     assert [trial.outcome for trial in done.trials] == ["ok"] * 4
 
 
+@pytest.mark.slow
 def test_a_timeout_needs_a_worker_process(sqlite_store):
     with pytest.raises(InputError, match="timeout"):
         study(sqlite_store, lambda x: x, timeout="10s")
@@ -266,6 +269,7 @@ def test_a_study_is_loaded_looked_at_and_resumed(sqlite_store):
     assert json.loads(parent.data.tags["tune.budget"])["trials"] == 4
 
 
+@pytest.mark.slow
 def test_a_resumed_study_is_the_uninterrupted_one(sqlite_store):
     space, strategy = {"x": Float(0, 1), "y": Float(1e-3, 1, log=True)}, Random(seed=9)
     whole = study(sqlite_store, lambda x, y: x, name="whole", space=space, strategy=strategy, stop={"trials": 7}).run()
@@ -279,7 +283,7 @@ def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_stor
     def broken(x):
         raise ValueError("no")
 
-    study(sqlite_store, broken, stop={"failures": 1}).run()
+    failing(study(sqlite_store, broken, stop={"failures": 1}).run)
     with pytest.raises(
         StudyConflict, match=r"Study\.load\('\w{32}', objective=\.\.\., tracking_uri='sqlite:.+'\)\.resume\(\)"
     ):
@@ -295,7 +299,14 @@ def test_a_failing_objective_says_why(sqlite_store):
             raise ValueError(f"x is {x}")
         return "a lot" if x == 3 else {"accuracy": 1}
 
-    done = study(sqlite_store, objective, stop={"failures": 9}).run()
+    with pytest.raises(StudyFailed) as failed:
+        study(sqlite_store, objective, stop={"failures": 9}).run()
+    done = failed.value.study
+    said = str(failed.value).splitlines()
+    assert "no trial has a value of 'loss'" in said[0]
+    assert said[1].startswith("trial 1 failed first: ValueError: x is 1 (")
+    assert f"Study.load({done.run_id!r}, objective=..." in said[2]
+    assert said[2].endswith(".resume(retry_failed=True)")
     reasons = [trial.reason for trial in done.trials]
     assert "ValueError: x is 1" in reasons[0]
     assert Path(__file__).name in reasons[0]
@@ -332,7 +343,7 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
         mlflow.log_metric("trial", 77)
         return x
 
-    done = study(sqlite_store, objective).run()
+    done = failing(study(sqlite_store, objective).run)
     assert [(trial.number, trial.outcome, trial.value) for trial in done.trials] == [
         (number, "failed", None) for number in (1, 2, 3, 4)
     ]
@@ -383,6 +394,7 @@ def test_what_a_partial_function_holds_is_not_stored(sqlite_store):
     assert done.spec.run.objective.endswith(".objective")
 
 
+@pytest.mark.slow
 def test_an_object_that_is_false_can_be_an_objective(sqlite_store):
     assert [trial.value for trial in study(sqlite_store, Nothing(), workers=2).run().trials] == [1, 2, 3, 4]
 
@@ -404,6 +416,7 @@ def test_a_strategy_object_keeps_the_rule_that_only_its_kind_has(sqlite_store):
     assert done.spec.stop.expected_improvement == 0.1
 
 
+@pytest.mark.long
 def test_a_local_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
     def link(source, target):
         raise PermissionError(errno.EPERM, "Operation not permitted")

@@ -22,6 +22,8 @@ LONGEST = (
     "faults/test_trials.py",
     "faults/test_soak.py",
     "study/test_ask_tell.py",
+    "study/test_notebook.py",
+    "study/test_search_cv.py",
     "faults/test_server_away.py",
     "projects/test_projects.py",
     "driver/test_requests.py",

@@ -141,6 +141,12 @@ def _drawn(figure: Figure, form: Literal["png", "svg"]) -> bytes:
     return file.getvalue()
 
 
+def self_showing(figure: Figure) -> Figure:
+    """Return the figure, which a notebook then shows by itself, whether or not pyplot is loaded there."""
+    figure._repr_png_ = functools.partial(render, figure)  # type: ignore[attr-defined]
+    return figure
+
+
 def pixels(figure: Figure) -> NDArray[np.uint8]:
     """Return the picture as (height, width, 3) bytes of red, green and blue: what `mlflow.log_image` takes."""
     with Image.open(io.BytesIO(render(figure))) as image:

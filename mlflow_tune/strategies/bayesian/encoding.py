@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlflow_tune.space import Categorical, Float, Space, Value
-from mlflow_tune.trial import Goal, Params, Trial
+from mlflow_tune.trial import EXPECTED, Goal, Params, Trial
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Row: TypeAlias = tuple[float, ...]
@@ -43,7 +43,7 @@ def observe(space: Space, history: Sequence[Trial], goal: Goal) -> Observations:
     rows = [(trial, row) for trial in history if (row := _point_row(text, _typed_items(trial.params))) is not None]
     ended = [(trial, row) for trial, row in rows if trial.done]
     sign = 1.0 if goal == "minimize" else -1.0
-    values = np.array([np.nan if trial.value is None else sign * trial.value for trial, _ in ended], dtype=float)
+    values = np.array([sign * _value(trial) for trial, _ in ended], dtype=float)
     return Observations(
         points=_matrix([row for _, row in ended], len(space)),
         values=np.where(np.abs(values) < LARGEST, values, np.nan),
@@ -115,7 +115,15 @@ def _hashable(value: Value) -> Any:
     return json.dumps(value) if isinstance(value, list) else value
 
 
+def _value(trial: Trial) -> float:
+    """Return the trial's value: of one that was stopped what it would have come to, NaN where nobody knows."""
+    value = trial.metrics.get(EXPECTED) if trial.outcome == "pruned" else trial.value
+    return float("nan") if value is None else value
+
+
 def _trial_seconds(trial: Trial) -> float:
+    if trial.outcome == "pruned":
+        return float("nan")  # it would have taken longer
     taken = (trial.end_time or 0) - trial.start_time
     return taken / 1000 if taken > 0 else float("nan")
 

@@ -23,7 +23,7 @@ def study(name: str, trials: int, steps: int) -> None:
     Study(
         name=name, experiment="mlflow_tune", space=SPACE, metric="loss", objective=logging if steps else loss,
         strategy="random", stop={"trials": trials},
-    ).run()  # fmt: skip
+    ).run(quiet=True)  # fmt: skip
 
 
 measure(study)

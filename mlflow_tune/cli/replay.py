@@ -1,0 +1,83 @@
+"""The command that replays a study's curves under rules that stop trials: replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.diagnosis.stopping import Terms, make_rule, rule_to_json
+from mlflow_tune.diagnosis.stopping.replay import Replay
+from mlflow_tune.errors import InputError
+from mlflow_tune.study.replay import StudyReplay, replay_study
+from mlflow_tune.text import counted, table_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = ("rule", "saves", "keeps the best", "at least")
+
+
+@click.command()
+@study_argument()
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="A rule, such as median or 'asha(eta=3)'.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="So many steps of a trial are safe.")
+@click.option("--protect", type=click.IntRange(0), default=0, metavar="N", help="So many best trials are safe.")
+@click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the resampled replays [default: 0].")
+@common_options
+def replay(study: str, common: Common, rules: tuple[str, ...], after: int, protect: int, seed: int) -> None:
+    """Tell what stopping trials early would have saved in STUDY, and whether its best had survived.
+
+    The curves of the trials that trained to their end are replayed, many times, each time as many of them drawn anew.
+    Without --rule all rules are replayed that `stop_trials: {rule: auto}` chooses from, and its choice is told.
+    """
+    try:
+        chosen = [make_rule(rule) for rule in rules]
+    except InputError as error:
+        raise error.under("--rule") from None
+    found = replay_study(find_study(study, common).handle, chosen, Terms(after=after, protect=protect), seed)
+    if common.as_json:
+        print_json(_json(found))
+        return
+    shown = console(common)
+    shown.print(_table(best_of_each(found.table) if found.choice else found.table))
+    shown.print(f"Replayed: {counted(found.curves, 'complete curve')} with {counted(found.steps, 'step')}.")
+    if found.choice and found.table:
+        shown.print(f"Of each rule the best of its settings; --json lists all {len(found.table)}.")
+    if found.choice:
+        shown.print(found.choice.why)
+
+
+def best_of_each(table: Sequence[Replay]) -> list[Replay]:
+    """Return the first line of each rule: with the settings that keep the best trial, and save most."""
+    found: dict[str, Replay] = {}
+    for each in table:
+        found.setdefault(each.rule.name, each)
+    return [*found.values()]
+
+
+def _json(found: StudyReplay) -> dict[str, Any]:
+    chosen = found.choice.chosen if found.choice else None
+    return {
+        "curves": found.curves,
+        "steps": found.steps,
+        "table": [_row(each) for each in found.table],
+        "chosen": chosen and _row(chosen),
+        "why": found.choice.why if found.choice else None,
+    }
+
+
+def _row(found: Replay) -> dict[str, Any]:
+    figures = {"saved": found.saved, "kept": found.kept, "bound": found.bound, "replays": found.replays}
+    return {"rule": rule_to_json(found.rule), "after": found.terms.after, **figures}
+
+
+def _table(table: Sequence[Replay]) -> Table:
+    rows = [
+        [each.label, f"{each.saved:.0%}", f"{round(each.kept * each.replays)} of {each.replays}", f"{each.bound:.0%}"]
+        for each in table
+    ]
+    return table_of(HEADINGS, rows, left=HEADINGS[:1], words=HEADINGS[:1])

@@ -1,0 +1,133 @@
+"""The choice of a rule by replay: that which saves most among those that keep the best trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from mlflow_tune.diagnosis.stopping.asha import Asha
+from mlflow_tune.diagnosis.stopping.base import Course, Rule
+from mlflow_tune.diagnosis.stopping.extrapolate import Extrapolate
+from mlflow_tune.diagnosis.stopping.median import Median
+from mlflow_tune.diagnosis.stopping.percentile import Percentile
+from mlflow_tune.diagnosis.stopping.replay import (
+    REPLAYS,
+    Replay,
+    best_survives,
+    lower_bound,
+    samples,
+    saved_share,
+    simulate,
+)
+from mlflow_tune.diagnosis.stopping.watch import Terms
+
+EVIDENCE = 5  # complete curves: before them `auto` stops nothing
+FIRST = 20  # replays of every rule; those that save most are replayed further
+KEEPS = 0.95  # of the replays, in which a rule must keep the best trial
+CONTROLS = 10  # one trial in so many runs on where the chosen rule would stop it
+_WARM_UPS = (0.125, 0.25, 0.5)  # of a trial's steps, which are safe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rule that `auto` takes, with its terms, None for none; `table` has every rule that was replayed."""
+
+    chosen: Replay | None
+    table: tuple[Replay, ...]
+    why: str
+
+
+def is_spared(number: int) -> bool:
+    """Return whether a trial runs on where `auto` would stop it: one in `CONTROLS`, by the trial's number."""
+    import numpy as np
+
+    return bool(np.random.default_rng([CONTROLS, number]).random() < 1 / CONTROLS)
+
+
+def choose(
+    courses: Sequence[Course],
+    terms: Terms,
+    seed: int = 0,
+    workers: int = 1,
+    weights: Sequence[float] | None = None,
+    replays: int = REPLAYS,
+) -> Choice:
+    """Return the rule that saves most steps among those that keep the best trial in 95 % of the replays.
+
+    `courses` are the study's complete ones, `weights` how many trials each of them stands for. Rules act as in `auto`:
+    from the sixth trial on, and only what they do from there on counts.
+    """
+    if len(courses) < EVIDENCE:
+        return Choice(
+            None, (), f"auto: no rule before {EVIDENCE} complete curves, of which there are {len(courses)} yet"
+        )
+    drawn = list(samples(courses, seed, replays, weights, EVIDENCE))
+    found = [_Tally(rule, each, len(courses), workers) for rule, each in candidates(courses, terms)]
+    for each in found:
+        each.replay(drawn, FIRST)
+    for each in sorted(found, key=lambda each: -each.saved):
+        each.replay(drawn, replays)
+        if each.keeps(replays):
+            break  # those that come after it save less
+    table = sorted((each.result for each in found), key=lambda each: (each.kept < KEEPS, -each.replays, -each.saved))
+    best = table[0]
+    if best.kept < KEEPS or best.saved <= 0 or best.replays < replays:
+        often = f"in {KEEPS:.0%} of the replays"
+        why = f"auto: no rule, for of {len(table)} none saves steps and keeps the best trial {often}"
+        return Choice(None, tuple(table), why)
+    return Choice(best, tuple(table), f"auto: {best.words}")
+
+
+class _Tally:
+    """What has come of the replays of one rule so far; they go on only as long as it may yet be taken."""
+
+    def __init__(self, rule: Rule, terms: Terms, curves: int, workers: int) -> None:
+        self._rule = rule
+        self._terms = terms
+        self._curves = curves
+        self._workers = workers
+        self._saved = 0.0
+        self._kept = self._done = 0
+
+    @property
+    def saved(self) -> float:
+        """The mean share of steps saved so far."""
+        return self._saved / max(self._done, 1)
+
+    def keeps(self, replays: int) -> bool:
+        """Return whether the best trial may yet survive in enough of so many replays."""
+        return self._done - self._kept <= (1 - KEEPS) * replays
+
+    def replay(self, drawn: Sequence[Sequence[Course]], until: int) -> None:
+        """Go on to so many replays."""
+        while self._done < min(until, len(drawn)) and self.keeps(len(drawn)):
+            courses = drawn[self._done]
+            trained = simulate([self._rule], replace(self._terms, evidence=EVIDENCE), courses, self._workers)
+            self._saved += saved_share(courses[-self._curves :], trained)
+            self._kept += best_survives(courses, trained)
+            self._done += 1
+
+    @property
+    def result(self) -> Replay:
+        """The figures so far."""
+        share = self._kept / self._done
+        bound = lower_bound(share, self._curves)
+        return Replay(self._rule, self._terms, self.saved, share, bound, self._curves, self._done)
+
+
+def candidates(courses: Sequence[Course], terms: Terms) -> list[tuple[Rule, Terms]]:
+    """Return the rules that are replayed, each with its terms, for trials as long as these.
+
+    Five curves cannot tell a rule that loses the best trial in one study of ten. So what was seen to do so more often,
+    on recorded curves (`tests/benchmarks/stopping.py`), is no candidate: bars on the first eighth of the steps, and
+    such as let through less than a third.
+    """
+    steps = round(median(len(course) for course in courses))
+    safe = sorted({max(terms.after, 1, round(share * steps)) for share in _WARM_UPS})
+    barred: list[Rule] = [Median(), Percentile(50), Percentile(75)]
+    found: list[tuple[Rule, Terms]] = [(rule, replace(terms, after=after)) for after in safe for rule in barred]
+    found.append((Extrapolate(), terms))
+    firsts = [2**power for power in range(12) if _WARM_UPS[0] <= 2**power / steps <= _WARM_UPS[-1]]
+    found += [(Asha(eta, first), terms) for eta in (2, 3) for first in firsts]
+    return found

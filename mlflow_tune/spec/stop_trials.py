@@ -1,0 +1,64 @@
+"""Which trials of a study are stopped: the key `stop_trials` of the study file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from mlflow_tune.diagnosis.stopping import RULES, Rule, Terms, make_rule, rule_to_json
+from mlflow_tune.errors import InputError
+from mlflow_tune.spec.fields import Count, CountFromZero, Duration, Metric
+from mlflow_tune.text import shown, unknown
+
+AUTO = "auto"
+
+
+def _rule(value: Any) -> Rule | None:
+    """Return the rule, None for the one that is chosen by replay."""
+    if value is None or isinstance(value, Rule):
+        return value
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if name == AUTO and value in (AUTO, {"name": AUTO}):
+        return None
+    if isinstance(name, str) and "(" not in name and name not in RULES:
+        raise InputError(unknown("rule", name, [AUTO, *RULES]))
+    return make_rule(value)
+
+
+class StopTrials(BaseModel):
+    """Which trials are stopped before their end, and how: `after`, `every` and `protect` count the metric's own steps.
+
+    `rule` None stands for `auto`, which chooses by replay. `metric` is what is looked at, where that is not what the
+    study tunes. A trial gets SIGTERM, and SIGKILL after `grace` seconds. What diverged is stopped under every rule.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    rule: Annotated[
+        Rule | None,
+        BeforeValidator(_rule),
+        PlainSerializer(lambda rule: AUTO if rule is None else rule_to_json(rule)),
+    ] = None
+    metric: Metric | None = None
+    after: CountFromZero = 0
+    every: Count = 1
+    protect: CountFromZero = 0
+    grace: Duration = 30.0
+
+    @property
+    def terms(self) -> Terms:
+        """What is safe from the rule."""
+        return Terms(self.after, self.every, self.protect)
+
+
+def as_stop_trials(value: object) -> object:
+    """Return the key's mapping: a word alone names the rule."""
+    if isinstance(value, str):
+        return {"rule": value}
+    if value is not None and not isinstance(value, Mapping | StopTrials):
+        raise InputError(
+            f"must be a rule such as auto, or a mapping such as {{rule: auto, after: 3}}, but got {shown(value)}"
+        )
+    return value

@@ -1,0 +1,115 @@
+"""How a study ended, for people: its state, its best, where it is seen, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.display.tables import best_view, state_text
+from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.text import one_line
+from mlflow_tune.text.console import print_whole
+from mlflow_tune.tracking import ui_command
+from mlflow_tune.trial import Trial
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial], ran: bool = True) -> None:
+    """Print how the study ended, its best five, and last the command that people want next.
+
+    `ran` is whether any trial was started.
+    """
+    assert study.ending is not None
+    console.print(f"\n{study.spec.name} is {state_text(study.ending.state, study.ending.why)}")
+    finished = study.ending.state == "finished"
+    for line in _remarks(study.spec, trials, ran, study.ending.why) if finished else ():
+        console.print(line)
+    if (board := best_view(study.spec, trials)) is not None:
+        console.print(board)
+    if finished or study.links:
+        print_links(console, study)
+    if not finished:
+        _print_resume(console, study)
+
+
+def nothing_found(trials: Sequence[Trial]) -> bool:
+    """Whether there are trials, and none has a value: nothing has been found, whatever the study's state."""
+    return bool(trials) and all(trial.value is None for trial in trials)
+
+
+def no_value_words(metric: str, trials: Sequence[Trial]) -> str:
+    """Return in one line that no trial has a value, how many failed, and why the last one did."""
+    failed = sorted((trial for trial in trials if trial.done), key=lambda trial: (trial.end_time or 0, trial.number))
+    last = one_line(failed[-1].reason) if failed else ""
+    return f"no trial has a value of {metric!r}; {len(failed)} failed{f', the last: {last}' if last else ''}"
+
+
+def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> list[str]:
+    """Return what else a person must know of a study that has finished."""
+    budget = spec.stop.trials
+    failed = sum(trial.outcome in ("failed", "timeout") for trial in trials)
+    found = [no_value_words(spec.metric, trials)] if nothing_found(trials) else []
+    if not ran and budget is not None and budget <= len(trials):
+        more = 'resume("+N")' if spec.run.objective else "--trials +N"
+        found.append(f"nothing to do: the budget of {budget} is used; give {more}")
+    elif not ran:
+        found.append(f"nothing to do: {why}")
+    if not ran and failed:
+        retry = "resume(retry_failed=True)" if spec.run.objective else "--retry-failed"
+        found.append(f"{failed} failed: {retry} runs such trials again")
+    return found
+
+
+def failure_words(study: StudyHandle, trials: Sequence[Trial]) -> str:
+    """Return why a study that has ended failed, with the first failure and what to do; empty when it did not."""
+    ending, spec = study.ending, study.spec
+    assert ending is not None
+    if ending.state != "aborted" and not (ending.state == "finished" and nothing_found(trials)):
+        return ""
+    failed = next((trial for trial in trials if trial.outcome in ("failed", "timeout")), None)
+    odd = next((trial for trial in trials if trial.outcome == "not-finite"), None)
+    lines = [f"the study {spec.name!r} is {state_text(ending.state, ending.why)}"]
+    if ending.state == "finished":
+        lines[0] += f", and no trial has a value of {spec.metric!r}"
+    if failed is not None:
+        lines.append(f"trial {failed.number} failed first: {one_line(failed.reason)}")
+        lines.append(f"Mend the code, then run the failed trials again by: {study.retry_command}")
+    elif odd is not None:
+        lines.append(f"trial {odd.number} ended {odd.outcome}: {one_line(odd.reason)}")
+        lines.append("Change the code or the space, and run it under another name.")
+    return "\n".join(lines)
+
+
+def _print_resume(console: Console, study: StudyHandle) -> None:
+    if study.ending is None or study.ending.state != "aborted":
+        console.print("Go on with it by:")
+        print_whole(console, study.resume_command)
+        return
+    if study.spec.run.objective is None:
+        console.print(
+            "If the study file itself was wrong, mend it and run it under another name (--name): a resume keeps the "
+            "definition that is stored."
+        )
+    console.print("If the code was wrong, mend it, and run the failed trials again by:")
+    print_whole(console, study.retry_command)
+
+
+def print_links(console: Console, study: StudyHandle) -> None:
+    """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
+    if links := study.links:
+        console.print("Compare the trials in MLflow:")
+        print_link_lines(console, links)
+    else:
+        console.print("Compare the trials in MLflow by:")
+        print_whole(console, f"mlflow-tune ui {study.run_id}")
+        console.print("or start all of its UI by:")
+        print_whole(console, ui_command(study.client.uri))
+
+
+def print_link_lines(console: Console, links: Mapping[str, str]) -> None:
+    """Print the links, one a line, by name."""
+    for name, link in links.items():
+        print_whole(console, f"{name:7}{link}")

@@ -1,0 +1,165 @@
+"""Hopeless trials are stopped while they run: what they leave, what is safe, and what the looks cost."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import replace
+from types import SimpleNamespace
+
+import mlflow
+import pytest
+
+import mlflow_tune
+from mlflow_tune import Categorical, Float, Study
+from mlflow_tune.driver import pruner
+from mlflow_tune.trial import EXPECTED, Trial
+from tests.driver.test_requests import SUBPROCESS
+from tests.fixtures import TRAINING_CODE
+from tests.fixtures.training_code.light import AGENT
+from tests.support.proxy import Proxy
+
+SPACE = {"level": Float(0, 9), "manner": Categorical(["mild", "deaf", "polite", "nan"])}
+COMMAND = ["python", "hopeless.py", "{level}", "{manner}"]
+TRIES = [
+    (0.5, "mild"),
+    (0.6, "mild"),
+    (0.7, "mild"),
+    (3, "mild"),
+    (4, "deaf"),
+    (5, "polite"),
+    (0.4, "nan"),
+    (0.3, "mild"),
+]
+OUTCOMES = ["ok", "ok", "ok", "pruned", "pruned", "pruned", "pruned", "ok"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def often():
+    """Look as often as the driver's loop goes round."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pruner, "SHORTEST", 0.0)
+        patch.setattr(pruner, "WAITING", 0.0)
+        yield
+
+
+def study_of(uri, tries, **more):
+    points = [{"level": level, "manner": manner} for level, manner in tries]
+    given = {"space": SPACE, "metric": "loss", "tracking_uri": uri, "folder": TRAINING_CODE}
+    given["strategy"] = {"name": "manual", "points": points}
+    return Study(name=f"pruned-{uuid.uuid4().hex[:8]}", **{**given, **more})
+
+
+@pytest.fixture(scope="module")
+def pruned(server):
+    """What is left of a study of commands some of which never end by themselves."""
+    rule = {"rule": "median", "grace": "1s", "after": 2}
+    with Proxy(server) as proxy:
+        study = study_of(proxy.uri, TRIES, run={"command": COMMAND}, workers=2, stop_trials=rule).run()
+        requests = list(proxy.requests)
+        trials = study.trials
+        runs = [study.client.send("get_run", trial.run_id) for trial in trials]
+        return SimpleNamespace(study=study, trials=trials, runs=runs, best=study.best, requests=requests)
+
+
+def test_hopeless_trials_are_pruned_and_the_others_are_not(pruned):
+    assert [trial.outcome for trial in pruned.trials] == OUTCOMES
+    assert [trial.attempt for trial in pruned.trials] == [1] * 8
+    assert pruned.best.number == 8
+    assert pruned.study.ending.state == "finished"
+
+
+def test_a_pruned_trial_says_why_and_what_it_would_have_come_to(pruned):
+    for trial in pruned.trials[3:6]:
+        assert trial.value is None and trial.reason.startswith("median: loss was ")
+        assert "is the median of the averages of" in trial.reason and "; rank " in trial.reason
+        assert trial.metrics[EXPECTED] >= trial.metrics["loss"]
+    blown = pruned.trials[6]
+    assert blown.reason.startswith("diverged: at step 5: loss is not finite from there on")
+    assert EXPECTED not in blown.metrics
+
+
+def test_plain_mlflow_sees_killed_runs_with_their_curves(pruned):
+    assert [run.info.status for run in pruned.runs] == ["FINISHED"] * 3 + ["KILLED"] * 4 + ["FINISHED"]
+    curves = [json.loads(run.data.tags["tune.curve"]) for run in pruned.runs]
+    assert curves[0] == {"steps": 4, "every": 1, "values": [0.4, 0.3, 0.2, 0.1]}
+    assert curves[6]["values"][-1] == "nan"
+    assert not any("objective" in run.data.metrics for run in pruned.runs[3:7])
+
+
+def test_the_life_cycle_costs_what_it_did_and_a_look_one_search(pruned):
+    ours = [request for request in pruned.requests if request.agent != AGENT]
+    for trial in pruned.trials:
+        calls = [request.call for request in ours if request.run_id == trial.run_id]
+        reads = calls.count("GET metrics/get-history")
+        assert [call for call in calls if call != "GET metrics/get-history"] == SUBPROCESS
+        assert reads <= 4  # when it is first seen, before it is stopped, and at its end
+
+
+def test_a_worker_process_is_replaced(server):
+    tries = [(0.5, "mild"), (0.6, "mild"), (3, "mild"), (4, "deaf"), (0.4, "mild")]
+    rule = {"rule": "percentile(keep=50)", "grace": "1s"}
+    study = study_of(server, tries, run={"function": "hopeless:main"}, workers=2, stop_trials=rule).run()
+    assert [trial.outcome for trial in study.trials] == ["ok", "ok", "pruned", "pruned", "ok"]
+    assert study.trials[3].reason.startswith("percentile: loss was 3.9 at best by its step 1, and the best 50 % of ")
+
+
+def curve(level, manner):
+    with mlflow.start_run():
+        for step in range(1, 30):
+            mlflow.log_metric("loss", level + 1 / step, step=step)
+            if mlflow_tune.should_stop():
+                if manner == "deaf":
+                    raise RuntimeError("leaving")
+                return
+
+
+def test_an_objective_of_this_process_asks_whether_it_should_stop(sqlite_store):
+    tries = [(0.5, "mild"), (0.4, "mild"), (3, "mild"), (4, "deaf"), (0.3, "mild")]
+    study = study_of(sqlite_store, tries, objective=curve, stop_trials="median").run()
+    assert [trial.outcome for trial in study.trials] == ["ok", "ok", "pruned", "pruned", "ok"]
+    steps = [json.loads(trial.curve)["steps"] for trial in study.trials]
+    assert steps == [29, 29, 1, 1, 29]
+    assert mlflow_tune.should_stop() is False
+
+
+def test_without_the_key_nothing_is_looked_at(sqlite_store, monkeypatch):
+    monkeypatch.setattr("mlflow_tune.tracking.Trials.latest", None)
+    study = study_of(sqlite_store, [(3, "mild"), (4, "mild")], objective=curve).run()
+    assert [trial.outcome for trial in study.trials] == ["ok", "ok"]
+    assert not any(trial.curve for trial in study.trials)
+
+
+def test_looks_are_paced_to_the_steps(server):
+    """Between 1 s and 30 s, however many run: here nobody waits for it, the pace is what counts."""
+    watched = pruner.Pruner(study_of(server, [(1, "mild")], objective=curve, stop_trials="median").spec, None)
+    seen = pruner._Seen()
+    running = [Trial(1, {}, run_id="r", start_time=int(time.time() * 1000))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pruner, "SHORTEST", 1.0)
+        patch.setattr(pruner, "WAITING", 0.1)
+        assert watched._pause(running) == 1.0
+        old = [replace(running[0], start_time=running[0].start_time - 100_000)]
+        assert watched._pause(old) == pytest.approx(10, abs=1)
+        watched._seen["r"] = seen
+        for seconds, pause in ((0.1, 1.0), (7.0, 7.0), (600.0, 30.0)):
+            seen.first = (0, 0)
+            seen.read([(10, 0.5), (20, 0.4)], at=1000)
+            seen.add(40, 0.3, at=1000 + int(2000 * seconds))
+            assert watched._pause(running) == pytest.approx(pause)
+            assert seen.values == [0.5, 0.4, 0.4, 0.3]
+
+
+def test_a_script_that_logs_without_steps_is_told_after_its_first_trial(sqlite_store, caplog):
+    def no_steps(level, manner):
+        with mlflow.start_run():
+            for _ in range(3):
+                mlflow.log_metric("loss", level)
+
+    study = study_of(sqlite_store, [(1, "mild"), (2, "mild")], objective=no_steps, stop_trials="median")
+    study.run()
+    said = "stop_trials can stop nothing: trial 1 logged 'loss' 3 times, all at step 0: log it after each epoch"
+    assert caplog.text.count("stop_trials can stop nothing") == 1 and said in caplog.text
+    note = study.client.send("get_run", study.run_id).data.tags["mlflow.note.content"]
+    assert "can stop nothing" in note
