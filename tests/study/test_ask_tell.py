@@ -72,7 +72,7 @@ def record(run: Any) -> dict[str, Any]:
         "tags": {
             key: value
             for key, value in run.data.tags.items()
-            if key not in left_out and not key.startswith("mlflow.source.")
+            if key not in left_out and not key.startswith(("mlflow.source.", "tune.holder."))
         },
         "params": {key: value for key, value in run.data.params.items() if not key.startswith("tune.claim.")},
         "metrics": run.data.metrics,
