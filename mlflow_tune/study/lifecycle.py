@@ -140,7 +140,8 @@ def session(
     study = obtain()
     callback = Callbacks([] if callback is None else [callback])
     new = resumption is None
-    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, new) as claim:
+    maker = study.record.maker if new else None
+    with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, maker) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
         trials = replace(study.trial_store, source=study.source, fixed=fixed)
         fresh = new and claim.first  # else somebody has had the time to adopt a run

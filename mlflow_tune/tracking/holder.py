@@ -17,6 +17,9 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 
 
+HOLDER_PREFIX = "tune.holder."  # of the tag that describes one; its nonce follows
+
+
 @dataclass(frozen=True)
 class Holder:
     """A process: the boot of its machine, its PID namespace, PID and start (seconds after the boot), host and user.

@@ -29,12 +29,11 @@ from typing import Any
 from mlflow_tune.errors import StudyConflict, TrackingError
 from mlflow_tune.settings import lease_seconds
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.holder import Holder
+from mlflow_tune.tracking.holder import HOLDER_PREFIX, Holder
 from mlflow_tune.tracking.records import now
 
 logger = logging.getLogger(__name__)
 CLAIM_PREFIX = "tune.claim."
-HOLDER_PREFIX = "tune.holder."
 RELEASED = "tune.released"
 HEARTBEAT = "tune.heartbeat"
 BEATS = 6  # a lease
@@ -90,14 +89,15 @@ class Claim:
 
 
 @contextmanager
-def claimed(client: Client, run_id: str, fresh: bool = False) -> Iterator[Claim]:
+def claimed(client: Client, run_id: str, maker: Holder | None = None) -> Iterator[Claim]:
     """Hold the study while the context is open, and let its heart beat, whatever this thread does meanwhile.
 
-    A `fresh` study was just made by this process, so that most likely nobody has claimed it yet. The study is let go of
+    With a `maker` the study was just made by this process, which is described there already, so that most likely nobody
+    has claimed it yet. The study is let go of
     at the end, for which a server that hangs is waited for `PARTING` seconds. Raises StudyConflict when somebody else
     drives it.
     """
-    claim = _take(client, run_id, fresh)
+    claim = _take(client, run_id, maker)
     over = threading.Event()
     thread = threading.Thread(target=_live, args=(claim, over), name="mlflow-tune-heartbeat", daemon=True)
     thread.start()
@@ -125,11 +125,11 @@ def is_held(client: Client, run_id: str) -> bool:
     return holder is not None and not released and not holder.gone
 
 
-def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
+def _take(client: Client, run_id: str, maker: Holder | None = None) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     from mlflow.entities import Param, RunTag
 
-    number, holder, released = (0, None, True) if fresh else _last_claim(client.send("get_run", run_id))
+    number, holder, released = (0, None, True) if maker else _last_claim(client.send("get_run", run_id))
     if holder is not None and not released:
         if not _is_dead(client, run_id, holder):
             number, holder, released = _last_claim(client.send("get_run", run_id))  # it may have let go meanwhile
@@ -137,8 +137,9 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
                 raise _conflict(run_id, holder)
         else:
             logger.warning("taking the study over from %s: it is dead", holder.words)
-    ours = Holder.here(now(), lease_seconds())
-    client.send("set_tag", run_id, f"{HOLDER_PREFIX}{ours.nonce}", ours.to_text())
+    ours = maker or Holder.here(now(), lease_seconds())
+    if maker is None:
+        client.send("set_tag", run_id, f"{HOLDER_PREFIX}{ours.nonce}", ours.to_text())
     moment = _clock()
     try:
         # MLflow writes the params first, and no tag when it refuses one of them.
@@ -150,7 +151,7 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
             raise error
         if winner.nonce == ours.nonce:  # the claim arrived, and its answer was lost
             return Claim(client, run_id, number + 1, moment)
-        if fresh:  # somebody who adopts runs, say, and may have let go of it again
+        if maker:  # somebody who adopts runs, say, and may have let go of it again
             return _take(client, run_id)
         raise _conflict(run_id, winner) from None
     return Claim(client, run_id, number + 1, moment)

@@ -8,14 +8,15 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
+from mlflow_tune.settings import lease_seconds
 from mlflow_tune.text import escaped, rounded
 from mlflow_tune.tracking.address import near_words
 from mlflow_tune.tracking.client import Client, public_uri
-from mlflow_tune.tracking.holder import maker_here
+from mlflow_tune.tracking.holder import HOLDER_PREFIX, Holder, maker_here
 from mlflow_tune.tracking.records import (
     FORMAT,
     KIND,
@@ -55,7 +56,7 @@ class StudyRecord:
 
     `definition` is the study file as JSON; `folder` and `commit` say where its code was; times are milliseconds.
     `curves` has the last step of each metric of the parent run, `figures` its last value; `last_active` is the latest
-    time that its run bears.
+    time that its run bears. `maker` is this process, where it has just made the study: the holder of its first claim.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class StudyRecord:
     curves: Mapping[str, int] = field(default_factory=dict, repr=False)
     figures: Mapping[str, float] = field(default_factory=dict, repr=False)
     last_active: int = 0
+    maker: Holder | None = field(default=None, repr=False)
 
     @property
     def newer(self) -> bool:
@@ -147,6 +149,7 @@ class Studies:
         true function, evenly over the range of the only parameter, for pictures.
         """
         fixed = {key: value for key, value in definition.items() if key not in CHANGEABLE}
+        maker = Holder.here(now(), lease_seconds())
         tags = {
             **source,
             KIND: "study",
@@ -155,19 +158,21 @@ class Studies:
             "tune.format": str(FORMAT),
             "tune.folder": folder,
             MAKER: maker_here(),
+            f"{HOLDER_PREFIX}{maker.nonce}": maker.to_text(),
             **split_tag("tune.spec", compact(fixed)),
             **_changeable_tags(definition),
             **split_tag("tune.reference", compact([rounded(value, 9) for value in reference])),
         }
         if started is None:
-            return study_record(make_run(self._client, experiment_id, tags[STUDY], tags, now()))
+            made = make_run(self._client, experiment_id, tags[STUDY], tags, now())
+            return replace(study_record(made), maker=maker)
         name = take_run(self._client, started, tags, tags[STUDY])
         logger.warning(
             "MLFLOW_RUN_ID is set, as `mlflow run` does: its run, now '%s', becomes the study, in the experiment '%s'",
             escaped(name),
             escaped(started.experiment),
         )
-        return self.get(started.run_id)
+        return replace(self.get(started.run_id), maker=maker)
 
     def update(
         self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None, as_asked: bool = False

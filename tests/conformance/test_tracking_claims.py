@@ -179,7 +179,8 @@ def test_a_claim_is_never_seen_without_its_holder(tracker, run_id, monkeypatch):
 
     monkeypatch.setattr(tracker.client, "send", noted)
     claims._take(tracker.client, run_id)
-    assert sent == [("get_run", 0, 0), ("set_tag", 0, 0), ("log_batch", 0, 1)]
+    # One holder is there from the beginning: who made the study.
+    assert sent == [("get_run", 0, 1), ("set_tag", 0, 1), ("log_batch", 0, 2)]
 
 
 def test_who_loses_a_race_leaves_the_winner_in_its_words(tracker, run_id, monkeypatch):
