@@ -134,15 +134,16 @@ def test_mlflow_run_tunes_a_project_of_git(uri, project, tmp_path, name):
     assert [line for line in err.splitlines() if "Creating a new experiment" not in line] == []
     lines = out.splitlines()
     assert lines[0] == "parabola: minimize loss by random, up to 2 trials"
-    assert [line.split()[0] for line in lines[1:5]] == ["charts", "table", "run", "list"]
-    assert sorted(line[:7] for line in lines[5:7]) == ["#001 ok", "#002 ok"]
-    assert "Compare the trials in MLflow:" in lines
+    assert lines[1].startswith(f"in MLflow: {uri}/#/experiments/")
+    assert sorted(line[:7] for line in lines[2:4]) == ["#001 ok", "#002 ok"]
+    assert out.count("#/experiments/") == 1, "a link stands once"
+    assert lines[-1] == "mlflow-tune open parabola --browser"
     parent, children = latest(uri, name)
     assert outcomes(children) == [(1, 1, "ok", "FINISHED"), (2, 1, "ok", "FINISHED")]
     assert (parent.data.tags["tune.study"], parent.data.tags["mlflow.project.backend"]) == ("parabola", "tune")
     assert json.loads(parent.data.tags["tune.spec"])["run"] == {
         "project": f"file://{project}", "entry_point": "main", "version": "v1", "parameters": {"epochs": "3"},
-        "env_manager": "local", "retries": 0,
+        "env_manager": "local", "mlflow": "bind", "retries": 0,
     }  # fmt: skip
 
 

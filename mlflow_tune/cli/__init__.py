@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mlflow_tune import __version__
+from mlflow_tune.cli.common import shared_options
 from mlflow_tune.cli.group import TuneGroup
 
 # What the help says of each command; one of which it says nothing is hidden.
@@ -14,7 +15,7 @@ _COMMANDS = {
     "compare": "Compare two or more studies of one metric.",
     "diff": "Hold two trials of STUDY against each other, by their numbers.",
     "enqueue": "Put points before whatever STUDY would try next.",
-    "init": "Draft a study file for PROJECT, a folder with an MLproject file or a git URI.",
+    "init": "Draft a study file for SOURCE: a script, an MLflow project or a sweep of W&B.",
     "list": "List the studies, of one experiment or of all.",
     "mlproject": "",  # called by projects/
     "open": "Print the link to STUDY in MLflow's UI.",
@@ -37,9 +38,13 @@ _FILES = {"list": "list_studies", "try": "try_points"}  # Python has these words
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="mlflow-tune")
-def main() -> None:
+@shared_options
+@click.pass_context
+def main(ctx: click.Context, /, **given: object) -> None:
     """Tune hyperparameters in MLflow: a study is a run, its trials are nested runs.
 
     The tracking server holds all there is to know: whoever has the study's name, or its run id, can look at it, compare
-    its trials in the MLflow UI, and resume it from any machine.
+    its trials in the MLflow UI, and resume it from any machine that reaches the server.
+    The options below may stand before a command as well as after it.
     """
+    ctx.default_map = {name: {key: value for key, value in given.items() if value} for name in _COMMANDS}

@@ -2,39 +2,91 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
 from mlflow_tune.cli.common import Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.study.display.tables import found_text, trial_json
-from mlflow_tune.text import point_text, value_text
+from mlflow_tune.errors import InputError
+from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, project_by_hand
+from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.study.display.tables import answer_lines, constraint_text, found_text, trial_json
+from mlflow_tune.study.study import Study
+from mlflow_tune.text import value_text
+from mlflow_tune.trial import Trial
 
 
 @click.command()
 @study_argument()
+@click.option("--command", "wants_command", is_flag=True, help="Print the command that trains with those parameters.")
 @common_options
-def best(study: str, common: Common) -> None:
+def best(study: str, common: Common, wants_command: bool) -> None:
     """Show the best trial of STUDY, with the parameters to use.
 
-    Of a search for a boundary, the trial that it has come to stands beside the best one.
+    Of a search for an optimum or a boundary, the trial that it has come to and its bracket stand there as well. The
+    command is that of the answer of a search for a boundary, else that of the best trial.
     """
     loaded = find_study(study, common)
     spec = loaded.spec
     trials = loaded.trials
     trial = spec.best(trials)
     found = spec.strategy.answer(spec.space, trials)
+    command = None
+    if wants_command and (used := found if spec.strategy.requirement else trial):
+        command = training_command(spec, used, loaded.handle.folder)
     if common.as_json:
-        told = trial and trial_json(trial)
-        answer = trial_json(found) if found else told
-        print_json({"study": loaded.record.name, "metric": spec.metric, "best": told, "answer": answer})
-    elif trial is None:
-        print_line(f"No trial of {loaded.record.name} has a value of {spec.metric}.")
+        _print_json(loaded, trials, command)
+    elif command is not None:
+        print_line(command)
     else:
-        print_line(f"{found_text(spec.metric, trial)} at trial {trial.number}, run {trial.run_id}")
-        for name, value in trial.params.items():
-            print_line(f"{name}={value_text(value)}")
-        if found and found.params != trial.params:
-            where = f"trial {found.number}, run {found.run_id}"
-            print_line(f"{spec.strategy.name} has come to {point_text(found.params)} at {where}")
+        _print_best(spec, trial, trials, loaded.record.name)
     if trial is None:
         raise SystemExit(1)
+
+
+def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], name: str) -> None:
+    if trial is None:
+        print_line(f"No trial of {name} has a value of {spec.metric}.")
+    else:
+        found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
+        print_line(f"{found} at trial {trial.number}, run {trial.run_id}")
+        for parameter, value in trial.params.items():
+            print_line(f"{parameter}={value_text(value)}")
+    for line in answer_lines(spec, trials):
+        print_line(line)
+
+
+def _print_json(study: Study, trials: Sequence[Trial], command: str | None) -> None:
+    spec = study.spec
+    best, found = spec.best(trials), spec.strategy.answer(spec.space, trials)
+    told = best and trial_json(best)
+    form = {
+        "study": study.record.name,
+        "metric": spec.metric,
+        "best": told,
+        "answer": trial_json(found) if found else told,
+        "bracket": spec.strategy.bracket(spec.space, trials),
+    }
+    print_json({**form, "command": command} if command else form)
+
+
+def training_command(spec: StudySpec, trial: Trial, folder: Path) -> str:
+    """Return the command line that trains by hand what the trial trained, in the folder of the study's code.
+
+    Raises InputError for a study of a Python object, which no command line names.
+    """
+    run = spec.run
+    values = {**run.parameters, **trial.params}
+    if run.command is not None:
+        words = command_by_hand(run.command, values)
+    elif run.project is not None:
+        words = project_by_hand(run.project, run.entry_point, run.version, values)
+    elif run.function is not None:
+        words = function_by_hand(run.function, values)
+    else:
+        raise InputError("the study runs a Python object, which no command line names; its parameters tell `best`")
+    here = Path.cwd() == folder or "://" in (run.project or "")
+    return words if here else f"cd {shlex.quote(str(folder))} && {words}"

@@ -31,6 +31,23 @@ class Common:
     as_json: bool
 
 
+_OPTIONS = (
+    click.option("-v", "--verbose", is_flag=True, help="Say every decision on standard error."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."),
+    click.option("--experiment", metavar="NAME", help="The MLflow experiment, by name."),
+    click.option(
+        "--tracking-uri", metavar="URI", help="The tracking server [default: MLFLOW_TRACKING_URI, else ./mlflow.db]."
+    ),
+)
+
+
+def shared_options(command: Command) -> Command:
+    """Add --tracking-uri, --experiment, --json and -v, as options under their own names."""
+    for option in _OPTIONS:
+        command = option(command)
+    return command
+
+
 def common_options(command: Command) -> Command:
     """Add --tracking-uri, --experiment, --json and -v; the command gets them as one argument `common`."""
 
@@ -43,18 +60,7 @@ def common_options(command: Command) -> Command:
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        click.option("-v", "--verbose", is_flag=True, help="Say every decision on standard error."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."),
-        click.option("--experiment", metavar="NAME", help="The MLflow experiment, by name."),
-        click.option(
-            "--tracking-uri",
-            metavar="URI",
-            help="The tracking server [default: MLFLOW_TRACKING_URI, else ./mlflow.db].",
-        ),
-    ):
-        wrapped = option(wrapped)
-    return wrapped  # type: ignore[return-value]
+    return shared_options(wrapped)  # type: ignore[return-value]
 
 
 def console(common: Common) -> Console:

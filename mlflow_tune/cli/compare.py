@@ -67,7 +67,12 @@ def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict
 
 def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path | None) -> None:
     shown = console(common)
-    shown.print(_table(numbers))
+    table = _table(numbers)
+    if shown.measure(table).maximum > shown.width:
+        for line in _lines(numbers):
+            shown.print(line)
+    else:
+        shown.print(table)
     for line in (*sentences(numbers), "", target_reason(numbers), *findings(numbers), DEFINITIONS):
         shown.print(line)
     if page:
@@ -75,6 +80,17 @@ def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path
     if logged:
         shown.print(f"\nLogged to the run {logged.run_id}. Compare the studies in MLflow:")
         print_whole(shown, logged.seen)
+
+
+def _lines(numbers: Comparison) -> list[str]:
+    """Return the table as lines: where there is no room for a row on one, a name that is cut up tells none apart."""
+    lines = []
+    for member, group in rows(numbers):
+        first, *others = cells(numbers, group)
+        indent = "  " if member else ""
+        told = (f"{heading} {cell}" for heading, cell in zip(HEADINGS[1:], others, strict=True) if cell)
+        lines += [f"{indent}{first}", f"{indent}  {', '.join(told)}"]
+    return lines
 
 
 def _table(numbers: Comparison) -> Table:

@@ -37,5 +37,5 @@ def enqueue(study: str, common: Common, texts: tuple[str, ...], note: str, start
         )
         return
     they = "it runs" if len(points) == 1 else "they run"
-    when = "next" if driven else f"when the study goes on: {loaded.resume_command}"
+    when = "next" if driven else f"when the study goes on: {loaded.handle.resume_now()}"
     print_line(f"{counted(len(points), 'point')} queued in {loaded.record.name}; {they} {when}")

@@ -34,6 +34,7 @@ class Follower:
         self._elsewhere = elsewhere
         self._trials = Trials(client, study)
         self._studies = Studies(client)
+        self._uri = client.uri
         self.over = threading.Event()
 
     def follow(self, run_ids: Sequence[str]) -> None:
@@ -62,7 +63,7 @@ class Follower:
             return False
         record = self._studies.get(self._trials.study.run_id)
         if pulse.is_gone(record):
-            print_gone(self._console, record)
+            print_gone(self._console, record, self._uri)
             return True
         return trial is None and not record.running
 

@@ -8,43 +8,70 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
-from mlflow_tune.text import local_time, table_of
-from mlflow_tune.tracking import Client, Studies, StudyRecord
+from mlflow_tune.errors import StudyNotFound
+from mlflow_tune.text import counted, local_time, number_text, table_of
+from mlflow_tune.text.console import print_whole
+from mlflow_tune.tracking import Client, Studies, StudyRecord, near_words, public_uri
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-
+_NAMES = (
+    *("name", "run_id", "experiment_id", "state", "why_stopped", "user", "start_time"),
+    *("trials_done", "best_value", "last_active"),
+)
 _WORDS = 26  # the width of a column with its margins, below which a reason cannot be read
 
 
 @click.command("list")
 @common_options
 def list_studies(common: Common) -> None:
-    """List the studies, of one experiment or of all."""
-    records = Studies(Client(common.tracking_uri)).all(common.experiment)
+    """List the studies, of one experiment or of all.
+
+    Trials, best value and time are those of the last look that a driver wrote down, at most 15 seconds before.
+    """
+    shown = console(common)
+    try:
+        client = Client(common.tracking_uri, only_read=True)
+        records = Studies(client).all(common.experiment)
+        where = public_uri(client.uri)
+    except StudyNotFound as error:  # there is no store yet, and to look makes none
+        records, where = [], ""
+        if not common.as_json:
+            print_whole(shown, str(error))
     if common.as_json:
-        names = ("name", "run_id", "experiment_id", "state", "why_stopped", "user", "start_time")
-        print_json({"studies": [{name: getattr(record, name) for name in names} for record in records]})
+        print_json({"studies": [{name: getattr(record, name) for name in _NAMES} for record in records]})
     elif records:
-        _print_records(console(common), records)
-    else:
-        console(common).print("No studies yet: `mlflow-tune run study.yaml` starts one.")
+        print_whole(shown, f"Studies at {where}:")
+        _print_records(shown, records)
+    elif where:
+        print_whole(shown, f"No studies at {where}{near_words(client.uri)}")
+    if not records and not common.as_json:
+        shown.print("`mlflow-tune run study.yaml` starts one.")
 
 
 def _print_records(shown: Console, records: Sequence[StudyRecord]) -> None:
-    """Print a table of the studies; where it has no room for whole names and run ids, a few lines for each study."""
-    rows = [(each.name, each.state, local_time(each.start_time), each.user, each.run_id) for each in records]
+    """Print a table of the studies; where it has no room for whole names and run ids, a few lines for each."""
+    facts = [(each.state, str(each.trials_done), _best(each), local_time(each.last_active)) for each in records]
+    rows = [(each.name, *found, each.user, each.run_id) for each, found in zip(records, facts, strict=True)]
     reasons = [each.why_stopped for each in records]
-    headings = ("study", "state", "started", "by", "run id")
+    headings = ("study", "state", "trials", "best", "last active", "by", "run id")
     if shown.width - shown.measure(table_of(headings, rows, headings, ())).maximum >= _WORDS:
         wide = (*headings, "why it stopped")
         told = [(*row, reason) for row, reason in zip(rows, reasons, strict=True)]
         shown.print(table_of(wide, told, left=wide, words=wide[-1:]))
         return
-    for (name, state, started, user, run_id), reason in zip(rows, reasons, strict=True):
+    for (name, state, _, best, active, user, run_id), record, reason in zip(rows, records, reasons, strict=True):
+        done = counted(record.trials_done, "trial")
         shown.print(name)
-        shown.print(f"  {state}, started {started}{f' by {user}' if user else ''}")
+        shown.print(f"  {state}, {done} done, {f'best {best}' if best else 'no value yet'}")
+        shown.print(f"  last active {active}{f', by {user}' if user else ''}")
         shown.print(f"  run {run_id}")
         if reason:
             shown.print(f"  {reason}")
+
+
+def _best(record: StudyRecord) -> str:
+    """Return the best value under its metric's name, empty where there is none."""
+    best = record.best_value
+    return "" if best is None else f"{record.definition['metric']}={number_text(best)}"

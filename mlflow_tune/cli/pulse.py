@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mlflow_tune.settings import lease_seconds
+from mlflow_tune.study.handle import study_command
 from mlflow_tune.text.console import print_whole
 from mlflow_tune.tracking import StudyRecord
 
@@ -32,7 +33,7 @@ class Pulse:
         return self.silence(record) > 2 * lease_seconds()
 
 
-def print_gone(shown: Console, record: StudyRecord) -> None:
+def print_gone(shown: Console, record: StudyRecord, uri: str) -> None:
     """Print what to do about a driver that is dead."""
     shown.print(f"nobody drives {record.name} any more; go on with it by:")
-    print_whole(shown, f"mlflow-tune resume {record.run_id}")
+    print_whole(shown, study_command("resume", record.run_id, uri))

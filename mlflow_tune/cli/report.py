@@ -16,7 +16,9 @@ def report(study: str, common: Common) -> None:
 
     All of them come from what the tracking server holds, so any machine can draw them.
     """
-    loaded = find_study(study, common).report()
+    found = find_study(study, common)
+    print_line("Drawing the report...", err=True)
+    loaded = found.report()
     if common.as_json:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id})
     else:

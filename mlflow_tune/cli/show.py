@@ -6,7 +6,7 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.study.display.tables import TrialsView, state_text, study_json
+from mlflow_tune.study.display.tables import TrialsView, answer_lines, state_text, study_json
 from mlflow_tune.text import counted, one_line, point_text
 from mlflow_tune.tracking import Queue
 
@@ -26,7 +26,10 @@ def show(study: str, common: Common) -> None:
     shown = console(common)
     shown.print(f"{record.name}: {state_text(record.state, record.why_stopped)}")
     shown.print(f"{loaded.spec.goal} {loaded.spec.metric} by {loaded.spec.strategy.name}, run {record.run_id}")
-    shown.print(TrialsView(loaded.spec.metric, trials) if trials else "No trial yet.")
+    constraint = loaded.spec.strategy.requirement
+    shown.print(TrialsView(loaded.spec.metric, trials, constraint=constraint) if trials else "No trial yet.")
+    for line in answer_lines(loaded.spec, trials) if trials else ():
+        shown.print(line)
     if waiting:
         shown.print(f"{counted(len(waiting), 'point')} {'waits' if len(waiting) == 1 else 'wait'} in the queue:")
     for each in waiting:

@@ -14,7 +14,7 @@ from mlflow_tune.tracking import Client, Studies
 @common_options
 def stop(study: str, common: Common) -> None:
     """Ask a running STUDY to stop: it starts no new trial, lets others end, and can be resumed."""
-    client = Client(common.tracking_uri)
+    client = Client(common.tracking_uri, only_read=True)
     record = find_record(study, common, client)
     asked = record.state == "running"
     if asked:

@@ -42,7 +42,7 @@ def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
     began is told of in a warning. Raises StudyNotFound, InputError (a file that cannot be read, a name that several
     experiments have), TrackingError.
     """
-    client = Client(common.tracking_uri)
+    client = Client(common.tracking_uri, only_read=True)
     record, spec = _found(study, common, client)
     loaded = Study.recorded(record, client, tracking_uri=common.tracking_uri, folder=folder)
     if spec is not None and _essence(spec) != _essence(loaded.spec):
@@ -60,7 +60,7 @@ def _found(study: str, common: Common, client: Client) -> tuple[StudyRecord, Stu
     if is_file(study):
         spec = file_spec(study, common)
         if (record := newest(spec, client)) is None:
-            raise _not_started(study, spec, common)
+            raise _not_started(study, spec, common, client.uri)
         return record, spec
     try:
         return Studies(client).find(study, common.experiment), None
@@ -70,10 +70,12 @@ def _found(study: str, common: Common, client: Client) -> tuple[StudyRecord, Stu
         raise
 
 
-def _not_started(file: str, spec: StudySpec, common: Common) -> StudyNotFound:
+def _not_started(file: str, spec: StudySpec, common: Common, asked: str) -> StudyNotFound:
     where = experiment_name(spec.experiment) or os.environ["MLFLOW_EXPERIMENT_ID"]
     command = run_command(file, common.tracking_uri, common.experiment)
-    return StudyNotFound(f"no study is named {spec.name!r} in the experiment {where!r}; start it by `{command}`")
+    return StudyNotFound(
+        f"no study is named {spec.name!r} in the experiment {where!r} at {public_uri(asked)}; start it by `{command}`"
+    )
 
 
 def run_command(file: str | Path, tracking_uri: str | None, experiment: str | None = None) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.diagnosis import diagnosis_lines, findings_from_json, suggestions
+from mlflow_tune.diagnosis import Neighbours, diagnosis_lines, findings_from_json, neighbours, suggestions
 from mlflow_tune.report.difference.changes import against
 from mlflow_tune.report.table import seconds_of
-from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.tables import found_text, outcome_text, trial_json
+from mlflow_tune.study.display.tables import constraint_text, found_text, outcome_text, trial_json
 from mlflow_tune.text import point_text, seconds_text, trial_label
 from mlflow_tune.trial import Trial
 
@@ -18,9 +17,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def advice(trial: Trial, space: Space) -> list[str]:
-    """Return what one might change next."""
-    return suggestions(findings_from_json(trial.diagnosis), space, trial.params)
+def advice(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> list[str]:
+    """Return what one might change next, but for what the other trials speak against."""
+    known = spec.strategy.eligible(history)
+    own = next((each for each in known if each.number == trial.number), trial)
+
+    def seen(name: str) -> Neighbours | None:
+        return neighbours(own, known, spec.goal, name)
+
+    return suggestions(findings_from_json(trial.diagnosis), spec.space, trial.params, seen)
 
 
 def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[str, Any]:
@@ -29,20 +34,20 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
         **trial_json(trial),
         "findings": [finding.text for finding in findings_from_json(trial.diagnosis)],
         "against": _comparisons(spec, trial, history),
-        "suggestions": advice(trial, spec.space),
+        "suggestions": advice(spec, trial, history),
     }
 
 
 def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
     """Print the page for people."""
-    found = found_text(spec.metric, trial)
+    found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
     time = seconds_text(seconds_of(trial))
     console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.params)}  ({time})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):
         console.print(f"  diagnosis: {line}")
-    for line in advice(trial, spec.space):
+    for line in advice(spec, trial, history):
         console.print(f"  next: {line}")
 
 

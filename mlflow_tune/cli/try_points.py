@@ -118,7 +118,7 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
         print_links(shown, study.handle)
     if len(numbers) < len(run_ids):
         shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")
-        print_whole(shown, study.resume_command)
+        print_whole(shown, study.handle.resume_now())
     if study.ending is not None and study.ending.state == "interrupted" and study.ending.signal:
         raise SystemExit(128 + study.ending.signal)
     if any(trial.outcome != "ok" for trial in tried) or len(numbers) < len(run_ids):
@@ -129,4 +129,4 @@ def _best_words(spec: StudySpec, history: Sequence[Trial]) -> str:
     """Return in one line the best trial so far, or that there is none."""
     if best := spec.best(history):
         return f"best so far: {trial_label(best.number)} {found_text(spec.metric, best)}"
-    return no_value_words(spec.metric, history) if nothing_found(history) else "no value yet"
+    return no_value_words(spec.metric, history, told=True) if nothing_found(history) else "no value yet"

@@ -18,7 +18,7 @@ import requests
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
-from mlflow_tune.tracking import Client, Studies, has_server, study_links
+from mlflow_tune.tracking import Client, Studies, has_server, near_words, public_uri, study_links
 
 START_SECONDS = 120.0
 LOOPBACK = "127.0.0.1"
@@ -42,7 +42,9 @@ def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
     if has_server(uri):
         _show(loaded.links["charts"], common, no_browser)
         return
-    with _server(uri, _free(port)) as (base, process):
+    free = _free(port)
+    print_line(f"Starting MLflow's server on {public_uri(uri)} ...", err=True)
+    with _server(uri, free) as (base, process):
         _show(study_links(base, loaded.record)["charts"], common, no_browser)
         print_line("Ctrl-C stops the server.", err=True)
         try:
@@ -52,9 +54,11 @@ def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
 
 
 def _newest(common: Common) -> str:
-    records = Studies(Client(common.tracking_uri)).all(common.experiment)
+    client = Client(common.tracking_uri, only_read=True)
+    records = Studies(client).all(common.experiment)
     if not records:
-        raise InputError("there is no study yet: `mlflow-tune run study.yaml` starts one")
+        where = f"at {public_uri(client.uri)}{near_words(client.uri)}"
+        raise InputError(f"there is no study {where}; `mlflow-tune run study.yaml` starts one")
     return records[-1].run_id
 
 

@@ -49,7 +49,7 @@ def watch(study: str, common: Common, interval: float) -> None:
         shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
         print_links(shown, loaded.handle)
     if record.running:
-        print_gone(shown, record)
+        print_gone(shown, record, loaded.client.uri)
         raise SystemExit(1)
 
 

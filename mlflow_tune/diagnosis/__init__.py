@@ -28,6 +28,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mlflow_tune.diagnosis import names, rules
 from mlflow_tune.diagnosis.evidence import Evidence, gather_evidence
 from mlflow_tune.diagnosis.finding import Finding, FindingName, findings_from_json, findings_to_json
+from mlflow_tune.diagnosis.neighbours import Neighbours, neighbours
 from mlflow_tune.diagnosis.suggestions import suggestions
 from mlflow_tune.trial import Goal, Trial
 
@@ -35,6 +36,7 @@ __all__ = [
     "TAG",
     "Finding",
     "FindingName",
+    "Neighbours",
     "curves_of_interest",
     "diagnose",
     "diagnosed",
@@ -42,6 +44,7 @@ __all__ = [
     "findings_from_json",
     "findings_to_json",
     "names",
+    "neighbours",
     "suggestions",
 ]
 

@@ -8,10 +8,13 @@ and overfitting, batch size).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mlflow_tune.diagnosis.finding import Finding
+from mlflow_tune.diagnosis.neighbours import Neighbours
 from mlflow_tune.space import Choice, Dimension, Float, Space
 from mlflow_tune.text import is_number, rounded
 from mlflow_tune.trial import Params
@@ -49,12 +52,15 @@ CUSTOMS: dict[tuple[str, str], tuple[Custom, ...]] = {
 }
 
 
-def suggestions(findings: Sequence[Finding], space: Space, params: Params) -> list[str]:
+Seen: TypeAlias = Callable[[str], Neighbours | None]  # what the study's other trials say of a parameter
+
+
+def suggestions(findings: Sequence[Finding], space: Space, params: Params, seen: Seen = lambda _: None) -> list[str]:
     """Return what people do after these findings, a sentence for each parameter that has a role in the space.
 
     `params` is the trial's point. Of several findings the first that has a custom for the parameter's role decides.
     Values are clipped to the space; of a parameter at its bound it is said that the bound could be widened. Parameters
-    that are no numbers are left out.
+    that are no numbers are left out. What the study's other trials, as they are `seen`, speak against is not proposed.
     """
     found = []
     for name, dimension in space.items():
@@ -64,7 +70,7 @@ def suggestions(findings: Sequence[Finding], space: Space, params: Params) -> li
         choices = ((finding, _customs(finding, findings, dimension, value)) for finding in findings)
         finding, customs = next((choice for choice in choices if choice[1]), (None, ()))
         if finding is not None:
-            found.append(_sentence(name, dimension, value, customs, finding))
+            found.append(_sentence(name, dimension, value, customs, finding, seen(name)))
     return found
 
 
@@ -86,11 +92,28 @@ def _creeps(finding: Finding) -> bool:
     return finding.figures.get("rises", 1.0) < STEADY and finding.figures.get("fall", 0.0) > 0
 
 
-def _sentence(name: str, dimension: Dimension, value: float, customs: Sequence[Custom], finding: Finding) -> str:
-    verbs = " or ".join(_verb(custom, dimension, finding) for custom in customs) if value else "turn it on"
-    return f"{name}: people {verbs} here: " + ", or ".join(
-        _advice(dimension, value, custom, _targets(dimension, value, custom, finding)) for custom in customs
-    )
+def _sentence(
+    name: str,
+    dimension: Dimension,
+    value: float,
+    customs: Sequence[Custom],
+    finding: Finding,
+    seen: Neighbours | None,
+) -> str:
+    proposed = {custom: _proposed(dimension, value, custom, finding) for custom in customs}
+    kept = proposed
+    if seen is not None:
+        kept = {
+            custom: tries
+            for custom, each in proposed.items()
+            if (tries := [one for one in each if not seen.against(one)])
+        }
+    verbs = " or ".join(_verb(custom, dimension, finding) for custom in kept or customs) if value else "turn it on"
+    if seen is not None and not kept:
+        return f"{name}: people {verbs} here, {seen.words([one for each in proposed.values() for one in each])}"
+    advice = ", or ".join(_advice(dimension, custom, tries) for custom, tries in kept.items())
+    rest = "" if seen is None else f" ({seen.rest(next(iter(kept.values()))[0])})"
+    return f"{name}: people {verbs} here: {advice}{rest}"
 
 
 def _factors(custom: Custom, dimension: Dimension) -> tuple[float, float]:
@@ -106,12 +129,17 @@ def _targets(dimension: Dimension, value: float, custom: Custom, finding: Findin
     return [value * factor if custom.up else value / factor for factor in _factors(custom, dimension)]
 
 
-def _advice(dimension: Dimension, value: float, custom: Custom, targets: Sequence[float]) -> str:
+def _proposed(dimension: Dimension, value: float, custom: Custom, finding: Finding) -> list[float]:
+    """Return the values of the space to try; of a parameter at its bound, infinity on that side stands for a wider."""
+    targets = _targets(dimension, value, custom, finding)
     fitted = [_fit(dimension, value, target, up=custom.up) for target in targets]
-    tries = sorted({each for each in fitted if each is not None})
+    return sorted({each for each in fitted if each is not None}) or [math.inf if custom.up else -math.inf]
+
+
+def _advice(dimension: Dimension, custom: Custom, tries: Sequence[float]) -> str:
     bound = _bound(dimension, up=custom.up)
     side = f"its {'upper' if custom.up else 'lower'} bound"
-    if not tries:
+    if math.isinf(tries[0]):
         return f"it is at {side} {bound:.6g}, which could be widened"
     return "try " + " to ".join(f"{each:.6g}" for each in tries) + (f" ({side})" if bound in tries else "")
 

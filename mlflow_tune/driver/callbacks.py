@@ -35,6 +35,9 @@ class Callback:
     def on_interrupt(self, running: Sequence[Trial]) -> None:
         """Tell once, after the first Ctrl-C, which trials are waited for. Called in any thread."""
 
+    def on_report_start(self) -> None:
+        """Tell that no more trials run, and that the report is drawn, which takes seconds."""
+
     def on_study_end(self, state: StudyState, why: str, history: Sequence[Trial]) -> None:
         """Tell that the study has ended, or was interrupted; all of it is on the tracking server."""
 
@@ -70,6 +73,10 @@ class Callbacks(Callback):
     def on_interrupt(self, running: Sequence[Trial]) -> None:
         """Tell each."""
         self._tell("on_interrupt", running)
+
+    def on_report_start(self) -> None:
+        """Tell each."""
+        self._tell("on_report_start")
 
     def on_study_end(self, state: StudyState, why: str, history: Sequence[Trial]) -> None:
         """Tell each."""

@@ -42,11 +42,15 @@ GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an er
 
 @dataclass(frozen=True)
 class Ending:
-    """How a drive ended: the study's state, the words for it, and the signal that interrupted it."""
+    """How a drive ended: the study's state, the words for it, and the signal that interrupted it.
+
+    `as_asked` is whether it did all that a person asked for, though the study may go on: nothing was broken off.
+    """
 
     state: StudyState
     why: str
     signal: int | None = None
+    as_asked: bool = False
 
 
 class Driver:

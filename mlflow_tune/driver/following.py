@@ -15,6 +15,7 @@ from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.text import counted, markdown, number_text, short, some_of
 from mlflow_tune.tracking import Trials, run_link, user_here
 from mlflow_tune.tracking.logged import NOTE, LoggedRun, OpenedRuns, copy_metric, nest
+from mlflow_tune.tracking.trial_note import trial_note
 from mlflow_tune.tracking.trials import STATUS
 from mlflow_tune.trial import Outcome, Trial
 
@@ -81,7 +82,9 @@ class Follower:
         client = self._trials.client
         if found.run:
             points = [point for points in found.points.values() for point in points]
-            copy_metric(client, trial, found.run, points, _note(found, note))
+            before = note if self._trials.is_described(trial) else trial_note(self._trials.study, trial)
+            copy_metric(client, trial, found.run, points, _note(found, before))
+            self._trials.keep_description(trial)
         for run in found.opened[:MOST_NESTED]:
             status = None if outcome.kind == "ok" else STATUS[outcome.kind]
             nest(client, trial, self._trials.study.run_id, run, status)

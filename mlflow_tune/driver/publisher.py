@@ -15,7 +15,7 @@ from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import Strategy
-from mlflow_tune.tracking import Studies, StudyRecord, StudyState, first_line, study_links
+from mlflow_tune.tracking import Studies, StudyRecord, StudyState, first_line, is_local, study_links
 from mlflow_tune.trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class Publisher:
         note = self._note(history, self._standing(history, state, why))
         self._studies.update(self._run_id, {"mlflow.note.content": note})
 
-    def close(self, history: Sequence[Trial], state: StudyState, why: str) -> None:
-        """Write the study's state and the run's status, after all that people look at."""
+    def close(self, history: Sequence[Trial], state: StudyState, why: str, as_asked: bool = False) -> None:
+        """Write the study's state and the run's status, after all that people look at; see `Ending`."""
         self._pay()
         self._draw(history)
         standing = self._standing(history, state, why)
@@ -89,7 +89,7 @@ class Publisher:
             self.keep("the report", lambda: self._reporter.write(history, standing))
             self.keep("the comparison", lambda: self._reporter.save_view(history))
         tags = {"mlflow.note.content": self._note(history, standing), "tune.why_stopped": why, **self._why()}
-        self._studies.update(self._run_id, tags, state)
+        self._studies.update(self._run_id, tags, state, as_asked)
 
     def _draw(self, history: Sequence[Trial]) -> None:
         curves = {f"best_{self._spec.metric}": best_curve(self._spec.strategy.eligible(history), self._spec.goal)}
@@ -119,7 +119,8 @@ class Publisher:
         spec = self._spec
         findings = tuple(self._findings(history))
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
-        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses)
+        local = is_local(self._reporter.artifacts.client.uri)
+        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local)
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
         return study_note(standing, self._spec.strategy.eligible(history))

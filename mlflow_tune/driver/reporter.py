@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 IMAGE = "posterior"
+START = 0  # the step before the first trial
 MOST_CURVES = 30
 MOST_FAILED = 10
 
@@ -44,7 +45,7 @@ class Reporter:
             if trial.number not in known and _is_drawn(self.spec, trial):
                 known.add(trial.number)
                 if posterior := posterior_before(self.spec, self.record.reference, history, trial):
-                    self._log_image(posterior)
+                    self._log_image(posterior, known)
 
     def write(self, history: Sequence[Trial], standing: Standing) -> None:
         """Log the table (CSV and MLflow's own), report.html, the figures, and the images that are missing."""
@@ -70,7 +71,7 @@ class Reporter:
         known = self.artifacts.image_steps(IMAGE)
         for posterior in posteriors:
             if posterior.number not in known:
-                self._log_image(posterior)
+                self._log_image(posterior, known)
 
     def _posteriors(self, history: Sequence[Trial]) -> list[PosteriorSlice]:
         drawn = (trial for trial in history if _is_drawn(self.spec, trial))
@@ -124,7 +125,9 @@ class Reporter:
         subject = subject_of(self.spec, history)
         importance = importance_of(subject, history, forests=self._forests(subject, history))
         spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
-        save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names)
+        best = subject.ranked(history)[:1]
+        curves = not best or len(self.trials.history(best[0], spec.metric)) > 1
+        save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names, curves)
 
     def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
         """Return what is fitted to the trials: the same as before for the same ones, as fitting takes seconds."""
@@ -133,12 +136,19 @@ class Reporter:
             self._fitted[:] = [(trials, Forests(subject, trials))]
         return self._fitted[-1][1]
 
-    def _log_image(self, posterior: PosteriorSlice) -> None:
-        from mlflow_tune.report.figures.posterior import posterior_figure
+    def _log_image(self, posterior: PosteriorSlice, known: set[int]) -> None:
+        """Log the picture of a posterior; with the first one also where MLflow's slider begins, which is at step 0."""
+        from mlflow_tune.report.figures.posterior import posterior_figure, prior_figure
         from mlflow_tune.report.figures.style import pixels
 
-        if figure := posterior_figure(posterior):
-            self.artifacts.log_image(IMAGE, posterior.number, pixels(figure))
+        if not (figure := posterior_figure(posterior)):
+            return
+        if START not in known:
+            known.add(START)
+            name, dimension = next(iter(self.spec.space.items()))
+            prior = prior_figure(self.spec.metric, name, dimension, self.record.reference)
+            self.artifacts.log_image(IMAGE, START, pixels(prior))
+        self.artifacts.log_image(IMAGE, posterior.number, pixels(figure))
 
     def _page(self, standing: Standing, subject: Subject) -> Page:
         from mlflow_tune.strategies import strategy_to_json

@@ -34,7 +34,8 @@ class Standing:
     """How a study stands: its state, why it stopped, where it is seen (links by name), the command that resumes it.
 
     `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption,
-    `diagnoses` the names of what the learning curves of a trial show, by its number.
+    `diagnoses` the names of what the learning curves of a trial show, by its number; `local` is whether its store is a
+    file.
     """
 
     state: str
@@ -45,6 +46,7 @@ class Standing:
     resume: str
     findings: Sequence[str] = ()
     diagnoses: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    local: bool = False
 
 
 def study_note(study: Standing, trials: Sequence[Trial]) -> str:
@@ -53,10 +55,11 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     What does not fit is left out from the bottom: the headline, the links and the command that resumes always stay.
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
-    head = [_headline(study, trials) + "  ", _links(study.links) + "  ", _state(study, trials), ""]
+    head = [_headline(study, trials) + "  ", _state(study, trials) + "  ", _links(study.links), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
-    tail = ["Resume it from any machine with the tracking URI:", "", f"    {short(study.resume, 1500)}"]
+    where = "on the machine that holds the store" if study.local else "from any machine with the tracking URI"
+    tail = [f"Resume it {where}:", "", f"    {short(study.resume, 1500)}"]
     room = NOTE_LIMIT - len("\n".join([*head, *tail])) - 3
     table = fitting(_leaderboard(study.metric, study.goal, trials), room)
     below = [*_running(trials), *_reasons(trials), *_diagnoses(study.diagnoses)]

@@ -27,6 +27,7 @@ MOST_ROWS = 1000
 MOST_COLUMNS = 20
 MOST_REASONS = 20
 MOST_VALUES = 50
+REPEATED = 3  # times: what so many rows of a table would say is said once, above it
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
         "diagnosed": any(page.standing.diagnoses.values()),
         "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),
-        "leaders": [_row(trial, page) for trial in subject.ranked(ordered)[:LEADERS]],
-        "rows": [_row(trial, page) for trial in ordered[-MOST_ROWS:]],
+        "leaders": _told_once([_row(trial, page) for trial in subject.ranked(ordered)[:LEADERS]]),
+        "trials": _told_once([_row(trial, page) for trial in ordered[-MOST_ROWS:]]),
         "rows_left_out": max(len(ordered) - MOST_ROWS, 0),
         "failures": _failures(ordered),
         "resume": printable(standing.resume),
+        "local": standing.local,
         "made": iso_time(page.made),
     }
 
@@ -124,6 +126,18 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "values": [_value(trial.params, name) for name in list(page.space)[:MOST_COLUMNS]],
         "seconds": seconds_text(seconds_of(trial), unit=""),
         "words": short(trial.reason if trial.done and trial.value is None else trial.why),
+    }
+
+
+def _told_once(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the rows, and the sentence that many of them would repeat, which is taken out of them; "" for none."""
+    said = Counter(row["words"] for row in rows if row["words"])
+    words, count = next(iter(said.most_common(1)), ("", 0))
+    common = words if count >= REPEATED else ""
+    return {
+        "rows": [{**row, "words": "" if row["words"] == common else row["words"]} for row in rows],
+        "common": common,
+        "told": bool(said.keys() - {common}),
     }
 
 

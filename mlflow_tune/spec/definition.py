@@ -9,6 +9,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical
+from mlflow_tune.spec.goals import is_odd, tell_odd
 from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import with_trials
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
@@ -73,14 +74,15 @@ def changed_spec(
 ) -> StudySpec:
     """Return the definition with another strategy, other workers, another executor or other devices.
 
-    A budget of `trials` is checked with them; what it comes to says `with_budget`, when it is known how many trials
-    there are. Raises InputError when they do not fit the study.
+    A budget of `trials` is checked with them, and not yet in what is returned: what it comes to says `with_budget`,
+    when it is known how many trials there are. Raises InputError when they do not fit the study.
     """
     budgeted = with_budget(spec, trials, 0)
+    kept = {"trials": spec.stop.trials}  # until it is known how many trials there are
     given: dict[str, object] = {"strategy": strategy, "workers": workers, "executor": executor, "gpus": gpus}
     changed = {name: value for name, value in given.items() if value is not None}
     if not changed:
-        return budgeted
+        return spec
     merged = {**{name: getattr(budgeted, name) for name in StudySpec.model_fields}, **changed}
     if spec.stop.expected_improvement is not None and strategy is not None and not _has_model(strategy):
         logger.warning(
@@ -90,7 +92,7 @@ def changed_spec(
     after = parse_study(merged)
     refuse_secrets(after.model_dump(mode="json", include=set(changed)))
     _refuse_other_constraint(spec, after)
-    return after
+    return after.model_copy(update={"stop": after.stop.model_copy(update=kept)})
 
 
 def with_budget(spec: StudySpec, trials: int | str | None, held: int) -> StudySpec:
@@ -127,9 +129,21 @@ def tell_order(spec: StudySpec) -> None:
         logger.warning("%s: the categories are numbers; `type: ordinal` lets their order count", listed)
 
 
+def tell_goal(spec: StudySpec) -> None:
+    """Warn, once a process, when the metric's name tells that the other way is better."""
+    if is_odd(spec.metric, spec.goal):
+        tell_odd(spec.name, spec.metric, spec.goal)
+
+
+def tell_lower(before: int | None, after: int | None) -> None:
+    """Say that a resume has lowered the budget."""
+    if before and after and after < before:
+        logger.warning("the budget is lowered from %d trials to %d", before, after)
+
+
 def tell_length(spec: StudySpec) -> None:
-    """Warn when the strategy asks for more trials than the budget has."""
-    length = spec.strategy.length(spec.space)
+    """Warn when the budget cuts off a strategy that has an end of its own."""
+    length = spec.strategy.length(spec.space) if spec.strategy.has_end else None
     budget = spec.stop.trials
     if length and budget and length > budget:
         logger.warning("%s asks for up to %d trials, but the budget is %d", spec.strategy.name, length, budget)

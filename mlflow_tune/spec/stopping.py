@@ -84,9 +84,10 @@ def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | Non
 
 
 def with_trials(rules: StopRules, trials: int | str, held: int) -> StopRules:
-    """Return the rules with the budget `trials`, or with a plus sign ("+20") so many more than the study holds.
+    """Return the rules with the budget `trials`, or with a plus sign ("+20") so many more.
 
-    Raises InputError for a budget that is no whole number from 1, and for one that is smaller than what is `held`.
+    That is more than the budget, or than the trials that are `held` where they are more. Raises InputError for a budget
+    that is no whole number from 1, and for one that is smaller than what is `held`.
     """
     more = str(trials).startswith("+")
     try:
@@ -97,7 +98,8 @@ def with_trials(rules: StopRules, trials: int | str, held: int) -> StopRules:
         raise InputError(f"must be at least 1, but got {trials}", "--trials")
     if not more and amount < held:
         raise InputError(f"the study holds {held} trials already, but got {amount}: give more, or +N", "--trials")
-    return rules.model_copy(update={"trials": amount + held * more})
+    base = max(rules.trials or 0, held) if more else 0
+    return rules.model_copy(update={"trials": base + amount})
 
 
 def _reaches(best: Trial, target: float, goal: Goal) -> bool:

@@ -55,6 +55,9 @@ class Strategy(ABC):
     in_rounds: ClassVar[bool] = False
     """Whether the points of a batch depend on its size, so that the next batch waits for all of them."""
 
+    has_end: ClassVar[bool] = False
+    """Whether it has an end of its own, not only a last point that is left: a smaller budget would cut it off."""
+
     by_hand: ClassVar[bool] = False
     """Whether a person goes on with the study, which is over as soon as the strategy has nothing to ask for."""
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.text import number_text
 from mlflow_tune.trial import Goal, Trial
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
@@ -44,6 +45,14 @@ class Constraint:
     def shortfall(self, value: float) -> float:
         """Return by how much the value misses the bound: 0 or less when it keeps it."""
         return self.bound - value if self.sense == ">=" else value - self.bound
+
+    def text(self, trial: Trial) -> str:
+        """Return what was seen of the metric, marked where it breaks the bound; empty while the trial runs."""
+        if trial.outcome != "ok":
+            return ""
+        value = self.value(trial)
+        seen = "none" if math.isnan(value) else number_text(value)
+        return seen if self.is_met(trial) else f"{seen} (not met)"
 
     def is_met(self, trial: Trial) -> bool:
         """Return whether the trial ended well and keeps the bound; one without a finite value does not."""

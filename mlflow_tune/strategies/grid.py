@@ -23,6 +23,7 @@ class Grid(Strategy):
     """
 
     name: ClassVar[str] = "grid"
+    has_end: ClassVar[bool] = True
 
     def check(self, space: Space) -> None:
         """Raise `InputError` with the key `<param>.grid` for each parameter that has no grid."""

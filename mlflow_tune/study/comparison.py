@@ -61,7 +61,7 @@ class StudyComparison:
         Raises StudyNotFound, InputError (fewer than two studies, one twice, different metrics or goals), TrackingError.
         """
         studies = [StudyHandle.find(name, experiment, tracking_uri) for name in names]
-        return cls(studies, Client(tracking_uri), target)
+        return cls(studies, Client(tracking_uri, only_read=True), target)
 
     @functools.cached_property
     def figures(self) -> dict[str, Figure]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlflow_tune.driver.driver import Ending
 from mlflow_tune.driver.publisher import Keeper, Publisher
 from mlflow_tune.driver.reporter import Reporter
-from mlflow_tune.errors import InputError
+from mlflow_tune.errors import InputError, TuneError
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.report.subject import subject_of
 from mlflow_tune.spec.definition import ASKED, SEARCHED, recorded_spec
@@ -34,6 +37,9 @@ from mlflow_tune.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+_PLAIN = re.compile(r"(?![0-9a-f]{32}$)[A-Za-z0-9][\w.-]{0,59}", re.ASCII)  # a name that every shell takes as it is
 
 
 class StudyHandle:
@@ -72,7 +78,7 @@ class StudyHandle:
 
         Raises StudyNotFound, InputError, TrackingError.
         """
-        client = Client(tracking_uri)
+        client = Client(tracking_uri, only_read=True)
         record = Studies(client).find(study, experiment)
         return cls(client, record, recorded_spec(record), uri=tracking_uri)
 
@@ -128,13 +134,33 @@ class StudyHandle:
     @property
     def resume_command(self) -> str:
         """The command line that goes on with this study."""
-        return resume_command(self.record, self.spec, self.client.uri if self.uri else None, self.folder)
+        return resume_command(self.record, self.spec, self.client.uri, self.folder)
 
     @property
     def retry_command(self) -> str:
         """The command line that goes on with this study, and runs failed trials again."""
-        uri = self.client.uri if self.uri else None
-        return resume_command(self.record, self.spec, uri, self.folder, retry_failed=True)
+        return resume_command(self.record, self.spec, self.client.uri, self.folder, retry_failed=True)
+
+    def resume_now(self, retry_failed: bool = False) -> str:
+        """Return the command that goes on with this study, for whoever reads it now: by name where that is enough."""
+        return resume_command(self.record, self.spec, self.client.uri, self.folder, retry_failed, self.word)
+
+    def command(self, command: str) -> str:
+        """Return the command line of this command for this study, for whoever reads it now, in whatever folder."""
+        return study_command(command, self.word, self.client.uri)
+
+    @functools.cached_property
+    def word(self) -> str:
+        """What names the study in a command now: its name where that leads to it and no other, else its run id."""
+        name = self.record.name
+        if not _PLAIN.fullmatch(name) or name.endswith((".yaml", ".yml")):
+            return self.run_id
+        try:
+            named = [each for each in Studies(self.client).all() if each.name == name]
+        except TuneError:  # a command that works is worth more than one that reads well
+            return self.run_id
+        alone = len({each.experiment_id for each in named}) == 1
+        return name if alone and named[-1].run_id == self.run_id else self.run_id
 
     def dataframe(self) -> DataFrame:
         """Return the trials as they are now, a row a trial: see `Study.dataframe`."""
@@ -163,25 +189,40 @@ class StudyHandle:
         self._keep("study.yaml", self.log_study_file)
 
 
-def resume_command(
-    record: StudyRecord, spec: StudySpec, uri: str | None, folder: Path | None = None, retry_failed: bool = False
-) -> str:
-    """Return the command that goes on with a study.
+def study_command(command: str, word: str, uri: str) -> str:
+    """Return the command line of a command for the study that `word` names, so that it works in every folder."""
+    return shlex.join(["mlflow-tune", command, word, *_server_words(uri)])
 
-    `uri` is the tracking URI where it is not the environment's, `folder` where its code lies when that is not where
-    it was.
+
+def _server_words(uri: str) -> list[str]:
+    """Return the option that names the store, none where the environment names it as it is wherever one stands."""
+    return [] if uri == os.environ.get("MLFLOW_TRACKING_URI") else ["--tracking-uri", public_uri(uri)]
+
+
+def resume_command(
+    record: StudyRecord,
+    spec: StudySpec,
+    uri: str,
+    folder: Path | None = None,
+    retry_failed: bool = False,
+    word: str = "",
+) -> str:
+    """Return the command that goes on with a study, so that it works in every folder.
+
+    `uri` is the tracking URI, `folder` where its code lies when that is not where it was, `word` what names the study:
+    its run id unless given.
     """
-    server = public_uri(uri) if uri else ""
+    word = word or record.run_id
+    server = "".join(_server_words(uri)[1:])
     if spec.run.objective:
         given = f", tracking_uri={server!r}" if server else ""
         if spec.run.objective == ASKED:
-            return f"Study.load({record.run_id!r}{given}).ask()"
+            return f"Study.load({word!r}{given}).ask()"
         if spec.run.objective == SEARCHED:
             return f"StudySearchCV(..., name={record.name!r}{given}).fit(X, y)"
         how = "retry_failed=True" if retry_failed else ""
-        return f"Study.load({record.run_id!r}, objective=...{given}).resume({how})"
-    words = ["mlflow-tune", "resume", record.run_id]
-    words += ["--tracking-uri", server] if server else []
+        return f"Study.load({word!r}, objective=...{given}).resume({how})"
+    words = ["mlflow-tune", "resume", word, *_server_words(uri)]
     words += ["--folder", str(folder)] if folder and str(folder) != record.folder else []
     words += ["--retry-failed"] if retry_failed else []
     return shlex.join(words)

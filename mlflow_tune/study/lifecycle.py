@@ -14,9 +14,10 @@ from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.launchers.orphans import end_trials
-from mlflow_tune.spec.definition import tell_length, with_budget
+from mlflow_tune.settings import reports_wanted
+from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.handle import StudyHandle, resume_command
+from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import (
     Client,
@@ -24,6 +25,7 @@ from mlflow_tune.tracking import (
     Studies,
     StudyRecord,
     claimed,
+    is_held,
     namesakes,
     save_view,
     started_run,
@@ -63,7 +65,7 @@ class Place:
         return spec.model_copy(update={"experiment": here})
 
 
-def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
+def place_for(client: Client, spec: StudySpec) -> Place:
     """Return where the study is to be made.
 
     Raises StudyConflict when an unfinished study of this name exists in the experiment.
@@ -74,13 +76,12 @@ def place_for(client: Client, spec: StudySpec, uri: str | None) -> Place:
         return Place(None)
     unfinished, finished = namesakes(client, experiment_id, spec.name)
     if unfinished:
-        raise _second(unfinished[0], spec, uri)
+        first = unfinished[0]
+        raise _second(first, spec, client, first.running and is_held(client, first.run_id))
     return Place(experiment_id, finished, started)
 
 
-def create_study(
-    client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place, uri: str | None = None
-) -> StudyRecord:
+def create_study(client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place) -> StudyRecord:
     """Make the parent run with its view; return the study, which is then running.
 
     Raises InputError when the study's true function cannot be called, and StudyConflict, as `place_for` does, when
@@ -93,15 +94,20 @@ def create_study(
     record = studies.create(definition, experiment_id, source, str(folder), reference, place.started)
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
-        raise _second(first, spec, uri)
+        raise _second(first, spec, client, driven=True)
     save_view(client, record, spec.metric, spec.goal, spec.space)
     return record
 
 
-def _second(first: StudyRecord, spec: StudySpec, uri: str | None) -> StudyConflict:
+def _second(first: StudyRecord, spec: StudySpec, client: Client, driven: bool) -> StudyConflict:
+    if driven:
+        watch = study_command("watch", first.run_id, client.uri)
+        return StudyConflict(
+            f"the study {first.name!r} is running already: see it by `{watch}`, or give the new one another name"
+        )
     return StudyConflict(
         f"the study {first.name!r} exists and is not finished ({first.state}): go on with it by "
-        f"`{resume_command(first, spec, uri)}`, or give the new one another name"
+        f"`{resume_command(first, spec, client.uri)}`, or give the new one another name"
     )
 
 
@@ -156,7 +162,9 @@ def session(
             publisher.close(driver.history, "aborted", f"{type(error).__name__}: {error}")
             raise
         assert driver.ending is not None
-        publisher.close(driver.history, driver.ending.state, driver.ending.why)
+        if reports_wanted() and driver.history:
+            callback.on_report_start()
+        publisher.close(driver.history, driver.ending.state, driver.ending.why, driver.ending.as_asked)
         study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
         callback.on_study_end(study.ending.state, study.ending.why, study.history)
@@ -168,7 +176,9 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
     Return how it ends when what waits in its queue has run, where nothing else is to run.
     """
     strategy, over = study.spec.strategy, study.record.state == "finished"
+    before = study.spec.stop.trials
     study.spec = with_budget(study.spec, resumption.trials, len(history))
+    tell_lower(before, study.spec.stop.trials)
     if not resumption.only_queued:
         tell_length(study.spec)
     Studies(study.client).reopen(study.run_id, study.spec.model_dump(mode="json", exclude_none=True))
@@ -176,4 +186,4 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
         return None
     if strategy.by_hand:
         over = not strategy.suggest(study.spec.space, history, 1)
-    return Ending("finished" if over else "interrupted", "the trials that were asked for have ended")
+    return Ending("finished" if over else "interrupted", "the trials that were asked for have ended", as_asked=True)

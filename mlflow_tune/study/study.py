@@ -26,7 +26,15 @@ from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
-from mlflow_tune.spec.definition import changed_spec, recorded_spec, run_options, tell_length, tell_order
+from mlflow_tune.spec.definition import (
+    changed_spec,
+    recorded_spec,
+    run_options,
+    tell_goal,
+    tell_length,
+    tell_order,
+    with_budget,
+)
 from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
@@ -145,7 +153,7 @@ class Study:
         `folder` is where its code lies, when that is not where it was. Raises StudyNotFound, InputError, TrackingError.
         """
         refuse_while_loading()
-        client = Client(tracking_uri)
+        client = Client(tracking_uri, only_read=True)
         record = Studies(client).find(study, experiment)
         return cls.recorded(record, client, objective=objective, tracking_uri=tracking_uri, folder=folder)
 
@@ -243,8 +251,8 @@ class Study:
         self._find_place()
         study = self._created(defaults)
         study.keep_study_file()
-        study.ending = Ending("interrupted", "made, and no trial run yet")
-        study.publisher.close([], study.ending.state, study.ending.why)
+        study.ending = Ending("interrupted", "made, and no trial run yet", as_asked=True)
+        study.publisher.close([], study.ending.state, study.ending.why, as_asked=True)
         return self
 
     def run(self, *, quiet: bool = False, callbacks: Sequence[object] = (), executor: Executor | None = None) -> Study:
@@ -288,7 +296,8 @@ class Study:
         What the tracking server names must be what this user has started, or approved, on this machine.
 
         Args:
-            trials: The new budget, or with a plus sign ("+20") so many more than it holds now.
+            trials: The new budget, or with a plus sign ("+20") so many more than the budget, or than
+                what has run where that is more.
             retry_failed: Whether failed trials run again, under their own numbers.
             quiet, callbacks: As for `run`.
             strategy: Who goes on from here, when that is another than before; it knows all earlier trials.
@@ -411,7 +420,7 @@ class Study:
         self.client.abandoned.clear()
         if self._handle is None:
             refuse_devices(self.spec, elsewhere=True)
-            self._spec = changed
+            self._spec = with_budget(changed, trials, 0)
             self._find_place()
             opened = session(functools.partial(self._created, {}), pool, {})
         else:
@@ -421,19 +430,16 @@ class Study:
         return Asking(pool, opened, self.spec.metric)
 
     def _find_place(self) -> None:
-        self._place = place_for(self.client, self.spec, self._given_uri)
+        self._place = place_for(self.client, self.spec)
 
     def _created(self, defaults: Params) -> StudyHandle:
         """Make the study on the tracking server."""
         spec = self._place.true_to(self.spec)
         tell_order(spec)
+        tell_goal(spec)
         spec = spec.model_copy(update={"space": spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
-        record = create_study(self.client, spec, source, self._folder, self._place, self._given_uri)
+        record = create_study(self.client, spec, source, self._folder, self._place)
         self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
         approve(self._handle)
         return self._handle
-
-    @property
-    def _given_uri(self) -> str | None:
-        return self.client.uri if self._uri else None

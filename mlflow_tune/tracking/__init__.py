@@ -1,11 +1,12 @@
 """The only room that talks to MLflow's tracking API: the connection, studies and trials."""
 
+from mlflow_tune.tracking.address import is_local, near_words
 from mlflow_tune.tracking.adopted import Run, Runs
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
-from mlflow_tune.tracking.lease import claimed, is_driven
+from mlflow_tune.tracking.lease import claimed, is_driven, is_held
 from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
@@ -33,7 +34,10 @@ __all__ = [
     "has_server",
     "is_deleted",
     "is_driven",
+    "is_held",
+    "is_local",
     "namesakes",
+    "near_words",
     "public_uri",
     "run_link",
     "save_view",

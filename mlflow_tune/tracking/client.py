@@ -14,14 +14,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlflow_tune.errors import AccessRefused, InputError, TrackingError
+from mlflow_tune.errors import AccessRefused, InputError, StudyNotFound, TrackingError
 from mlflow_tune.settings import patience_seconds
 from mlflow_tune.text.redaction import without_credentials
-from mlflow_tune.tracking.local_store import SQLITE, make_sqlite_store
+from mlflow_tune.tracking.address import absolute, check_address, local_file, near_words
+from mlflow_tune.tracking.local_store import make_sqlite_store
 from mlflow_tune.tracking.retries import (
     Outages,
     asked_wait,
@@ -51,16 +51,17 @@ _ARTIFACTS = ("log_artifact", "log_artifacts", "log_image", "list_artifacts")
 class Client:
     """A tracking store, by its URI; the default is MLflow's own (MLFLOW_TRACKING_URI, else ./mlflow.db).
 
-    A local SQLite store that does not exist is made. What stands as `guard` is called before each writing request, and
-    may raise to hold it back. A server that is away is waited for, `patience` seconds (MLFLOW_TUNE_PATIENCE), and
-    `outages` tells when that was. Raises InputError for a URI that MLflow cannot use and TrackingError when the server
-    does not answer.
+    A local SQLite store that does not exist is made, but not where one wants to `only_read`. What stands as `guard` is
+    called before each writing request, and may raise to hold it back. A server that is away is waited for, `patience`
+    seconds (MLFLOW_TUNE_PATIENCE), and `outages` tells when that was. Raises InputError for a URI that MLflow cannot
+    use, StudyNotFound when there is no store to read, and TrackingError when the server does not answer.
     """
 
-    def __init__(self, uri: str | None = None, patience: float | None = None) -> None:
+    def __init__(self, uri: str | None = None, patience: float | None = None, only_read: bool = False) -> None:
         from mlflow import MlflowClient, get_tracking_uri
 
-        self.uri = _absolute(uri or get_tracking_uri())
+        self.uri = absolute(uri or get_tracking_uri())
+        check_address(self.uri)
         self.patience = patience_seconds() if patience is None else patience
         self.guard: Callable[[], None] | None = None
         self.abandoned = threading.Event()
@@ -68,7 +69,7 @@ class Client:
         self._artifacts_away = False  # then each further file is tried once
         self._sound: set[bool] = set()  # whether a read (True) and a write (False) have had a sound answer
         _probe(self.uri)
-        make_sqlite_store(self.uri)
+        _have_sqlite_store(self.uri, only_read)
         try:
             self._client = MlflowClient(self.uri)
         except Exception as error:  # a database raises its own kinds
@@ -246,12 +247,6 @@ def _settings() -> Iterator[None]:
                     os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def _absolute(uri: str) -> str:
-    if uri.startswith(SQLITE) and not uri.startswith(f"{SQLITE}/") and uri != f"{SQLITE}:memory:":
-        return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
-    return uri
-
-
 def _probe(uri: str) -> None:
     import requests
 
@@ -276,3 +271,10 @@ def _is_broken_off(error: Exception) -> bool:
     from urllib3.exceptions import ProtocolError
 
     return any(isinstance(each, ProtocolError) for each in error.args)
+
+
+def _have_sqlite_store(uri: str, only_read: bool) -> None:
+    path = local_file(uri)
+    if only_read and path is not None and not path.exists():
+        raise StudyNotFound(f"there is no study yet: the store {public_uri(uri)} does not exist{near_words(uri)}")
+    make_sqlite_store(uri)

@@ -4,6 +4,10 @@ MLflow refuses another value for a param that is set, and that is its only compa
 `tune.claim.<N>` first holds the study, until it lets go of it or dies; the next one writes N + 1. A holder on this very
 machine that is gone is succeeded at once, any other when its heartbeat stood still for a whole lease on our own clock.
 
+The param is a nonce, for MLflow's pages print a run's params above its pictures. Who that is stands in the tag
+`tune.holder.<nonce>`, written before the param: no claim is seen without its holder, and who loses has touched no
+other's tag. In studies of earlier versions the param describes the holder itself.
+
 MLflow does not keep late writers out. So a driver whose own lease has lapsed (it was suspended, or the server was away)
 reads the claim again before each write, until a lease has passed in peace: at most one request in flight lands late.
 Of two drivers with different leases the longer counts. A lease begins before the request that renews it is sent, since
@@ -30,6 +34,7 @@ from mlflow_tune.tracking.records import now
 
 logger = logging.getLogger(__name__)
 CLAIM_PREFIX = "tune.claim."
+HOLDER_PREFIX = "tune.holder."
 RELEASED = "tune.released"
 HEARTBEAT = "tune.heartbeat"
 BEATS = 6  # a lease
@@ -114,6 +119,12 @@ def is_driven(client: Client, run_id: str) -> bool:
     return holder is not None and not released and not _is_dead(client, run_id, holder)
 
 
+def is_held(client: Client, run_id: str) -> bool:
+    """Whether somebody holds the study who is not known to be dead: told at once, without a look at the heartbeat."""
+    _, holder, released = _last_claim(client.send("get_run", run_id))
+    return holder is not None and not released and not holder.gone
+
+
 def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
     """Write the next claim. Raises StudyConflict when the last one is held, or another process was faster."""
     from mlflow.entities import Param, RunTag
@@ -127,10 +138,11 @@ def _take(client: Client, run_id: str, fresh: bool = False) -> Claim:
         else:
             logger.warning("taking the study over from %s: it is dead", holder.words)
     ours = Holder.here(now(), lease_seconds())
+    client.send("set_tag", run_id, f"{HOLDER_PREFIX}{ours.nonce}", ours.to_text())
     moment = _clock()
     try:
         # MLflow writes the params first, and no tag when it refuses one of them.
-        claim, beat = Param(f"{CLAIM_PREFIX}{number + 1}", ours.to_text()), RunTag(HEARTBEAT, str(now()))
+        claim, beat = Param(f"{CLAIM_PREFIX}{number + 1}", ours.nonce), RunTag(HEARTBEAT, str(now()))
         client.send("log_batch", run_id, params=[claim], tags=[beat])
     except TrackingError as error:
         number_now, winner, _ = _last_claim(client.send("get_run", run_id))
@@ -155,8 +167,11 @@ def _last_claim(run: Any) -> tuple[int, Holder | None, bool]:
     """Return the number of the last claim, 0 for none, who holds it, and whether it was let go of."""
     params: Mapping[str, str] = run.data.params
     last = max((int(found[1]) for key in params if (found := _CLAIM.fullmatch(key))), default=0)
-    released = last == 0 or run.data.tags.get(RELEASED) == str(last)
-    return last, Holder.read(params[f"{CLAIM_PREFIX}{last}"]) if last else None, released
+    if last == 0:
+        return 0, None, True
+    claim = params[f"{CLAIM_PREFIX}{last}"]
+    holder = Holder.read(run.data.tags.get(f"{HOLDER_PREFIX}{claim}", claim))
+    return last, holder, run.data.tags.get(RELEASED) == str(last)
 
 
 def _is_dead(client: Client, run_id: str, holder: Holder) -> bool:

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 from mlflow_tune.errors import InputError, StudyNotFound, TrackingError
 from mlflow_tune.text import escaped, rounded
-from mlflow_tune.tracking.client import Client
+from mlflow_tune.tracking.address import near_words
+from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.holder import maker_here
 from mlflow_tune.tracking.records import (
     FORMAT,
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 StudyState: TypeAlias = Literal["running", "finished", "interrupted", "aborted"]
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED", "aborted": "FAILED"}
 RUN_ID = re.compile(r"[0-9a-f]{32}")
+BEAT = re.compile(r"[0-9]{1,14}")  # milliseconds, of a time that a calendar has
 # What a resume may change stands in tags of its own, beside the rest of the definition in `tune.spec`.
 CHANGEABLE = {
     "strategy": "tune.strategy",
@@ -52,7 +54,8 @@ class StudyRecord:
     """A study as the tracking server holds it.
 
     `definition` is the study file as JSON; `folder` and `commit` say where its code was; times are milliseconds.
-    `curves` has the last step of each metric of the parent run.
+    `curves` has the last step of each metric of the parent run, `figures` its last value; `last_active` is the latest
+    time that its run bears.
     """
 
     run_id: str
@@ -71,11 +74,23 @@ class StudyRecord:
     heartbeat: str = ""
     format: str = str(FORMAT)
     curves: Mapping[str, int] = field(default_factory=dict, repr=False)
+    figures: Mapping[str, float] = field(default_factory=dict, repr=False)
+    last_active: int = 0
 
     @property
     def newer(self) -> bool:
         """Whether a newer mlflow-tune wrote the study, in a form that this one may misread."""
         return not (self.format.isdecimal() and len(self.format) < 9 and int(self.format) <= FORMAT)
+
+    @property
+    def trials_done(self) -> int:
+        """How many trials had ended when the parent run was last written."""
+        return round(sum(self.figures.get(f"trials_{kind}", 0) for kind in ("ok", "failed")))
+
+    @property
+    def best_value(self) -> float | None:
+        """The best value when the parent run was last written, None while there is none."""
+        return self.figures.get(f"best_{self.definition.get('metric')}")
 
     @property
     def running(self) -> bool:
@@ -154,8 +169,13 @@ class Studies:
         )
         return self.get(started.run_id)
 
-    def update(self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None) -> None:
-        """Write the tags and, where given, the state, then the run's status: `tune.state` decides."""
+    def update(
+        self, run_id: str, tags: Mapping[str, str], state: StudyState | None = None, as_asked: bool = False
+    ) -> None:
+        """Write the tags and, where given, the state, then the run's status: `tune.state` decides.
+
+        A study that rests `as_asked`, and was not broken off, shows as finished.
+        """
         from mlflow.entities import RunTag
 
         written = {key: tag_text(value) for key, value in tags.items()} | ({"tune.state": state} if state else {})
@@ -164,7 +184,7 @@ class Studies:
         if state == "running":
             self._client.send("update_run", run_id, "RUNNING")
         elif state is not None:
-            self._client.send("set_terminated", run_id, STATUS[state], now())
+            self._client.send("set_terminated", run_id, STATUS["finished" if as_asked else state], now())
 
     def reopen(self, run_id: str, definition: Mapping[str, Any]) -> None:
         """Mark the study as running again, with what the resume changed, and forget an earlier request to stop."""
@@ -191,7 +211,8 @@ class Studies:
             run = self._client.send("get_run", run_id)
         except TrackingError as error:
             if getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
-                raise StudyNotFound(f"no run {run_id} on this tracking server") from None
+                where = f"at {public_uri(self._client.uri)}{near_words(self._client.uri)}"
+                raise StudyNotFound(f"no run {run_id} is {where}") from None
             raise
         except MlflowException as error:
             raise StudyNotFound(error.message) from None
@@ -220,7 +241,11 @@ class Studies:
             )
         if not named:
             where = f" in the experiment {experiment!r}" if experiment else ""
-            raise StudyNotFound(f"no study is named {study!r}{where}; `mlflow-tune list` shows those that exist")
+            asked = public_uri(self._client.uri)
+            raise StudyNotFound(
+                f"no study is named {study!r}{where} at {asked}; `mlflow-tune list` shows those that exist"
+                f"{near_words(self._client.uri)}"
+            )
         return named[-1]
 
     def all(self, experiment: str | None = None) -> list[StudyRecord]:
@@ -256,6 +281,9 @@ def _changeable_tags(definition: Mapping[str, Any]) -> dict[str, str]:
 def study_record(run: Any) -> StudyRecord:
     """Return the study that an MLflow run holds; a definition that cannot be read is left empty."""
     tags = run.data.tags
+    metrics = run.data.to_proto().metrics
+    beat = tags.get("tune.heartbeat", "")
+    times = (run.info.start_time, run.info.end_time, *(each.timestamp for each in metrics))
     return StudyRecord(
         run_id=run.info.run_id,
         experiment_id=str(run.info.experiment_id),
@@ -272,7 +300,9 @@ def study_record(run: Any) -> StudyRecord:
         reference=_reference(tags),
         heartbeat=tags.get("tune.heartbeat", ""),
         format=tags.get("tune.format", str(FORMAT)),
-        curves={each.key: each.step for each in run.data.to_proto().metrics},
+        curves={each.key: each.step for each in metrics},
+        figures={each.key: each.value for each in metrics},
+        last_active=max(int(beat) if BEAT.fullmatch(beat) else 0, *(time or 0 for time in times)),
     )
 
 

@@ -19,7 +19,7 @@ from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
-from mlflow_tune.tracking.logged import LoggedRun, logged_run
+from mlflow_tune.tracking.logged import NOTE, LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
     DEVICES,
@@ -36,6 +36,7 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
+from mlflow_tune.tracking.trial_note import trial_note
 from mlflow_tune.trial import (
     OF,
     OF_STUDY,
@@ -70,6 +71,7 @@ class Trials:
 
     Those that are started get `source`, the tags that MLflow's client leaves out (user, source, git commit), and the
     `fixed` parameters; to read, neither is needed. What is no point of the `space`, where one is given, is left out.
+    `_described` are the runs to which the training code has given a description of its own.
     """
 
     client: Client
@@ -77,6 +79,7 @@ class Trials:
     source: Mapping[str, str] = field(default_factory=dict)
     fixed: Params = field(default_factory=dict)
     space: Space | None = None
+    _described: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def all(self, deleted: bool = False) -> list[Trial]:
         """Return the latest attempt of every trial, by number; with `deleted` also of those whose run was deleted."""
@@ -116,20 +119,14 @@ class Trials:
         """
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
+        begun = Trial(number, suggestion.params, attempt=attempt, strategy=strategy, why=suggestion.why)
+        tags[NOTE] = trial_note(self.study, begun)
         tags |= {DEVICES: ",".join(devices)} if devices else {}
         tags |= {EVIDENCE: compact(dict(suggestion.evidence))} if suggestion.evidence else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
         name = run_name(number, suggestion.params)
-        trial = Trial(
-            number,
-            suggestion.params,
-            attempt=attempt,
-            run_id=queued_run or self._make(name, tags, started),
-            strategy=strategy,
-            why=suggestion.why,
-            start_time=started,
-            metrics=metrics,
-        )
+        run_id = queued_run or self._make(name, tags, started)
+        trial = replace(begun, run_id=run_id, start_time=started, metrics=metrics)
         if queued_run:
             self._number(trial, name, {**tags, STARTED: str(started)})
         elif log:
@@ -207,6 +204,8 @@ class Trials:
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
         tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
+        if not self.is_described(trial):
+            tags.append(RunTag(NOTE, tag_text(trial_note(self.study, trial))))
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
             self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)
@@ -224,8 +223,22 @@ class Trials:
         self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
     def logged(self, trial: Trial) -> LoggedRun:
-        """Return the trial's run with what the training code has logged to it."""
-        return logged_run(self.client.send("get_run", trial.run_id))
+        """Return the trial's run with what the training code has logged to it.
+
+        A description that the code gave its run is noted, and stays.
+        """
+        run = self.client.send("get_run", trial.run_id)
+        if run.data.tags.get(NOTE, "") not in ("", trial_note(self.study, trial)):
+            self.keep_description(trial)
+        return logged_run(run)
+
+    def is_described(self, trial: Trial) -> bool:
+        """Whether the trial's run has a description that its end is not to replace."""
+        return trial.run_id in self._described
+
+    def keep_description(self, trial: Trial) -> None:
+        """Leave the description of the trial's run as it is when the trial ends."""
+        self._described.add(trial.run_id)
 
     def latest(self, experiments: Sequence[str] = ()) -> dict[str, dict[str, Latest]]:
         """Return the latest point of each metric of the trials that run, by the id of their run: one search.

@@ -21,6 +21,8 @@ from mlflow_tune.tracking.studies import StudyRecord
 SECTION = "study"
 RUNS_DRAWN = 100
 MOST_PARAMETERS = 8
+SCATTERS_FIRST = 2  # with them and parallel coordinates the contour is the fourth chart, and the last in sight
+COLUMNS, CARD_HEIGHT = 2, 290  # pixels: left to itself MLflow makes three columns, which its assistant squeezes
 VIEW_TAG = "mlflow.sharedViewState."
 TRAINING = {"workflowType": "machine_learning"}  # without it MLflow opens its GenAI overview
 
@@ -61,14 +63,21 @@ def ui_command(uri: str) -> str:
 
 
 def save_view(
-    client: Client, study: StudyRecord, metric: str, goal: str, space: Space, names: Sequence[str] = ()
+    client: Client,
+    study: StudyRecord,
+    metric: str,
+    goal: str,
+    space: Space,
+    names: Sequence[str] = (),
+    curves: bool = True,
 ) -> None:
     """Write the study's comparison under a key that stays the same: the parent's run id.
 
     `names` are the parameters in the order in which they matter, where that is known: of many, the first are drawn.
+    `curves` is whether the metric may have learning curves: one that is logged once would be drawn as dots.
     """
     ordered = Space({name: space[name] for name in [*names, *(name for name in space if name not in names)]})
-    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, ordered))
+    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, ordered, curves))
 
 
 def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str, Any]) -> None:
@@ -77,7 +86,7 @@ def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str
     client.send("set_experiment_tag", experiment_id, f"{VIEW_TAG}{key}", packed)
 
 
-def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, Any]:
+def comparison(run_id: str, metric: str, goal: str, space: Space, curves: bool = True) -> dict[str, Any]:
     """Return the state of the runs page: this study's trials alone, all shown, the best first, and the charts."""
     measured = f"metrics.`{metric}`"
     columns = [measured, "metrics.`trial`", *(f"params.`{name}`" for name in space)]
@@ -97,8 +106,8 @@ def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, A
         "runsHidden": [],
         "runsVisibilityMap": {},
         "runsHiddenMode": "SHOWALL",
-        "compareRunCharts": charts(metric, space),
-        "compareRunSections": [_flags("uuid", SECTION) | {"name": "Study", "display": True, "isReordered": False}],
+        "compareRunCharts": charts(metric, space, curves),
+        "compareRunSections": [_flags("uuid", SECTION) | _SECTION],
         "viewMaximized": False,
         "runListHidden": False,
         "isAccordionReordered": False,
@@ -112,19 +121,37 @@ def comparison(run_id: str, metric: str, goal: str, space: Space) -> dict[str, A
     }
 
 
-def charts(metric: str, space: Space) -> list[dict[str, Any]]:
-    """Return parallel coordinates, the metric against trial and parameters, a contour, curves and bars."""
+def charts(metric: str, space: Space, curves: bool = True) -> list[dict[str, Any]]:
+    """Return the charts, those first that show which values are good: a page shows four before it is scrolled.
+
+    Parallel coordinates, the metric against the parameters and a contour of two of them; then how the study went: the
+    metric against the trial, its learning curves where it has `curves`, and bars.
+    """
     names = list(space)[:MOST_PARAMETERS]
     value = _measured(metric)
+    scatters = [{"type": "SCATTER", "xaxis": _axis(name, space), "yaxis": value} for name in names]
     drawn: list[Mapping[str, Any]] = [
-        {"type": "PARALLEL", "selectedParams": names, "selectedMetrics": [metric], "showAllRuns": True},
-        {"type": "SCATTER", "xaxis": _measured("trial"), "yaxis": value},
-        {"type": "LINE", "metricKey": metric, "displayName": metric, **_LINE},
-        *({"type": "SCATTER", "xaxis": _axis(name, space), "yaxis": value} for name in names),
+        _parallel(metric, names, space),
+        *scatters[:SCATTERS_FIRST],
         *({"type": "CONTOUR", "xaxis": x, "yaxis": y, "zaxis": value} for x, y in _pair(names, space)),
+        *scatters[SCATTERS_FIRST:],
+        {"type": "SCATTER", "xaxis": _measured("trial"), "yaxis": value},
+        *([{"type": "LINE", "metricKey": metric, "displayName": metric, **_LINE}] if curves else []),
         {"type": "BAR", "metricKey": metric, "displayName": metric},
     ]
     return [_flags("uuid", f"tune-{index}") | _CHART | dict(chart) for index, chart in enumerate(drawn)]
+
+
+def _parallel(metric: str, names: Sequence[str], space: Space) -> dict[str, Any]:
+    """Return parallel coordinates, coloured by the last of their metrics; a log-scale parameter is its logarithm."""
+    plain = [name for name in names if not space[name].log]
+    logarithms = [f"log10_{name}" for name in names if space[name].log]
+    return {
+        "type": "PARALLEL",
+        "selectedParams": plain,
+        "selectedMetrics": [*logarithms, metric],
+        "showAllRuns": True,
+    }
 
 
 def _pair(names: Sequence[str], space: Space) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -149,6 +176,13 @@ def _flags(key: str, value: str) -> dict[str, Any]:
     return {key: value, "deleted": False, "isGenerated": False}
 
 
+_SECTION = {
+    "name": "Study",
+    "display": True,
+    "isReordered": False,
+    "columns": COLUMNS,
+    "cardHeight": CARD_HEIGHT,
+}
 _CHART = {"runsCountToCompare": RUNS_DRAWN, "metricSectionId": SECTION}
 _LINE = {
     "lineSmoothness": 0,

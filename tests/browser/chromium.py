@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 LOAD = 90_000  # milliseconds: the first page of MLflow's UI takes long on a busy machine
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # as root, in a small container
 CARD = "experiment-view-compare-runs-card"
-# MLflow opens its assistant beside the first page that a new browser shows. Strokes since the last clearing are counted
-# for each canvas: parallel coordinates are lines on one, a stroke a run, and leave nothing else to count.
-PREPARED = """
+# MLflow opens its assistant beside the first page that a new browser shows, unless it believes that it has.
+NO_ASSISTANT = """
 if (window === top) localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+"""
+# Strokes since the last clearing are counted for each canvas: parallel coordinates are lines on one, a stroke a run,
+# and leave nothing else to count.
+PREPARED = """
 window.strokes = new WeakMap();
 for (const name of ['clearRect', 'stroke']) {
   const drawn = CanvasRenderingContext2D.prototype[name];
@@ -85,11 +88,14 @@ class Watched:
             self.console.append(message.text)
 
 
-def new_page(browser: Browser, **options: Any) -> Page:
-    """Return a page of its own profile, 1440 pixels wide unless told, whose default patience is long."""
+def new_page(browser: Browser, assistant: bool = False, **options: Any) -> Page:
+    """Return a page of its own profile, 1440 pixels wide unless told, whose default patience is long.
+
+    With `assistant` MLflow may open its assistant, as it does for a person.
+    """
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 1600}, **options})
     context.set_default_timeout(LOAD)
-    context.add_init_script(PREPARED)
+    context.add_init_script(PREPARED if assistant else NO_ASSISTANT + PREPARED)
     return context.new_page()
 
 

@@ -48,18 +48,30 @@ def test_posterior_slider(study, page, watched):
     slider.wait_for()
     seen = {}
     slider.focus()
-    for step in range(INITIAL + 1, TRIALS + 1):
-        slider.press("ArrowRight")
-        eventually(lambda: slider.get_attribute("aria-valuenow"), str(step))
+    for step in (0, *range(INITIAL + 1, TRIALS + 1)):
+        if step:
+            slider.press("ArrowRight")
+        eventually(lambda step=step: slider.get_attribute("aria-valuenow"), str(step))
         eventually(lambda step=step: f"step%2B{step}%2B" in (image.get_attribute("src") or ""), True)
         eventually(lambda: digest(image) is not None, True)
         seen[step] = digest(image)
         assert image.evaluate("image => image.naturalWidth") > 200
-    assert len(set(seen.values())) == len(seen) == TRIALS - INITIAL
+        assert lies_within(image.bounding_box(), card.bounding_box())
+        keep(page, f"slider_at_{step}")
+    assert len(set(seen.values())) == len(seen) == TRIALS - INITIAL + 1
     slide(page, slider, -2)
     eventually(lambda: slider.get_attribute("aria-valuenow"), str(TRIALS - 2))
     eventually(lambda: digest(image), seen[TRIALS - 2])
     assert not watched.errors
+
+
+def lies_within(inner, outer):
+    """Say whether a box lies in another one, and is large enough to be looked at."""
+    inside = all(
+        outer[start] <= inner[start] and inner[start] + inner[length] <= outer[start] + outer[length] + 1
+        for start, length in (("x", "width"), ("y", "height"))
+    )
+    return inside and inner["width"] > 150 and inner["height"] > 150
 
 
 def slide(page, slider, steps):
@@ -69,7 +81,7 @@ def slide(page, slider, steps):
     x, y = thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + steps * track["width"] / (TRIALS - INITIAL - 1), y, steps=8)
+    page.mouse.move(x + steps * track["width"] / TRIALS, y, steps=8)
     page.mouse.up()
 
 

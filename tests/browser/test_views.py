@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mlflow_tune import Categorical, Float, Int
 from mlflow_tune.cli import main
-from tests.browser.chromium import eventually, marks
+from tests.browser.chromium import CARD, eventually, marks, new_page
 from tests.browser.conftest import keep
 
 pytestmark = pytest.mark.slow
@@ -52,18 +52,29 @@ def ranked(study):
     return sorted(done, key=lambda trial: trial.value, reverse=study.spec.goal == "maximize")
 
 
-def expected(count):
+def expected(count, curves=True):
     """Return the charts of a study of SPACE that draw `count` trials."""
-    names = ["trial", "log10_lr", "units", "act"]
-    scatters = [(f"{name} vs. loss", "points", count) for name in names]
+
+    def scatter(name):
+        return (f"{name} vs. loss", "points", count)
+
     return [
         ("Parallel Coordinates", "strokes", count),
-        scatters[0],
-        ("loss", "lines", count),
-        *scatters[1:],
+        scatter("log10_lr"),
+        scatter("units"),
         ("log10_lr vs. units vs. loss", "points", count),
+        scatter("act"),
+        scatter("trial"),
+        *([("loss", "lines", count)] if curves else []),
         ("loss", "bars", count),
     ]
+
+
+def columns(page):
+    """Return how many cards stand side by side, and their least width and height in pixels."""
+    boxes = [card.bounding_box() for card in page.get_by_test_id(CARD).all()]
+    beside = [box for box in boxes if abs(box["y"] - boxes[0]["y"]) < 5]
+    return len(beside), min(box["width"] for box in boxes), min(box["height"] for box in boxes)
 
 
 def listed(page):
@@ -90,9 +101,26 @@ def test_charts(studies, page, watched, name):
     page.goto(printed(study))
     page.get_by_text(f"{len(trials)} matching runs").wait_for()
     eventually(lambda: marks(page), expected(len(finished)))
+    beside, width, height = columns(page)
+    assert beside == 2 and width > 350 and height > 260
+    axes = page.get_by_test_id(CARD).first.locator("svg text").all_text_contents()
+    assert "log10_lr" in axes and "lr" not in axes, "MLflow's axes are linear"
     assert drawn_values(page, "trial vs. loss") == sorted(trial.value for trial in finished)
     assert listed(page) == {trial.run_id for trial in trials}
     assert not watched.errors
+
+
+def test_the_first_screen_of_a_new_browser_shows_readable_charts(studies, browser):
+    """MLflow's assistant stands open at the right of the first page that it shows."""
+    page = new_page(browser, viewport={"width": 1440, "height": 900}, assistant=True)
+    page.goto(printed(studies["least"]))
+    page.get_by_text("18 matching runs").wait_for()
+    eventually(lambda: marks(page)[:4], expected(len(ranked(studies["least"])))[:4])
+    beside, width, _ = columns(page)
+    keep(page, "charts_beside_the_assistant")
+    page.context.close()
+    assert beside == 2
+    assert width > 200
 
 
 @pytest.mark.parametrize("name", ["least", "most"])

@@ -400,7 +400,8 @@ def test_a_try_that_leaves_the_study_without_a_value_says_so(sqlite_store, tmp_p
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     result = invoke("try", study_file(tmp_path, name="none", run=run), "-P", "x=1", uri=sqlite_store)
     assert result.exit_code == 1
-    assert "no trial has a value of 'loss'; 1 failed, the last: " in result.stdout
+    assert "no trial has a value of 'loss'; 1 failed\n" in result.stdout
+    assert result.output.count("broken at 1") == 1, "a reason stands once"
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------

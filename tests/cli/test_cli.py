@@ -31,14 +31,14 @@ SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
-    "run": {"--name", "--trials", "--workers", "--seed", "--dask"},
+    "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--yes"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--gpus", "--yes"},
     "list": set(),
     "show": set(),
-    "best": set(),
+    "best": {"--command"},
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
@@ -142,7 +142,11 @@ def test_a_study_is_named_by_its_run_id_or_the_newest_of_its_name(finished):
 def test_list_show_and_best_speak_to_people(finished):
     run_id = parsed(invoke("show", "done", "--json"))["run_id"]
     listed = invoke("list")
-    assert all(word in listed.stdout for word in ("done", "finished", run_id))
+    assert listed.stdout.splitlines()[0] == f"Studies at {os.environ['MLFLOW_TRACKING_URI']}:"
+    assert all(word in listed.stdout for word in ("done", "finished", run_id, " 4 ", "loss=1"))
+    (record,) = parsed(invoke("list", "--json"))["studies"]
+    assert (record["trials_done"], record["best_value"]) == (4, 1.0)
+    assert record["last_active"] > record["start_time"]
     shown = invoke("show", "done")
     assert shown.stdout.startswith("done: finished (grid: ")
     assert f"minimize loss by grid, run {run_id}" in shown.stdout
@@ -151,7 +155,7 @@ def test_list_show_and_best_speak_to_people(finished):
     assert best.stdout.splitlines()[0].startswith("loss=1 at trial 1, run ")
     assert best.stdout.splitlines()[1:] == ["x=1"]
     found = parsed(invoke("best", "done", "--json"))
-    assert (list(found), found["best"]["params"]) == (["study", "metric", "best", "answer"], {"x": 1})
+    assert (list(found), found["best"]["params"]) == (["study", "metric", "best", "answer", "bracket"], {"x": 1})
     assert found["answer"] == found["best"]
 
 
@@ -163,14 +167,23 @@ def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tm
     assert (found["best"]["params"], found["answer"]["params"]) == ({"x": 1}, {"x": 3})
     lines = invoke("best", "edge").stdout.splitlines()
     where = f"trial {found['answer']['number']}, run {found['answer']['run_id']}"
-    assert lines[1:] == ["x=1", f"bisection has come to x=3 at {where}"]
+    assert lines[0].startswith("loss=1  loss=1 at trial")
+    assert lines[1:] == ["x=1", f"bisection has come to x=3 at {where}", "bracket 3 to 4"]
+    assert found["bracket"] == [3, 4]
+    shown = invoke("show", "edge").stdout
+    assert "loss <= 3" in shown
+    assert "8 (not met)" in shown
+    assert shown.splitlines()[-1] == "bracket 3 to 4"
+    by_hand = invoke("best", "edge", "--command").stdout
+    assert by_hand == "python -c 'import objectives; print(objectives.total(x=3))'\n"
 
 
 def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     run = invoke("run", path)
     assert run.exit_code == 1, "nothing has been found"
-    assert "no trial has a value of 'loss'; 3 failed, the last: " in run.stdout
+    assert "no trial has a value of 'loss'; 3 failed\n" in run.stdout
+    assert run.output.count("logged were 'other'") == 1, "a reason stands once"
     assert outcomes(runs_of(uri, "bad")[1]) == [
         (1, 1, "not-finite", "FAILED"), (2, 1, "not-finite", "FAILED"), (3, 1, "failed", "FAILED"),
     ]  # fmt: skip
@@ -202,7 +215,7 @@ def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
     assert aborted.exit_code == 1
     assert "under another name (--name): a resume keeps the definition that is stored" in aborted.stdout
     command = aborted.stdout.splitlines()[-1]
-    assert command == f"mlflow-tune resume {runs_of(uri, 'broken')[0].info.run_id} --retry-failed"
+    assert command == "mlflow-tune resume broken --retry-failed"
     (tmp_path / "mended").touch()
     assert invoke(*shlex.split(command)[1:]).exit_code == 0
     assert points(runs_of(uri, "broken")[1], "ok") == {number: {"x": number} for number in range(1, 5)}
@@ -250,7 +263,8 @@ def test_a_narrow_list_keeps_names_and_run_ids_whole(uri, tmp_path, narrow):
     assert name in listed
     assert f"run {runs_of(uri, name)[0].info.run_id}\n" in listed
     assert "  grid: every point that it asks for has been tried\n" in listed
-    assert max(map(len, listed.splitlines())) <= 80
+    assert "  finished, 4 trials done, best loss=1\n" in listed
+    assert max(map(len, listed.splitlines()[1:])) <= 80, "the store alone is not broken into lines"
 
 
 @pytest.mark.slow
@@ -282,8 +296,7 @@ def test_a_terminal_wraps_prose_at_words_and_no_command(uri, tmp_path, narrow):
     invoke("run", path)
     moved = folder.rename(folder.with_name("a-folder-with-a-rather-long-name-that-is-another"))
     lines = on_screen("resume", "broken", "--folder", moved).splitlines()
-    run_id = runs_of(uri, "broken")[0].info.run_id
-    assert lines[-1] == f"mlflow-tune resume {run_id} --folder {moved} --retry-failed"
+    assert lines[-1] == f"mlflow-tune resume broken --folder {moved} --retry-failed"
     first = next(index for index, line in enumerate(lines) if line.startswith("If the study file"))
     assert max(map(len, lines[first : first + 3])) <= 80
     assert "a resume keeps the definition that is stored." in " ".join(lines[first : first + 3])
@@ -528,7 +541,8 @@ def test_a_process_that_a_function_forked_ends_with_the_study(uri, tmp_path):
 
 def test_a_store_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    result = invoke("list", "--tracking-uri", f"sqlite:///{tmp_path}/file/mlflow.db", "--json")
+    path = study_file(tmp_path)
+    result = invoke("run", path, "--tracking-uri", f"sqlite:///{tmp_path}/file/mlflow.db", "--json")
     assert (result.exit_code, "cannot be made" in parsed(result)["error"]) == (2, True)
 
 
@@ -609,5 +623,5 @@ def test_ctrl_c_at_a_terminal_ends_with_the_command_that_resumes(sqlite_store, t
     parent, children = runs_of(sqlite_store, "shown")
     assert outcomes(children)[0] == (1, 1, "ok", "FINISHED")
     assert "Ctrl-C: no new trial starts; 1 still runs. Press again to kill it." in plain(screen)
-    assert plain(screen).splitlines()[-1] == f"mlflow-tune resume {parent.info.run_id}"
+    assert plain(screen).splitlines()[-1] == "mlflow-tune resume shown"
     assert parent.data.tags["tune.state"] == "interrupted"

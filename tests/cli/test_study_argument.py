@@ -104,7 +104,7 @@ def test_of_a_file_without_a_study_the_command_that_starts_it_is_told(shared, tm
     file = study_file(tmp_path, name="not yet", experiment=shared.experiment)
     result = shared.command(command, file)
     start = f"mlflow-tune run {file} --tracking-uri {shared.uri}"
-    said = f"no study is named 'not yet' in the experiment '{shared.experiment}'; start it by `{start}`"
+    said = f"no study is named 'not yet' in the experiment '{shared.experiment}' at {shared.uri}; start it by `{start}`"
     assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
 
 
@@ -133,9 +133,9 @@ def test_the_command_that_starts_a_study_does(shared, tmp_path):
 
 def test_the_experiment_of_a_file_without_one_is_that_of_the_environment(shared, tmp_path, monkeypatch):
     file = study_file(tmp_path, name=shared.name)
-    assert "in the experiment 'Default'; start it" in shared.invoke("show", file).stderr
+    assert f"in the experiment 'Default' at {shared.uri}; start it" in shared.invoke("show", file).stderr
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "123")
-    assert "in the experiment '123'; start it" in shared.invoke("show", file).stderr
+    assert "in the experiment '123' at " in shared.invoke("show", file).stderr
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", shared.experiment)
     assert json.loads(shared.invoke("show", file, "--json").stdout)["run_id"] == shared.run_id
 
@@ -175,7 +175,7 @@ def test_a_word_without_the_ending_is_a_name(shared, tmp_path, name):
         (tmp_path / name).write_text(shared.file.read_text())
     result = shared.invoke("show", name)
     assert result.exit_code == 2
-    assert f"no study is named {name!r}; `mlflow-tune list` shows" in result.stderr
+    assert f"no study is named {name!r} at {shared.uri}; `mlflow-tune list` shows" in result.stderr
     assert ("the name of a study file ends in .yaml or .yml" in result.stderr) == is_file
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlflow_tune.errors import InputError, StudyNotFound
+from mlflow_tune.space import Float, Int, Space
 from mlflow_tune.tracking import Artifacts, Client, Studies, name_claim, take_name
+from mlflow_tune.tracking.ui import charts
 from tests.conformance.tracker import OK, definition, start
 from tests.fixtures.small_studies.helpers import start as start_process
 
@@ -199,3 +201,12 @@ def test_several_processes_make_the_same_new_store(tmp_path):
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len(Studies(Client(uri)).all()) == 3
     assert not list(tmp_path.glob("deep/.mlflow-new-*"))
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_the_shared_view_draws_curves_only_of_a_metric_with_steps_and_logarithms_of_log_parameters(curves):
+    space = Space({"lr": Float(1e-4, 1, log=True), "units": Int(8, 64)})
+    drawn = charts("loss", space, curves)
+    lines = ["LINE"] if curves else []
+    assert [chart["type"] for chart in drawn] == ["PARALLEL", "SCATTER", "SCATTER", "CONTOUR", "SCATTER", *lines, "BAR"]
+    assert (drawn[0]["selectedParams"], drawn[0]["selectedMetrics"]) == (["units"], ["log10_lr", "loss"])

@@ -23,7 +23,7 @@ from tests.support.proxy import LOSE
 
 LEASE = 20.0
 HERE = Holder.here(1_700_000_000_000, LEASE)
-FAR = replace(HERE, boot="another", host="far", user="bob")
+FAR = replace(HERE, boot="another", host="far", user="bob", nonce="f" * 16)
 
 
 @pytest.fixture
@@ -47,7 +47,8 @@ def claim(tracker: Tracker, run_id, clock) -> Claim:
 
 def take_over(tracker: Tracker, run_id: str, number: int = 2) -> None:
     """Write the next claim, as another driver does."""
-    tracker.mlflow.log_param(run_id, f"tune.claim.{number}", FAR.to_text())
+    tracker.mlflow.set_tag(run_id, f"tune.holder.{FAR.nonce}", FAR.to_text())
+    tracker.mlflow.log_param(run_id, f"tune.claim.{number}", FAR.nonce)
 
 
 def test_a_second_claim_is_refused_and_a_released_one_is_succeeded_at_once(tracker, run_id, monkeypatch):
@@ -60,7 +61,9 @@ def test_a_second_claim_is_refused_and_a_released_one_is_succeeded_at_once(track
     monkeypatch.setattr(claims, "lease_seconds", lambda: 600.0)
     with claimed(tracker.client, run_id):
         params = tracker.mlflow.get_run(run_id).data.params
-        assert {key for key in params if key.startswith("tune.claim.")} == {"tune.claim.1", "tune.claim.2"}
+        claims_made = {key: text for key, text in params.items() if key.startswith("tune.claim.")}
+        assert claims_made.keys() == {"tune.claim.1", "tune.claim.2"}
+        assert all(len(text) <= 16 for text in claims_made.values()), "MLflow prints params above pictures"
 
 
 def test_a_driver_whose_claim_was_written_and_whose_answer_was_lost_does_not_refuse_itself(proxy, server):
@@ -165,8 +168,35 @@ def test_a_driver_that_lost_its_study_does_not_release_that_of_its_successor(tra
     assert claims._last_claim(tracker.mlflow.get_run(run_id)) == (2, FAR, False)
 
 
+def test_a_claim_is_never_seen_without_its_holder(tracker, run_id, monkeypatch):
+    """The tag comes first: a driver that is killed between the two requests holds nothing."""
+    sent, send = [], tracker.client.send
+
+    def noted(method, *args, **options):
+        run = tracker.mlflow.get_run(run_id)
+        sent.append((method, claims._last_claim(run)[0], sum(tag.startswith("tune.holder.") for tag in run.data.tags)))
+        return send(method, *args, **options)
+
+    monkeypatch.setattr(tracker.client, "send", noted)
+    claims._take(tracker.client, run_id)
+    assert sent == [("get_run", 0, 0), ("set_tag", 0, 0), ("log_batch", 0, 1)]
+
+
+def test_who_loses_a_race_leaves_the_winner_in_its_words(tracker, run_id, monkeypatch):
+    real = tracker.client._client.log_batch
+
+    def late(*args, **options):
+        take_over(tracker, run_id, 1)
+        return real(*args, **options)
+
+    monkeypatch.setattr(tracker.client._client, "log_batch", late)
+    with pytest.raises(StudyConflict, match=r"driven by bob on far "):
+        claims._take(tracker.client, run_id)
+
+
 def run_of(params: dict[str, str], released: str | None = None) -> SimpleNamespace:
-    tags = {} if released is None else {"tune.released": released}
+    holders = {f"tune.holder.{each.nonce}": each.to_text() for each in (HERE, FAR)}
+    tags = holders if released is None else {**holders, "tune.released": released}
     return SimpleNamespace(data=SimpleNamespace(params=params, tags=tags))
 
 
@@ -178,7 +208,10 @@ BIG = "9" * 230
     [
         ({}, None, (0, None, True)),
         ({"lr": "1", "tune.claim": "1", "tune.claims.1": "x"}, "1", (0, None, True)),
-        ({"tune.claim.1": HERE.to_text()}, None, (1, HERE, False)),
+        ({"tune.claim.1": HERE.nonce}, None, (1, HERE, False)),
+        ({"tune.claim.1": HERE.nonce, "tune.claim.2": FAR.nonce}, "1", (2, FAR, False)),
+        ({"tune.claim.1": HERE.nonce[:-1]}, "1", (1, UNKNOWN, True)),
+        ({"tune.claim.1": HERE.to_text()}, None, (1, HERE, False)),  # as earlier versions wrote it
         ({"tune.claim.1": HERE.to_text()}, "1", (1, HERE, True)),
         ({"tune.claim.1": HERE.to_text()}, "0", (1, HERE, False)),
         ({"tune.claim.1": HERE.to_text()}, "2", (1, HERE, False)),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlflow_tune.tracking import Client, Trials, records
+from mlflow_tune.tracking.logged import NOTE
 from mlflow_tune.tracking.records import PAGE
-from mlflow_tune.trial import Outcome, Suggestion
+from mlflow_tune.trial import Outcome, Suggestion, ended_trial
 from tests.benchmarks.filled_store import Row, write
 from tests.conformance.tracker import OK, start, tracker_of
 from tests.support.server import Server
@@ -316,3 +318,26 @@ def test_taking_over_ends_every_open_attempt_and_does_so_once(tracker):
     assert [(trial.attempt, trial.outcome) for trial in first] == [(2, "interrupted")]
     assert {run.info.status for run in tracker.children(trials.study)} == {"KILLED"}
     assert trials.take_over() == first
+
+
+def test_a_trials_page_says_what_came_of_it_and_leads_back(tracker):
+    study = tracker.study()
+    trials = Trials(tracker.client, study)
+    trial = trials.start(7, Suggestion({"lr": 0.1}, "the `best` <guess>"), "bayesian", 2, {})
+    begun = tracker.mlflow.get_run(trial.run_id).data.tags[NOTE]
+    assert begun.startswith("**Trial 7**, attempt 2 of the study [") and "It came to" not in begun
+    assert "Chosen by bayesian: the " in begun and "<guess>" not in begun and "`" not in begun
+    curve = '[{"name": "overfitting", "text": "it overfits from step 3"}]'
+    trials.log_end(ended_trial(replace(trial, diagnosis=curve), OK, 0.25, 1), OK)
+    ended = tracker.mlflow.get_run(trial.run_id).data.tags[NOTE]
+    assert "**0.25**" in ended and "it overfits from step 3" in ended
+    assert f"#/experiments/{study.experiment_id}/runs/{study.run_id}?" in ended
+
+
+def test_a_description_of_the_training_codes_own_stays(tracker):
+    trials = Trials(tracker.client, tracker.study())
+    trial = trials.start(1, Suggestion({"lr": 0.1}, "first"), "grid", 1, {})
+    tracker.mlflow.set_tag(trial.run_id, NOTE, "mine")
+    trials.logged(trial)
+    trials.finish(trial, OK, 0.25)
+    assert tracker.mlflow.get_run(trial.run_id).data.tags[NOTE] == "mine"

@@ -427,6 +427,7 @@ def test_suggested_values_lie_in_the_space_and_on_the_side_that_the_words_say(na
                 assert value != params[parameter], sentence
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("metric", ["val_loss", "val_accuracy"])
@@ -463,6 +464,7 @@ def real_curves():
     return curves
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),

@@ -176,6 +176,7 @@ def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypa
         "POST runs/search",  # others that were made at the same moment, which no look before can find
         "POST runs/log-batch",  # its params, and that it keeps its name
         "POST experiments/set-experiment-tag",  # its view
+        "POST runs/set-tag",  # who drives
         "POST runs/log-batch",  # the claim, with its first heartbeat
     ], f"{len(before)} requests before the first trial: {before}"
 

@@ -67,6 +67,7 @@ def arguments(**changes):
     return SimpleNamespace(**{**given, **changes})
 
 
+@pytest.mark.long
 def test_mlflow_run_leaves_params_and_a_point_an_epoch_of_every_metric(by_mlflow):
     assert by_mlflow.process.returncode == 0, by_mlflow.process.stderr
     assert (by_mlflow.run.info.status, by_mlflow.run.data.params) == ("FINISHED", PARAMS)

@@ -34,7 +34,7 @@ images, labels = load_digits(return_X_y=True)
 scores = mlflow.pytorch.load_model(sys.argv[1])(torch.tensor(images / 16).float().reshape(-1, 1, 8, 8))
 print((scores.argmax(dim=1).numpy() == labels).mean())
 """
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(autouse=True, scope="module")

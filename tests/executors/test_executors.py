@@ -131,7 +131,7 @@ WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["command", "function", pytest.param("folder", marks=SLOW), pytest.param("git", marks=SLOW)]
+    "kind", ["command", "function", pytest.param("folder", marks=pytest.mark.long), pytest.param("git", marks=SLOW)]
 )
 def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, server, tmp_path):
     folder = write_project(tmp_path / "work" / "travels")
@@ -201,6 +201,7 @@ def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server,
     assert len(list(tmp_path.glob("*-0.*"))) == 9, "Dask ran an attempt again by itself"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
     def objective(x):
@@ -263,6 +264,7 @@ def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server
     assert parent.data.tags["tune.state"] == "interrupted"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
     folder, name = write_project(tmp_path / "travels"), f"typed-{uuid.uuid4().hex}"

@@ -29,7 +29,10 @@ LEASE = 5.0  # seconds; a shorter one could lapse on a machine that is too busy 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["sqlite_store", "server", "postgres"])
+@pytest.mark.parametrize(
+    "kind",
+    ["sqlite_store", pytest.param("server", marks=pytest.mark.long), pytest.param("postgres", marks=pytest.mark.long)],
+)
 def test_of_several_drivers_at_once_exactly_one_drives(kind, request, tmp_path):
     """Every other round begins with a driver that died elsewhere: all wait for its lease, and reach out at once."""
     uri, name = request.getfixturevalue(kind), f"race-{kind}"

@@ -45,8 +45,8 @@ def refused(process: Tune, run_id: str) -> None:
     """Check that a driver ended with the words for a second study of a name."""
     assert process.wait() == 2, process.err.read_text()
     said = process.err.read_text().splitlines()[-1]
-    assert "exists and is not finished (running): go on with it by `mlflow-tune resume " in said
-    assert f"resume {run_id}`, or give the new one another name" in said
+    assert "is running already: see it by `mlflow-tune watch " in said
+    assert f"watch {run_id}`, or give the new one another name" in said
 
 
 @pytest.mark.slow

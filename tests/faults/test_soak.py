@@ -11,6 +11,7 @@ from tests.benchmarks.soak import Sample, broken_promises, soak
 LEVEL = Sample(trials=30, memory=200, threads=3, descriptors=9, files=0, requests=4.2, seconds=0.05, work=0.01)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("trials", [100, pytest.param(300, marks=pytest.mark.long)])
 def test_a_driver_of_many_trials_stays_as_it_was(trials, server, tmp_path):

@@ -57,8 +57,8 @@ class Driven:
     params=[
         pytest.param((FUNCTION, SHORT), id="function"),
         pytest.param((COMMAND, SHORT), id="command", marks=pytest.mark.slow),
-        pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.slow),
-        pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.slow),
+        pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.long),
+        pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.long),
     ],
 )
 def driven(request, server, tmp_path_factory):

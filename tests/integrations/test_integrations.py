@@ -115,6 +115,7 @@ def tune(script: Script, uri: str, folder: Path) -> Finished:
     return Finished(study, client, [client.get_run(trial["run_id"]) for trial in study["trials"]])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS_OF, ids=lambda script: script.path)
 def test_the_right_value_is_in_the_right_run(server, tmp_path, script):

@@ -25,6 +25,7 @@ def grid(*values):
     return {"type": "float", "low": 0, "high": 1, "grid": list(values)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "values"), [("bind", (0.25, 0.5)), pytest.param("follow", (0.25,), marks=pytest.mark.long)]
 )

@@ -9,6 +9,7 @@ from mlflow_tune import Study
 from mlflow_tune.launchers.refusal import refused_run, told
 from mlflow_tune.trial import Job, Outcome
 from tests.fixtures import TRAINING_CODE
+from tests.fixtures.small_studies.helpers import failing
 from tests.support.server import copy_store
 
 RUN = "0a1b" * 8
@@ -72,9 +73,10 @@ def test_other_failures_are_left_alone(tmp_path, text):
 
 
 def study_of(uri, **run):
-    return Study(
+    study = Study(
         name="refused", metric="loss", space=SPACE, stop={"trials": 8}, run=run, tracking_uri=uri, folder=TRAINING_CODE
-    ).run()
+    )
+    return failing(study.run)
 
 
 @pytest.mark.slow

@@ -294,6 +294,7 @@ def test_the_best_of_a_learning_curve_counts_when_the_study_says_so(sqlite_store
     assert study.best.value == 0.2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_autologging_alone(server):
     experiment = f"autolog-{uuid.uuid4().hex}"

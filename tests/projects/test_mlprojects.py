@@ -116,7 +116,14 @@ def test_what_is_missing_or_wrong_is_told(settings, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param("manual", marks=LONG), pytest.param("grid", marks=LONG), "bisection", "random", "bayesian"]
+    "name",
+    [
+        pytest.param("manual", marks=LONG),
+        pytest.param("grid", marks=LONG),
+        "bisection",
+        pytest.param("random", marks=LONG),
+        pytest.param("bayesian", marks=LONG),
+    ],
 )
 def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     done = mlflow_run(
@@ -134,6 +141,7 @@ def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
     assert {run.data.tags["tune.strategy"] for run in children} == {name}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_compare_runs_a_study_a_strategy_and_its_run_is_the_comparison(server, project):
     done = mlflow_run(

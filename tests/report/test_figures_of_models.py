@@ -179,6 +179,7 @@ def test_flat_and_hostile_posteriors():
         assert render(figure, "svg")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_of_many_trials_a_forest_takes_a_part_and_says_so():
     trials = made(501)

@@ -314,3 +314,10 @@ def test_the_table_is_what_log_table_takes():
 )
 def test_times_are_utc(milliseconds, text):
     assert iso_time(milliseconds) == text
+
+
+def test_one_reason_for_many_trials_is_told_once():
+    trials = [Trial(number, {}, "ok", float(number), why="drawn at random") for number in range(1, 21)]
+    page = report_html(PAGE, [*trials, Trial(21, {}, "ok", 0.5, why="a person's guess")], {})
+    assert page.count("drawn at random") == 2  # above the best, and above all
+    assert page.count("a person&#39;s guess") == 2

@@ -62,7 +62,7 @@ def test_a_script_sees_a_line_a_trial_and_a_summary_unless_it_is_to_be_quiet(sql
     assert re.fullmatch(r"#001 ok  loss=1  x=1  \(\d+\.\d s\)  best 1 \(#001\)", lines[1])
     assert lines[2].startswith("#002 ok  loss=2  x=2")
     assert "s is finished (trials: the budget of 2 is used)" in lines
-    assert f"mlflow-tune ui {done.run_id}" in lines
+    assert f"mlflow-tune ui s --tracking-uri {sqlite_store}" in lines
     assert record.told == [("start", "s", 0), 1, (1, "ok"), 2, (2, "ok"), ("finished", 2)]
     assert ends.ended == 2
 

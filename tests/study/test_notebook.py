@@ -108,6 +108,7 @@ def test_a_failed_study_is_an_error_of_its_cell(cells):
     assert "trial 1 failed first: ZeroDivisionError: division by zero" in cell.outputs[-1].evalue
 
 
+@pytest.mark.long
 def test_the_example_runs(place):
     notebook = nbformat.read(ROOT / "examples" / "notebook.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "it is kept without its outputs"

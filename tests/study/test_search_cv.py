@@ -215,6 +215,7 @@ def test_fits_that_all_fail_are_an_error(sqlite_store):
             each.fit(*NUMBERED)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_several_scores_weights_groups_and_processes(sqlite_store):
     x, y = IRIS

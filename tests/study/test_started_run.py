@@ -28,7 +28,8 @@ def test_it_stays_in_its_experiment_and_keeps_its_name_behind_the_study_s_and_th
     with caplog.at_level(logging.WARNING, "mlflow_tune"):
         done = study(sqlite_store, experiment="houses").run()
     assert done.run_id == run_id
-    assert [record.getMessage() for record in caplog.records] == [
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == [
         "the study names the experiment 'houses', but a run that is there stays in 'theirs'",
         "MLFLOW_RUN_ID is set, as `mlflow run` does: its run, now 's (bold-fish-7)', becomes the study, in the "
         "experiment 'theirs'",
@@ -43,7 +44,7 @@ def test_it_stays_in_its_experiment_and_keeps_its_name_behind_the_study_s_and_th
     second = study(sqlite_store, "t", experiment="houses").run()
     assert second.run_id != run_id, "a study is nobody's run to take"
     assert client.get_run(second.run_id).info.run_name == "t"
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_run_of_the_study_s_name_and_experiment_is_taken_as_it_is(sqlite_store, monkeypatch):

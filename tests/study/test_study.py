@@ -416,6 +416,7 @@ def test_a_strategy_object_keeps_the_rule_that_only_its_kind_has(sqlite_store):
     assert done.spec.stop.expected_improvement == 0.1
 
 
+@pytest.mark.long
 def test_a_local_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
     def link(source, target):
         raise PermissionError(errno.EPERM, "Operation not permitted")

@@ -87,7 +87,7 @@ def _parameter_panel(axes: Axes, subject: Subject, trials: Sequence[Trial], name
 
 @in_house_style
 def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
-    """Draw every trial as a line across the parameters, coloured by the metric: the darker the better, the best red.
+    """Draw every trial as a line across the parameters, the darker the better by the metric, the best thick and orange.
 
     Each parameter has its own scale; a line has a gap where a trial lacks a value. The first 12 parameters. Of more
     than 1,000 trials a part is drawn, evenly from the worst to the best. None with fewer than two parameters or than
@@ -110,7 +110,7 @@ def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     best = found[-1]
     count = f"{len(drawn)} of {len(found)}" if len(drawn) < len(found) else f"{len(found)}"
     part = f" ({count} trials)" if len(drawn) < len(found) else ""
-    headline(figure, f"Parallel coordinates: red is the best, trial {best.number}{part}")
+    headline(figure, f"Parallel coordinates: the thick orange line is the best, trial {best.number}{part}")
     ranges = ", ".join(param_words(best, name) for name in names)
     words = f"Parallel coordinates of {count} trials over {', '.join(names)}, coloured by {subject.metric}."
     return finish(figure, f"{words} The best, trial {best.number} with {value_of(best):.6g}, runs through {ranges}.")

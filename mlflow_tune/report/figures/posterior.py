@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from mlflow_tune.report.figures.scales import BAND, legend_below, log_ticks, plain_ticks
+from mlflow_tune.report.figures.scales import BAND, legend_below, log_ticks, parameter_axis, plain_ticks
 from mlflow_tune.report.figures.style import BLUE, clean, finish, headline, in_house_style, sheet
 from mlflow_tune.report.places import Array
 from mlflow_tune.report.posterior import PosteriorSlice
+from mlflow_tune.space import Choice, Dimension
 
 RED = "#D00000"
 MOST = 24
@@ -41,6 +42,28 @@ def posterior_figure(posterior: PosteriorSlice) -> Figure | None:
     below.set_ylabel(clean(posterior.acquisition_name, 12), color=BLUE)
     legend_below(figure, above, below)
     return finish(figure, _words(posterior))
+
+
+@in_house_style
+def prior_figure(metric: str, name: str, dimension: Dimension, reference: Sequence[float] = ()) -> Figure:
+    """Draw what is known of one parameter before the first trial: its range, and the true function where it is given.
+
+    `reference` are that function's values, evenly over the parameter's scale.
+    """
+    figure = sheet(4.6)
+    axes = figure.add_subplot()
+    parameter_axis(axes, "x", name, dimension)
+    if reference and not isinstance(dimension, Choice):
+        xs = [float(dimension.from_unit(unit)) for unit in np.linspace(0, 1, len(reference))]
+        axes.plot(xs, reference, color=RED, linestyle=":", linewidth=1.8, label="true function")
+        plain_ticks(axes.yaxis)
+    else:
+        axes.set_yticks([])
+    axes.text(0.5, 0.5, "no trial yet:\nthe model knows nothing", ha="center", va="center", transform=axes.transAxes)
+    axes.set_ylabel(clean(metric, 20))
+    headline(figure, "Before the first trial")
+    legend_below(figure, axes)
+    return finish(figure, f"Before the first trial nothing is known of {metric} over the range of {name}.")
 
 
 @in_house_style

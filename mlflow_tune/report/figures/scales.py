@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from mlflow_tune.report.figures.style import BLUE, INK, MANY, VERMILLION, clean
+from mlflow_tune.report.figures.style import BLUE, GREY, INK, MANY, VERMILLION, clean
 from mlflow_tune.report.places import Array, limits, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Choice, Dimension, Float, Int
@@ -25,6 +25,7 @@ from mlflow_tune.trial import Trial
 BAND = 1.96  # standard deviations: 95 % of a normal distribution
 MOST_LOG = 705.0  # of what a float holds
 MOST_LABELS = 14
+TAIL = 0.2  # of the metric's axis, for what lies far on its worse side
 
 
 def parameter_axis(axes: Axes, which: Literal["x", "y"], name: str, dimension: Dimension, most: int = 6) -> None:
@@ -95,21 +96,67 @@ def metric_label(subject: Subject) -> str:
 
 
 def metric_axis(axes: Axes, subject: Subject, trials: Sequence[Trial], label: bool = True) -> tuple[float, float]:
-    """Give the vertical axis the metric's range, and its name if `label`; return the range."""
+    """Give the vertical axis the metric's range, and its name if `label`; return the range.
+
+    Values far on the worse side do not squash the others: beyond a line that says so, the axis is compressed.
+    """
     low, high = limits([value_of(trial) for trial in scored(trials)], subject.goal)
     if (best := subject.best(trials)) is not None:
         # Where a constraint holds, the best may lie far from the values that break it.
         margin, value = 0.05 * (high - low), within_reach(value_of(best))
         low, high = min(low, value - margin), max(high, value + margin)
-    axes.set_ylim(low, high)
+    values = [within_reach(value_of(trial)) for trial in scored(trials) if math.isfinite(value_of(trial))]
+    low, high = _with_far_out_values(axes, low, high, [*values, low, high])
     plain_ticks(axes.yaxis)
     if label:
         axes.set_ylabel(metric_label(subject))
     return low, high
 
 
+def _with_far_out_values(axes: Axes, low: float, high: float, values: Sequence[float]) -> tuple[float, float]:
+    """Give the vertical axis these ends, and room for values beyond one of them on a compressed part, which is told.
+
+    Return the ends that hold all values.
+    """
+    least, most = min(values), max(values)
+    if low <= least and most <= high:
+        axes.set_ylim(low, high)
+        return low, high
+    knee, end = (high, most) if most > high else (low, least)
+    span, sign = high - low, 1.0 if most > high else -1.0
+    room = TAIL * span / math.log1p(abs(end - knee) / span)
+
+    def forward(ys: Any) -> Any:
+        beyond = np.maximum(sign * (np.asarray(ys, dtype=float) - knee), 0.0)
+        return np.where(beyond > 0, knee + sign * room * np.log1p(beyond / span), ys)
+
+    def inverse(ys: Any) -> Any:
+        beyond = np.maximum(sign * (np.asarray(ys, dtype=float) - knee), 0.0)
+        return np.where(beyond > 0, knee + sign * span * np.expm1(beyond / room), ys)
+
+    axes.set_yscale("function", functions=(forward, inverse))
+    edge = float(inverse(forward(end) + sign * 0.04 * span))
+    axes.set_ylim(min(low, edge), max(high, edge))
+    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    axes.set_yticks([*ticks, end])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.axhline(knee, color=GREY, linewidth=0.8, linestyle=":")
+    told = f"compressed {'above' if sign > 0 else 'below'} {tick_text(knee)}"
+    axes.annotate(
+        told,
+        xy=(1, knee),
+        xytext=(0, 2),
+        fontsize=7.5,
+        color=GREY,
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+    )
+    return min(low, edge), max(high, edge)
+
+
 def trial_marks(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: Array, ends: tuple[float, float]) -> None:
-    """Draw a mark a trial at `xs` (n,): its value, or at the worse edge those that failed or lie beyond it.
+    """Draw a mark a trial at `xs` (n,): its value, or at the worse edge those that failed.
 
     The vertical axis ends at `ends`. Trials that break the constraint are hollow; the best one has a star.
     """
@@ -119,10 +166,9 @@ def trial_marks(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: Array
     looks: dict[str, dict[str, Any]] = {
         "trial": {"s": size, "color": BLUE, "alpha": 0.75, "linewidths": 0},
         "breaks the constraint": {"s": size, "facecolors": "white", "edgecolors": BLUE},
-        "beyond the edge": {"s": size, "color": BLUE, "marker": "^" if worse == ends[1] else "v", "clip_on": False},
         "without a value": {"s": size, "color": INK, "marker": "x", "linewidths": 1.2, "clip_on": False},
     }
-    for label, marks in _by_look(subject, trials, ends).items():
+    for label, marks in _by_look(subject, trials).items():
         ys = [min(max(value_of(trial), ends[0]), ends[1]) if trial.value is not None else worse for trial in marks]
         xs = np.array([at[trial.number] for trial in marks])
         axes.scatter(xs, ys, label=label, zorder=3, rasterized=len(marks) > MANY, **looks[label])
@@ -131,13 +177,11 @@ def trial_marks(axes: Axes, subject: Subject, trials: Sequence[Trial], xs: Array
         axes.scatter([at[best.number]], [value_of(best)], label="best", **look)
 
 
-def _by_look(subject: Subject, trials: Sequence[Trial], ends: tuple[float, float]) -> dict[str, list[Trial]]:
+def _by_look(subject: Subject, trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     found: dict[str, list[Trial]] = {}
     for trial in [*scored(trials), *without_value(trials)]:
         if trial.value is None:
             look = "without a value"
-        elif not ends[0] <= trial.value <= ends[1]:
-            look = "beyond the edge"
         else:
             look = "breaks the constraint" if trial.number in subject.unmet else "trial"
         found.setdefault(look, []).append(trial)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import check_name
 from mlflow_tune.spec.draft.guess import A_CHOICE, Guess, guess
-from mlflow_tune.spec.draft.metrics import goal_of
 from mlflow_tune.spec.draft.parameter import Parameter
 from mlflow_tune.spec.draft.request import CommandRun, Draft, DraftRequest, ProjectRun
 from mlflow_tune.spec.draft.sections import MOST_SEARCHED, study_text
+from mlflow_tune.spec.goals import goal_of
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import shown
 

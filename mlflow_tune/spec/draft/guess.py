@@ -124,6 +124,8 @@ def _chosen(parameter: Parameter) -> Guess:
         form = {"type": "ordinal" if numbers else "categorical", "values": values, **({"role": role} if role else {})}
         if len(values) < 2:
             return Guess(fixed="there is one choice")
+        if any("\0" in value for value in values if isinstance(value, str)):
+            return Guess(fixed="no word of a command may have a zero character")
         needed = of_model or numbers or parameter.required or role in _IMPORTANT
         return Guess(form, "what its declaration allows", known or ("" if needed else A_CHOICE))
     if parameter.type == "bool":

@@ -8,32 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft.words import word_set
 from mlflow_tune.spec.fields import as_metric
+from mlflow_tune.spec.goals import goal_of
 from mlflow_tune.text import words_of
-from mlflow_tune.trial import Goal
 
-_MINIMIZED = word_set(
-    "loss error err rmse mse mae mape rmsle nll logloss perplexity ppl wer cer brier regret cost deviance"
-)
-_MAXIMIZED = word_set(
-    "accuracy acc auc auroc auprc roc ap map f1 fbeta recall precision r2 score iou dice bleu rouge ndcg mrr reward "
-    "mcc kappa sensitivity specificity"
-)
 # Validation before test: a study that is tuned on the test set has none left.
 _SETS = ({"val", "valid", "validation", "dev", "cv"}, {"test", "eval", "holdout"})
 _SKIPPED = {"venv", "env", "node_modules", "site-packages", "build", "dist", "tests", "test"}
 _SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 _MOST_FILES = 300
 _MOST_BYTES = 1_000_000
-
-
-def goal_of(metric: str) -> Goal | None:
-    """Return which way is better, as the metric's name tells; None when it does not."""
-    words = set(words_of(metric))
-    if words & _MINIMIZED:
-        return "minimize"
-    return "maximize" if words & _MAXIMIZED else None
 
 
 def logged_metrics(folder: Path, command: str) -> list[str]:

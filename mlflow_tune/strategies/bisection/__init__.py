@@ -58,6 +58,7 @@ class Bisection(Strategy):
     name: ClassVar[str] = "bisection"
     evidence: ClassVar[tuple[str, ...]] = ("bracket_low", "bracket_high")
     in_rounds: ClassVar[bool] = True
+    has_end: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         faults = Faults()

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.summary import print_link_lines
-from mlflow_tune.study.display.tables import best_text, found_text, outcome_text
-from mlflow_tune.text import counted, one_line, point_text, seconds_text
+from mlflow_tune.study.display.summary import print_link
+from mlflow_tune.study.display.tables import best_text, constraint_text, found_text, outcome_text
+from mlflow_tune.text import counted, one_line, point_text, seconds_text, short
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+NAME = 16  # characters of a study's name beside its bar: the line above has it whole
 
 
 @contextlib.contextmanager
@@ -44,7 +46,8 @@ def search_words(spec: StudySpec) -> str:
 def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
     time = f"({seconds_text(seconds_of(trial))})"
-    words = [outcome_text(trial), found_text(spec.metric, trial), point_text(trial.params), time]
+    found = [found_text(spec.metric, trial), constraint_text(spec, trial)]
+    words = [outcome_text(trial), *filter(None, found), point_text(trial.params), time]
     if best := best_text(spec, history):
         words.append(best)
     return "  ".join(map(one_line, words))
@@ -72,7 +75,7 @@ class Screen(Callback):
         """Print what is searched, how, how long that may take, and where it is seen."""
         self._spec = spec
         self._console.print(start_line(spec))
-        print_link_lines(self._console, links)
+        print_link(self._console, links)
         self._at_start()
 
     def on_trial_start(self, trial: Trial) -> None:
@@ -83,6 +86,10 @@ class Screen(Callback):
         """Print what the first Ctrl-C has done."""
         those, still = ("it", "1 still runs") if len(running) == 1 else ("them", f"{len(running)} still run")
         self._console.print(f"Ctrl-C: no new trial starts; {still}. Press again to kill {those}.")
+
+    def on_report_start(self) -> None:
+        """Print what takes its time now."""
+        self._console.print("Drawing the report...")
 
 
 class Unseen(Screen):
@@ -111,7 +118,7 @@ class Bar(Screen):
     def on_study_start(self, spec: StudySpec, links: Mapping[str, str], history: Sequence[Trial]) -> None:
         """Show the bar, which begins with what is done already."""
         super().on_study_start(spec, links, history)
-        self._task = self._progress.add_task(spec.name, running=0, **self._counts(history))
+        self._task = self._progress.add_task(short(spec.name, NAME), running=0, **self._counts(history))
 
     def on_trial_start(self, trial: Trial) -> None:
         """Count one more that runs."""

@@ -23,7 +23,7 @@ def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial],
     `ran` is whether any trial was started.
     """
     assert study.ending is not None
-    console.print(f"\n{study.spec.name} is {state_text(study.ending.state, study.ending.why)}")
+    console.print(f"\n{study.spec.name} is {state_text(study.ending.state, _why(study.ending.why, trials, ran))}")
     finished = study.ending.state == "finished"
     for line in _remarks(study.spec, trials, ran, study.ending.why) if finished else ():
         console.print(line)
@@ -40,10 +40,16 @@ def nothing_found(trials: Sequence[Trial]) -> bool:
     return bool(trials) and all(trial.value is None for trial in trials)
 
 
-def no_value_words(metric: str, trials: Sequence[Trial]) -> str:
-    """Return in one line that no trial has a value, how many failed, and why the last one did."""
+def _why(why: str, trials: Sequence[Trial], told: bool) -> str:
+    """Return why the study ended, without the reason of its last failure where the line of that trial has `told` it."""
+    reasons = (trial.reason for trial in trials if told and trial.reason and why.endswith(f": {trial.reason}"))
+    return next((why.removesuffix(f": {reason}") for reason in reasons), why)
+
+
+def no_value_words(metric: str, trials: Sequence[Trial], told: bool = False) -> str:
+    """Return in one line that no trial has a value, how many failed, and why the last one did unless that is `told`."""
     failed = sorted((trial for trial in trials if trial.done), key=lambda trial: (trial.end_time or 0, trial.number))
-    last = one_line(failed[-1].reason) if failed else ""
+    last = one_line(failed[-1].reason) if failed and not told else ""
     return f"no trial has a value of {metric!r}; {len(failed)} failed{f', the last: {last}' if last else ''}"
 
 
@@ -51,7 +57,7 @@ def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> l
     """Return what else a person must know of a study that has finished."""
     budget = spec.stop.trials
     failed = sum(trial.outcome in ("failed", "timeout") for trial in trials)
-    found = [no_value_words(spec.metric, trials)] if nothing_found(trials) else []
+    found = [no_value_words(spec.metric, trials, told=ran)] if nothing_found(trials) else []
     if not ran and budget is not None and budget <= len(trials):
         more = 'resume("+N")' if spec.run.objective else "--trials +N"
         found.append(f"nothing to do: the budget of {budget} is used; give {more}")
@@ -86,7 +92,7 @@ def failure_words(study: StudyHandle, trials: Sequence[Trial]) -> str:
 def _print_resume(console: Console, study: StudyHandle) -> None:
     if study.ending is None or study.ending.state != "aborted":
         console.print("Go on with it by:")
-        print_whole(console, study.resume_command)
+        print_whole(console, study.resume_now())
         return
     if study.spec.run.objective is None:
         console.print(
@@ -94,22 +100,22 @@ def _print_resume(console: Console, study: StudyHandle) -> None:
             "definition that is stored."
         )
     console.print("If the code was wrong, mend it, and run the failed trials again by:")
-    print_whole(console, study.retry_command)
+    print_whole(console, study.resume_now(retry_failed=True))
 
 
 def print_links(console: Console, study: StudyHandle) -> None:
     """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
-    if links := study.links:
-        console.print("Compare the trials in MLflow:")
-        print_link_lines(console, links)
+    if study.links:
+        console.print("Compare the trials in MLflow by:")
+        print_whole(console, f"{study.command('open')} --browser")
     else:
         console.print("Compare the trials in MLflow by:")
-        print_whole(console, f"mlflow-tune ui {study.run_id}")
+        print_whole(console, study.command("ui"))
         console.print("or start all of its UI by:")
         print_whole(console, ui_command(study.client.uri))
 
 
-def print_link_lines(console: Console, links: Mapping[str, str]) -> None:
-    """Print the links, one a line, by name."""
-    for name, link in links.items():
-        print_whole(console, f"{name:7}{link}")
+def print_link(console: Console, links: Mapping[str, str]) -> None:
+    """Print the link to the trials' charts, where there is a server."""
+    if "charts" in links:
+        print_whole(console, f"in MLflow: {links['charts']}")

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.text import number_text, one_line, param_of, seconds_text, short, table_of, trial_label
+from mlflow_tune.strategies.constraint import Constraint
+from mlflow_tune.text import (
+    number_text,
+    one_line,
+    param_of,
+    param_text,
+    point_text,
+    seconds_text,
+    short,
+    table_of,
+    trial_label,
+)
 from mlflow_tune.tracking import Queued, StudyRecord
 from mlflow_tune.trial import Trial, ranked
 
@@ -49,16 +60,20 @@ def study_json(
 
 
 class TrialsView:
-    """A table of trials: number, outcome, metric, each parameter, time.
+    """A table of trials: number, outcome, metric, what is seen of the study's constraint, each parameter, time.
 
     What their curves show and why they failed stands in columns of it, or below where those have no room.
     """
 
-    def __init__(self, metric: str, trials: Sequence[Trial], title: str = "") -> None:
+    def __init__(
+        self, metric: str, trials: Sequence[Trial], title: str = "", constraint: Constraint | None = None
+    ) -> None:
         self._trials = trials
+        self._constraint = constraint
         self._title = title
         self._names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-        self._headings = ["trial", "outcome", metric, *self._names, "time"]
+        bound = [] if constraint is None else [str(constraint)]
+        self._headings = ["trial", "outcome", metric, *bound, *self._names, "time"]
         words = {"diagnosis": [*map(diagnosis_text, trials)], "reason": [*map(_reason_text, trials)]}
         self._words = {name: texts for name, texts in words.items() if any(texts)}
 
@@ -85,6 +100,7 @@ class TrialsView:
             trial_label(trial.number),
             trial.outcome or "running",
             number_text(trial.value),
+            *([] if self._constraint is None else [self._constraint.text(trial)]),
             *(param_of(trial.params, name) for name in self._names),
             seconds_text(seconds_of(trial)),
         ]
@@ -93,13 +109,40 @@ class TrialsView:
 def best_view(spec: StudySpec, trials: Sequence[Trial]) -> TrialsView | None:
     """Return the table of the best trials of those that meet the study's constraint, None when none has a value."""
     board = ranked(spec.strategy.eligible(trials), spec.goal)[:BEST]
-    return TrialsView(spec.metric, board, title="The best") if board else None
+    return TrialsView(spec.metric, board, "The best", spec.strategy.requirement) if board else None
 
 
 def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
-    """Return the best value so far and its trial as `best 0.1 (#003)`, empty when there is none."""
+    """Return the best value so far and its trial as `best 0.1 (#003)`, empty when there is none.
+
+    Of a search for a boundary it is the answer so far: `answer cut=0.44 (#003)`.
+    """
+    if spec.strategy.requirement is not None:
+        answer = spec.strategy.answer(spec.space, trials)
+        return f"answer {point_text(answer.params)} ({trial_label(answer.number)})" if answer else ""
     best = spec.best(trials)
     return f"best {number_text(best.value)} ({trial_label(best.number)})" if best else ""
+
+
+def constraint_text(spec: StudySpec, trial: Trial) -> str:
+    """Return what a trial that ended well shows of the constraint as `recall=0.9 (not met)`, empty without one."""
+    constraint = spec.strategy.requirement
+    seen = constraint.text(trial) if constraint is not None else ""
+    return f"{constraint.metric}={seen}" if constraint is not None and seen else ""
+
+
+def answer_lines(spec: StudySpec, trials: Sequence[Trial]) -> list[str]:
+    """Return what a search for a point has come to, and between which values it lies; nothing of any other."""
+    strategy = spec.strategy
+    lines = []
+    if found := strategy.answer(spec.space, trials):
+        where = f"trial {found.number}, run {found.run_id}"
+        lines.append(f"{strategy.name} has come to {point_text(found.params)} at {where}")
+    elif strategy.requirement is not None:
+        lines.append(f"no trial was seen to meet {strategy.requirement}")
+    if bracket := strategy.bracket(spec.space, trials):
+        lines.append(f"bracket {' to '.join(map(param_text, bracket))}")
+    return lines
 
 
 def outcome_text(trial: Trial) -> str:

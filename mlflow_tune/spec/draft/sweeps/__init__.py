@@ -9,13 +9,13 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.draft.lines import flow, line, scalar
-from mlflow_tune.spec.draft.metrics import goal_of
 from mlflow_tune.spec.draft.request import CommandRun, Draft
 from mlflow_tune.spec.draft.scripts.modules import read_modules
 from mlflow_tune.spec.draft.sections import budget, command_lines, head, limits
 from mlflow_tune.spec.draft.sweeps.command import command_words
 from mlflow_tune.spec.draft.sweeps.distributions import Converted, converted, on_a_grid
 from mlflow_tune.spec.fields import as_line, as_metric, as_text
+from mlflow_tune.spec.goals import goal_of
 from mlflow_tune.text import as_integer, as_number, at, escaped, short, shown
 
 _STRATEGIES = {
