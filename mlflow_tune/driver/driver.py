@@ -337,11 +337,7 @@ class Driver:
 
     def _prune(self) -> None:
         """End those of the trials that run which are hopeless."""
-        futures = {trial.run_id: future for future, trial in self._running.items() if not future.done()}
-        running = [trial for trial in self._running.values() if trial.run_id in futures]
-        for trial, verdict in self._pruner.look([*running, *([self._starting] if self._starting else [])]):
-            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
-            self._pool.prune(futures.get(trial.run_id), trial.run_id, self._pruner.grace)
+        self._pruner.end_hopeless(self._running, self._starting, self._pool)
 
     def _put(self, trial: Trial) -> None:
         """Keep the trial in place of an earlier state of it."""

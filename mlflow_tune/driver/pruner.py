@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -17,8 +18,10 @@ from mlflow_tune.diagnosis.stopping.blind import why_blind
 from mlflow_tune.diagnosis.stopping.extrapolate import forecast
 from mlflow_tune.diagnosis.stopping.recorded import course_from_json, course_to_json, is_control
 from mlflow_tune.driver.choosing import Choosing
+from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
+from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Trials
 from mlflow_tune.tracking.records import all_experiments, learning_curve
 from mlflow_tune.tracking.trials import Latest
@@ -103,16 +106,19 @@ class Pruner:
             if trial.done:
                 self._finish(trial)
 
-    @property
-    def grace(self) -> float:
-        """The seconds for which a trial that is to stop may go on."""
-        return self._asked.grace if self._asked else 0.0
-
     def findings(self) -> list[str]:
         """Return what people should know: why nothing can be stopped, what `auto` has chosen, and why."""
         return [*([self._blind] if self._blind else []), *(self._choosing.words if self._choosing else [])]
 
     # --- while trials run --------------------------------------------------------------------------------------------
+
+    def end_hopeless(self, running: Mapping[Future[Outcome], Trial], starting: Trial | None, pool: WorkerPool) -> None:
+        """Look, and have the pool end what is hopeless; `starting` runs in this very thread, if any does."""
+        futures = {trial.run_id: future for future, trial in running.items() if not future.done()}
+        trials = [trial for trial in running.values() if trial.run_id in futures]
+        for trial, verdict in self.look([*trials, *([starting] if starting else [])]):
+            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
+            pool.prune(futures.get(trial.run_id), trial.run_id, self._asked.grace if self._asked else 0.0)
 
     def look(self, running: Sequence[Trial]) -> list[tuple[Trial, Verdict]]:
         """Look at the running trials, if it is time; return those that are to stop, each once, with the reason."""

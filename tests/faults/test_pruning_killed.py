@@ -12,7 +12,7 @@ import pytest
 from tests.fixtures import TRAINING_CODE
 from tests.fixtures.small_studies.helpers import nothing_left, outcomes, runs_of, start, study_file, wait_for
 
-TRIES = [0.5, 0.6, 0.7, 3.0, 4.0, 0.4, 5.0, 0.3]
+TRIES = [0.5, 0.51, 0.52, 3.0, 4.0, 0.4, 5.0, 0.3]
 KILLS = 3
 SECONDS = 4.0  # in which a driver starts, and some trials end or are stopped
 
