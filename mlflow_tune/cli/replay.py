@@ -38,9 +38,10 @@ def replay(study: str, common: Common, rules: tuple[str, ...], after: int, prote
         chosen = [make_rule(rule) for rule in rules]
     except InputError as error:
         raise error.under("--rule") from None
-    found = replay_study(find_study(study, common).handle, chosen, Terms(after=after, protect=protect), seed)
+    handle = find_study(study, common).handle
+    found = replay_study(handle, chosen, Terms(after=after, protect=protect), seed)
     if common.as_json:
-        print_json(_json(found))
+        print_json({"study": handle.record.name, "run_id": handle.run_id, **_json(found)})
         return
     shown = console(common)
     shown.print(_table(best_of_each(found.table) if found.choice else found.table))

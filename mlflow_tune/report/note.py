@@ -55,7 +55,7 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     What does not fit is left out from the bottom: the headline, the links and the command that resumes always stay.
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
-    head = [_headline(study, trials) + "  ", _state(study, trials) + "  ", _links(study.links), ""]
+    head = [_headline(study, trials) + "  ", _links(study.links) + "  ", _state(study, trials), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
     where = "on the machine that holds the store" if study.local else "from any machine with the tracking URI"

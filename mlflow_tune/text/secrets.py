@@ -27,7 +27,8 @@ _SHORTEST = 8  # characters: a shorter text stands in a log for other reasons
 
 def secrets_here() -> Iterator[tuple[str, str, str]]:
     """Yield the name of each variable that holds a secret, its value, and a form in which the secret may be found."""
-    for name, value in os.environ.items():
+    for name in list(os.environ):  # at once: another thread may take a variable away meanwhile
+        value = os.environ.get(name, "")
         for secret in _secrets_of(name, value):
             for form in _forms(secret):
                 yield name, value, form
@@ -45,12 +46,19 @@ def _secrets_of(name: str, value: str) -> tuple[str, ...]:
     if is_secret_name(name):
         found += [value, *value.splitlines(), *_members(value)]
     if "://" in value:
-        parts = (match[2].partition(":") for match in CREDENTIALS.finditer(value))
-        found += [password or user for user, _, password in parts if password != user]  # postgres:postgres
+        found += [secret for match in CREDENTIALS.finditer(value) if (secret := _of_address(match[1], match[2]))]
     if ";" in value:
         found += [held for key, held in _PAIR.findall(value) if _LAST_WORD.search(key.upper())]
     kept = dict.fromkeys(each.strip() for each in found)
     return tuple(each for each in kept if len(each) >= _SHORTEST and not _is_plain(each))
+
+
+def _of_address(scheme: str, credentials: str) -> str:
+    """Return the password, else a token that stands alone; "" for `postgres:postgres` and for a user alone."""
+    user, colon, password = credentials.partition(":")
+    if password:
+        return "" if password == user else password
+    return user if not colon or scheme.startswith("http") else ""
 
 
 def _members(value: str) -> list[str]:

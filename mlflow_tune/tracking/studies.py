@@ -77,7 +77,7 @@ class StudyRecord:
     curves: Mapping[str, int] = field(default_factory=dict, repr=False)
     figures: Mapping[str, float] = field(default_factory=dict, repr=False)
     last_active: int = 0
-    maker: Holder | None = field(default=None, repr=False)
+    maker: Holder | None = field(default=None, repr=False, compare=False)
 
     @property
     def newer(self) -> bool:

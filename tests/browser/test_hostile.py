@@ -102,8 +102,8 @@ def test_hostile_charts(study, page):
     page.goto(study.links["charts"])
     page.get_by_text("6 matching runs").wait_for()
     wanted = [
-        ("Parallel Coordinates", "strokes", 4), ("trial vs. loss", "points", 4), ("p vs. loss", "points", 4),
-        ("x vs. loss", "points", 4), ("loss", "bars", 4),
+        ("Parallel Coordinates", "strokes", 4), ("p vs. loss", "points", 4),
+        ("x vs. loss", "points", 4), ("trial vs. loss", "points", 4), ("loss", "bars", 4),
     ]  # fmt: skip
     eventually(lambda: [each for each in marks(page) if each[:2] != ("loss", "lines")], wanted)
     page.locator(".ag-row a[href*='/runs/']").first.hover()

@@ -352,7 +352,7 @@ def test_failures_in_a_row_abort_and_failed_trials_can_be_tried_again(sqlite_sto
     assert (parent.info.status, parent.data.tags["tune.state"]) == ("FAILED", "aborted")
     assert "failures: 3 in a row" in parent.data.tags["tune.why_stopped"]
     assert "broken at 3" in parent.data.tags["tune.why_stopped"]
-    assert as_printed(aborted.stdout.splitlines()[-1])[1] == parent.info.run_id
+    assert as_printed(aborted.stdout.splitlines()[-1])[1] == NAME
 
     # The failures of the session before do not count; a failed point counts as visited.
     (tmp_path / "mended").touch()

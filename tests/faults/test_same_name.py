@@ -62,7 +62,9 @@ def test_of_several_studies_made_at_once_exactly_one_goes_on(kind, request, tmp_
         wait_for(lambda tunes=drivers: sum(tune.poll() is None for tune in tunes) <= 1, 120)
         left = [index for index, tune in enumerate(drivers) if tune.poll() is None]
         assert len(left) == 1, [tune.err.read_text() for tune in drivers]
-        [parent] = parents(uri, name)
+        found = parents(uri, name)
+        assert len(found) == 1, [tune.err.read_text() for tune in drivers]
+        [parent] = found
         for index, tune in enumerate(drivers):
             if index not in left:
                 refused(tune, parent.info.run_id)
@@ -103,7 +105,7 @@ def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_
 
     spec, client = read_study_file(study_file(tmp_path, name="twin"), {}), Client(sqlite_store)
     first = create_study(client, spec, {}, tmp_path, Place(None))
-    with pytest.raises(StudyConflict, match=f"resume {first.run_id}"):
+    with pytest.raises(StudyConflict, match=f"watch {first.run_id}"):
         create_study(client, spec, {}, tmp_path, Place(None))
     [withdrawn] = parents(sqlite_store, "twin", deleted=True)
     MlflowClient(sqlite_store).restore_run(withdrawn.info.run_id)

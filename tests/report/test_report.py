@@ -51,8 +51,8 @@ def test_the_note_tells_the_best_the_state_and_how_to_go_on():
     note = study_note(STANDING, trials)
     assert note.splitlines() == [
         "Best val&#95;loss: **0.25** (trial 2: lr=0.012346)  ",
-        "**finished**: trials: the budget of 3 is used (4 trials: 1 failed, 2 ok, 1 running)  ",
-        "Compare the trials: [charts](#/experiments/1/runs?a=b) · [list](#/experiments/1/runs)",
+        "Compare the trials: [charts](#/experiments/1/runs?a=b) · [list](#/experiments/1/runs)  ",
+        "**finished**: trials: the budget of 3 is used (4 trials: 1 failed, 2 ok, 1 running)",
         "",
         "| trial | val&#95;loss | lr |",
         "| --- | --- | --- |",

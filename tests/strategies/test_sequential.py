@@ -234,9 +234,9 @@ def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
 def test_the_run_page_has_an_image_for_each_model_based_trial(pictured):
     artifacts, uri = pictured
     steps = sorted(path.name.split("+")[2] for path in (artifacts / "images").glob("posterior+step+*.png"))
-    assert steps == ["3", "4"], "trials 1 and 2 are the initial design"
+    assert steps == ["0", "3", "4"], "trials 1 and 2 are the initial design; a slider begins at 0"
     CliRunner().invoke(main, ["report", "bayes-1d-ei", "--tracking-uri", uri])
-    assert len(list((artifacts / "images").glob("posterior+step+*.png"))) == 2, "those that are there stay"
+    assert len(list((artifacts / "images").glob("posterior+step+*.png"))) == 3, "those that are there stay"
 
 
 @pytest.mark.slow

@@ -89,6 +89,7 @@ def test_short_texts_numbers_and_truth_words_are_none(monkeypatch, value):
 
 def test_a_password_that_is_the_name_of_its_user_is_none(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://postgres:postgres@db/x")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg2://postgres:@/mlflow?host=/tmp/x")
     assert masked("postgres") == "postgres"
 
 
