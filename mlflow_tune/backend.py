@@ -33,7 +33,7 @@ from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.errors import InputError, StudyFailed, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study, read_study_file
-from mlflow_tune.study.approvals import approve, unapproved
+from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.display.progress import screen_for
 from mlflow_tune.study.display.summary import no_value_words, nothing_found, print_summary
 from mlflow_tune.study.study import Study
@@ -290,9 +290,7 @@ def _refuse_unapproved(study: Study, yes: object) -> None:
     """Raise InputError for what this user has neither started nor approved, unless the config says `yes`."""
     if not isinstance(yes, bool):
         raise InputError(f"must be true or false, but got {shown(yes)}", "yes")
-    if not yes and (what := unapproved(study.handle)):
-        message = f'{what.sentence}; look at it, and let it run here by "yes": true in the config'
-        raise InputError(message, "resume")
+    refuse_unapproved(study.handle, yes, '"yes": true in the config', "resume")
     approve(study.handle)
 
 

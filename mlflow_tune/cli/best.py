@@ -38,7 +38,7 @@ def best(study: str, common: Common, wants_command: bool) -> None:
     if wants_command and (used := found if spec.strategy.requirement else trial):
         command = training_command(spec, used, loaded.handle.folder)
     if common.as_json:
-        _print_json(loaded, trials, command)
+        _print_json(loaded, trial, trials, command)
     elif command is not None:
         print_line(command)
     else:
@@ -59,9 +59,9 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
         print_line(line)
 
 
-def _print_json(study: Study, trials: Sequence[Trial], command: str | None) -> None:
+def _print_json(study: Study, best: Trial | None, trials: Sequence[Trial], command: str | None) -> None:
     spec = study.spec
-    best, found = spec.best(trials), spec.strategy.answer(spec.space, trials)
+    found = spec.strategy.answer(spec.space, trials)
     told = best and trial_json(best)
     form = {
         "study": study.record.name,

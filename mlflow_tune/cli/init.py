@@ -15,8 +15,8 @@ from mlflow_tune.cli.study_argument import run_command
 from mlflow_tune.errors import InputError, InternalError
 from mlflow_tune.launchers import mlproject
 from mlflow_tune.spec.draft import Draft, DraftRequest, Parameter, ProjectRun, draft
-from mlflow_tune.spec.draft.metrics import logged_metrics
 from mlflow_tune.spec.draft.scripts import script_request
+from mlflow_tune.spec.draft.scripts.metrics import logged_metrics
 from mlflow_tune.spec.draft.sweeps import is_sweep, sweep_draft
 from mlflow_tune.spec.fields import as_line, as_metric
 from mlflow_tune.spec.study_file import parse_study

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -84,6 +84,7 @@ class Pruner:
         self._next = 0.0
         self._seen: dict[str, _Seen] = {}
         self._verdicts: dict[str, tuple[Verdict, Course]] = {}
+        self._unended: set[str] = set()  # the runs that have a verdict, and that nobody can end
         self._controls: set[int] = set()
         self._experiments: Sequence[str] = ()
         self._blind: str | None = None  # "" once a trial has shown that rules can see
@@ -104,7 +105,7 @@ class Pruner:
         """Take in the trials that ended before: what a resumed study knows is what it would have known."""
         for trial in history if self._asked else ():
             if trial.done:
-                self._finish(trial)
+                self._finish(trial, self._fetched)
 
     def findings(self) -> list[str]:
         """Return what people should know: why nothing can be stopped, what `auto` has chosen, and why."""
@@ -114,11 +115,15 @@ class Pruner:
 
     def end_hopeless(self, running: Mapping[Future[Outcome], Trial], starting: Trial | None, pool: WorkerPool) -> None:
         """Look, and have the pool end what is hopeless; `starting` runs in this very thread, if any does."""
+        if not self._asked:
+            return
         futures = {trial.run_id: future for future, trial in running.items() if not future.done()}
         trials = [trial for trial in running.values() if trial.run_id in futures]
         for trial, verdict in self.look([*trials, *([starting] if starting else [])]):
-            logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
-            pool.prune(futures.get(trial.run_id), trial.run_id, self._asked.grace if self._asked else 0.0)
+            if pool.prune(futures.get(trial.run_id), trial.run_id, self._asked.grace):
+                logger.info("trial %d is stopped: %s", trial.number, escaped(verdict.reason))
+            else:
+                self._unended.add(trial.run_id)
 
     def look(self, running: Sequence[Trial]) -> list[tuple[Trial, Verdict]]:
         """Look at the running trials, if it is time; return those that are to stop, each once, with the reason."""
@@ -126,6 +131,8 @@ class Pruner:
             return []
         self._heed_choice()
         latest = self._trials.latest(self._elsewhere())
+        if not all(self._metric in latest.get(trial.run_id, {}) for trial in running):
+            self._experiments = ()  # the training code may make one yet
         found = []
         for trial in running:
             if trial.run_id not in self._verdicts and (verdict := self._judge(trial, latest.get(trial.run_id, {}))):
@@ -148,15 +155,21 @@ class Pruner:
         if self._metric not in latest or latest[self._metric].step == seen.step:
             return None
         step, value, at, run_id = latest[self._metric]
-        if len(seen.values) < 2:  # from two points on it is known how far apart the logged steps are
+        whole = len(seen.values) < 2  # from two points on it is known how far apart the logged steps are
+        if whole:
             seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
         else:
             seen.add(step, value, at)
         course = self._course(trial, seen)
-        if self._watch.verdict(course) is not None:
-            seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
+        if self._may_end(trial, self._watch.verdict(course)):
+            if not whole:
+                seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
             course = replace(self._course(trial, seen), beside=self._beside(latest))
         return self._decided(trial, course)
+
+    def _may_end(self, trial: Trial, verdict: Verdict | None) -> bool:
+        """Whether the trial is so near its end that the whole of its curves is read: not that of a control."""
+        return verdict is not None and (trial.number not in self._controls or verdict.rule == Diverged.name)
 
     def _decided(self, trial: Trial, course: Course) -> Verdict | None:
         verdict = self._watch.follow(course)
@@ -191,7 +204,8 @@ class Pruner:
 
     def outcome(self, trial: Trial, result: Outcome) -> Outcome:
         """Return how an attempt ended that was told to stop: pruned, with the reason and a forecast of its end."""
-        if trial.run_id not in self._verdicts or result.kind not in ("pruned", "interrupted"):
+        told = trial.run_id in self._verdicts and trial.run_id not in self._unended
+        if not told or result.kind not in ("pruned", "interrupted"):
             return result
         verdict, course = self._verdicts[trial.run_id]
         expected = forecast(course, verdict.step, self._watch.peers)
@@ -212,6 +226,7 @@ class Pruner:
         """Take in a trial that has ended; the others are compared with it from now on."""
         self._seen.pop(trial.run_id, None)
         self._verdicts.pop(trial.run_id, None)
+        self._unended.discard(trial.run_id)
         if not self._asked:
             return
         self._watch.forget(trial.number)
@@ -228,12 +243,12 @@ class Pruner:
         logged = trial.metrics.keys() - set(reserved_names())
         return why_blind(self._metric, curve, logged, trial.number, self._asked.terms)
 
-    def _finish(self, trial: Trial) -> None:
+    def _finish(self, trial: Trial, fetched: Callable[[Trial], Course | None] = lambda _: None) -> None:
         if trial.outcome not in ("ok", "pruned", "not-finite"):
             return
         course = course_from_json(trial.curve, trial.number, self._metric, self._goal, None)
         if course is None and trial.outcome == "ok" and not trial.curve:
-            course = self._fetched(trial)
+            course = fetched(trial)
         if course is None:
             return
         if trial.outcome == "ok":

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from pickle import PickleError
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from mlflow_tune.errors import InputError, TuneError
 from mlflow_tune.executors.dask import GPU, DaskExecutor
@@ -20,7 +19,7 @@ from mlflow_tune.launchers import Launcher, ObjectiveLauncher
 from mlflow_tune.launchers.output import result_of, without_secrets
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.spec.study_file import LOCAL, StudySpec
-from mlflow_tune.tracking import public_uri
+from mlflow_tune.tracking import is_local, public_uri
 from mlflow_tune.trial import Devices, Job, Outcome
 
 _NOT_RUNNABLE = (ImportError, AttributeError, PickleError, TuneError)  # as where mlflow_tune is not installed
@@ -232,7 +231,7 @@ def _local_executor(workers: int, in_process: bool) -> Executor:
 
 def refuse_local_store(address: str, uri: str) -> None:
     """Raise InputError when workers of a cluster would have to write into a file of this machine."""
-    if address != LOCAL and urlsplit(uri).scheme in ("sqlite", "file", ""):
+    if address != LOCAL and is_local(uri):
         raise InputError(
             f"the cluster's workers log to the tracking server by themselves, but {public_uri(uri)} is a file of this "
             "machine: start `mlflow server` and name it by --tracking-uri, or use the cluster `local`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -127,13 +128,19 @@ _taken: set[int] = set()
 _lock = threading.Lock()
 
 
+@functools.cache
+def _own() -> list[str]:
+    """Return the devices of this process, which stay the same while it lives."""
+    return found_devices(AUTO)
+
+
 @contextlib.contextmanager
 def devices_here(share: float) -> Iterator[Devices]:
     """Give devices of this worker process, which no other trial in it has; the cluster counts how many trials it takes.
 
     Raises InputError when it has too few.
     """
-    devices = found_devices(AUTO)
+    devices = _own()
     most = trials_at_once(len(devices), share)
     with _lock:
         slot = next((slot for slot in range(most) if slot not in _taken), None)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
-from mlflow_tune.launchers.environment import base_environment, trial_variables
-from mlflow_tune.launchers.process import Processes
+from mlflow_tune.launchers.base import all_parameters, existing_folder, merged
+from mlflow_tune.launchers.environment import trial_variables
+from mlflow_tune.launchers.process import ProcessLauncher
 from mlflow_tune.launchers.refusal import told
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Space, Value
@@ -26,7 +26,7 @@ Command: TypeAlias = Sequence[str | Sequence[str]]
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]*)\}")  # `${HOME}` is for whoever runs a shell
 
 
-class CommandLauncher(Launcher):
+class CommandLauncher(ProcessLauncher):
     """Runs `command` in `folder` for each trial.
 
     In every word `{name}` becomes the value of the parameter `name`, null and a list as JSON; values are put in once,
@@ -45,6 +45,7 @@ class CommandLauncher(Launcher):
         memory: int | None = None,
         slots: Slots | None = None,
     ) -> None:
+        super().__init__(memory, slots)
         if not command or not isinstance(command[0], str) or not command[0].strip():
             raise InputError("must be a list of words that begins with a program", "command")
         self._program = command[0]
@@ -52,9 +53,6 @@ class CommandLauncher(Launcher):
         self._parameters = dict(parameters or {})
         self._timeout = timeout
         self._folder = existing_folder(folder)
-        self._environment = base_environment()
-        self.slots = slots or Slots()
-        self._processes = Processes(memory, self.slots.tenancy)
 
     def check(self, space: Space) -> Params:
         """Raise InputError unless the program exists, every parameter has a placeholder and the reverse holds."""
@@ -93,15 +91,6 @@ class CommandLauncher(Launcher):
         environment = {**self._environment, **trial_variables(job)}
         outcome = self._processes.run(words, env=environment, cwd=self._folder, timeout=self._timeout, trial=job.run_id)
         return told(outcome, job, self._folder, words)
-
-    def prune(self, run_id: str, grace: float) -> bool:
-        """End the command of one trial."""
-        self._processes.prune(run_id, grace)
-        return True
-
-    def stop(self) -> None:
-        """Kill all that runs: those calls and all later ones return "interrupted"."""
-        self._processes.stop()
 
 
 def words_of_command(command: Command) -> list[str]:

@@ -20,6 +20,7 @@ RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 CONTEXT = "MLFLOW_RUN_CONTEXT"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
 SLOT_VARIABLE = "MLFLOW_TUNE_SLOT"
+TRIAL_VARIABLE = "MLFLOW_TUNE_TRIAL"  # the id of the trial's run, which no code of MLflow changes
 
 
 def base_environment() -> dict[str, str]:
@@ -42,6 +43,7 @@ def trial_variables(job: Job) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": job.tracking_uri,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else two lines a trial
+        TRIAL_VARIABLE: job.run_id,
         **place_variables(job.slot, job.devices),
     }
 

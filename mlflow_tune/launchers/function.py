@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
+from mlflow_tune.launchers.base import all_parameters, existing_folder, merged
 from mlflow_tune.launchers.call import Objective
-from mlflow_tune.launchers.environment import base_environment, place_variables
+from mlflow_tune.launchers.environment import place_variables
 from mlflow_tune.launchers.main_module import Main, main_of_this_process, pickled_with_names
 from mlflow_tune.launchers.output import how_it_ended
-from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
+from mlflow_tune.launchers.process import STUDY_STOPPED, Processes, ProcessLauncher
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.launchers.worker import BOOTSTRAP, Call, Setup
 from mlflow_tune.space import Space
@@ -63,7 +63,7 @@ class _Worker:
             return None
 
 
-class FunctionLauncher(Launcher):
+class FunctionLauncher(ProcessLauncher):
     """Calls `function` with the parameters as keyword arguments.
 
     It is `package.module:function`, imported with `folder` first on sys.path, or a callable, sent by cloudpickle, or
@@ -84,16 +84,14 @@ class FunctionLauncher(Launcher):
         memory: int | None = None,
         slots: Slots | None = None,
     ) -> None:
+        super().__init__(memory, slots)
         self._function = _checked_name(function) if isinstance(function, str) else pickled(function)
         self._metric = metric
         self._main = Main() if isinstance(function, str | bytes) else main_of_this_process()
-        self.slots = slots or Slots()
         self._names: tuple[str, ...] = ()
         self._parameters = dict(parameters or {})
         self._timeout = timeout
         self._folder = existing_folder(folder)
-        self._environment = base_environment()
-        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
 
@@ -220,15 +218,6 @@ class FunctionLauncher(Launcher):
     def _end(self, worker: _Worker) -> bytes:
         worker.connection.close()
         return self._processes.end(worker.process)
-
-    def prune(self, run_id: str, grace: float) -> bool:
-        """End the worker of one trial; the next trial gets another one."""
-        self._processes.prune(run_id, grace)
-        return True
-
-    def stop(self) -> None:
-        """Kill all workers: running calls and all later ones return "interrupted"."""
-        self._processes.stop()
 
     def close(self) -> None:
         """End the idle workers, by the end of their input first, so that their exit handlers run."""

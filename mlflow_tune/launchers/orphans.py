@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mlflow_tune.launchers.environment import RUN_ID_VARIABLE
+from mlflow_tune.launchers.environment import TRIAL_VARIABLE
 
 if TYPE_CHECKING:
     from psutil import Process
@@ -31,7 +31,7 @@ def end_watched_by(word: str) -> None:
 def end_trials(run_ids: Collection[str]) -> None:
     """End what trials with these MLflow run ids have left on this machine, whose driver and watcher are both gone."""
     if run_ids:
-        _end(RUN_ID_VARIABLE, run_ids)
+        _end(TRIAL_VARIABLE, run_ids)
 
 
 def _end(variable: str, values: Collection[str]) -> None:

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InternalError
+from mlflow_tune.launchers.base import Launcher
+from mlflow_tune.launchers.environment import base_environment
 from mlflow_tune.launchers.memory import LOOK_SECONDS, MemoryWatch
 from mlflow_tune.launchers.orphans import WATCHED, end_watched_by
 from mlflow_tune.launchers.output import Tail, how_it_ended, too_long
-from mlflow_tune.launchers.slots import Tenancy
+from mlflow_tune.launchers.slots import Slots, Tenancy
 from mlflow_tune.trial import Outcome
 
 _WATCHER = str(Path(__file__).with_name("watcher.py"))
@@ -250,8 +252,8 @@ class Processes:
             process = self._trials.get(trial)
             if process is None:
                 self._early[trial] = grace
-        if process is not None:
-            process.prune(grace)
+            else:  # before it runs the next trial
+                process.prune(grace)
 
     def run(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float | None, trial: str = ""
@@ -288,3 +290,21 @@ class Processes:
 
 
 STUDY_STOPPED = Outcome("interrupted", reason="the study was stopped")
+
+
+class ProcessLauncher(Launcher):
+    """A launcher whose trials run in supervised processes, each with its descendants within `memory` bytes."""
+
+    def __init__(self, memory: int | None, slots: Slots | None) -> None:
+        self.slots = slots or Slots()
+        self._environment = base_environment()
+        self._processes = Processes(memory, self.slots.tenancy)
+
+    def prune(self, run_id: str, grace: float) -> bool:
+        """End the process of one trial; the next trial gets another one."""
+        self._processes.prune(run_id, grace)
+        return True
+
+    def stop(self) -> None:
+        """Kill all that runs: those calls and all later ones return "interrupted"."""
+        self._processes.stop()

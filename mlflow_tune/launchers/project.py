@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers import mlproject
-from mlflow_tune.launchers.base import Launcher, all_parameters, existing_folder, merged
-from mlflow_tune.launchers.environment import base_environment, trial_variables
+from mlflow_tune.launchers.base import all_parameters, existing_folder, merged
+from mlflow_tune.launchers.environment import trial_variables
 from mlflow_tune.launchers.mlproject import EntryPoint
 from mlflow_tune.launchers.output import REASON_LENGTH
-from mlflow_tune.launchers.process import STUDY_STOPPED, Processes
+from mlflow_tune.launchers.process import STUDY_STOPPED, ProcessLauncher
 from mlflow_tune.launchers.refusal import told
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Choice, Dimension, Float, Scalar, Space, Value
@@ -23,7 +23,7 @@ from mlflow_tune.text import as_number, cut, short, unknown, value_text
 from mlflow_tune.trial import Job, Outcome, Params
 
 
-class ProjectLauncher(Launcher):
+class ProjectLauncher(ProcessLauncher):
     """Runs `entry_point` of the project `project`: a folder (relative to `folder`) or a git URI, `URI#subfolder` too.
 
     The project is fetched once and its environment is built once (`env_manager` "uv"; "local" uses the one that is
@@ -44,6 +44,7 @@ class ProjectLauncher(Launcher):
         memory: int | None = None,
         slots: Slots | None = None,
     ) -> None:
+        super().__init__(memory, slots)
         self._project = project
         self._entry_point_name = entry_point
         self._version = version
@@ -51,9 +52,6 @@ class ProjectLauncher(Launcher):
         self._env_manager = env_manager
         self._timeout = timeout
         self._folder = existing_folder(folder)
-        self._environment = base_environment()
-        self.slots = slots or Slots()
-        self._processes = Processes(memory, self.slots.tenancy)
         self._lock = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="mlflow-tune-", ignore_cleanup_errors=True)
         self._loaded: EntryPoint | None = None
@@ -162,15 +160,6 @@ class ProjectLauncher(Launcher):
                 trial=job.run_id,
             )
             return told(outcome, job, entry_point.folder, command.split())
-
-    def prune(self, run_id: str, grace: float) -> bool:
-        """End the command of one trial."""
-        self._processes.prune(run_id, grace)
-        return True
-
-    def stop(self) -> None:
-        """Kill all that runs: those calls and all later ones return "interrupted"."""
-        self._processes.stop()
 
     def close(self) -> None:
         """Remove what was fetched."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.report.html import filled, is_link, number, picture
 from mlflow_tune.report.table import seconds_of
-from mlflow_tune.text import param_text, point_text, printable, seconds_text, short, tally, trial_label
+from mlflow_tune.text import param_of, point_text, printable, seconds_text, short, tally, trial_label
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _cells(trial: Trial, names: Sequence[str]) -> list[str]:
         trial_label(trial.number),
         trial.outcome or "running",
         number(trial.value),
-        *(short(param_text(trial.params.get(name)), 60) for name in names),
+        *(short(param_of(trial.params, name), 60) for name in names),
         seconds_text(seconds_of(trial)),
         short(trial.reason, 120),
     ]

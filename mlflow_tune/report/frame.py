@@ -27,7 +27,10 @@ def trials_frame(trials: Sequence[Trial], space: Space) -> pd.DataFrame:
     """
     ordered = sorted(trials, key=lambda trial: (trial.number, trial.attempt))
     table = trials_table(ordered, space)
-    kinds = {name: _KINDS.get(name) or _kind(space[name.removeprefix("params.")]) for name in table}
+    kinds = {
+        name: _KINDS.get(name) or _kind(space[name if name in space else name.removeprefix("params.")])
+        for name in table
+    }
     columns: dict[str, Any] = {name: _typed(cells, kinds[name]) for name, cells in table.items()}
     columns |= {name: pd.to_datetime(columns[name], utc=True) for name in ("start", "end")}
     logged = dict.fromkeys(name for trial in ordered for name in trial.metrics)

@@ -6,11 +6,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space.dimensions import BaseDimension, cell_of, set_field
-from mlflow_tune.text import Value, as_value, copied, is_number, is_same, listed, plain, shown, spellings, value_text
+from mlflow_tune.text import (
+    Value,
+    as_value,
+    copied,
+    is_number,
+    is_same,
+    listed,
+    plain_value,
+    shown,
+    spellings,
+    value_text,
+)
 
 MAX_TEXT = 6000
 
@@ -64,21 +75,21 @@ class Choice(BaseDimension):
 
     def check(self, value: object) -> None:
         """Raise `InputError` unless `value` is one of the values, of the same type (True is not 1)."""
-        found = _plain(value)
+        found = plain_value(value)
         index = self._index(found)
         if index is None or not is_same(found, self.values[index]):
             raise self._unknown(value)
 
     def decode(self, text: object) -> Value:
         """Return the value whose text MLflow holds, however it is spelt (`null` or None); `InputError` if none is."""
-        index = self._index(_plain(text))
+        index = self._index(plain_value(text))
         if index is None:
             raise self._unknown(text)
         return copied(self.values[index])
 
     def index(self, value: object) -> int:
         """Return the place of the value, or of its text, among the values; `InputError` when it is none of them."""
-        index = self._index(_plain(value))
+        index = self._index(plain_value(value))
         if index is None:
             raise self._unknown(value)
         return index
@@ -128,12 +139,6 @@ class Ordinal(Choice):
         if not all(step > 0 for step in steps) and not all(step < 0 for step in steps):
             hint = f"the order in which they stand is the one that counts, but got {shown(list(self.values))}"
             raise InputError(f"numbers must ascend or descend, as {hint}", "values")
-
-
-def _plain(value: Any) -> Any:
-    """Return Python's own scalar or list for one of NumPy's, or for a tuple."""
-    value = plain(value)
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _as_choice(value: object) -> Value:

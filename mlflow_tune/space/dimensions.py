@@ -98,6 +98,7 @@ class _Range(BaseDimension):
     low: float
     high: float
     log: bool
+    step: Any
 
     @property
     def size(self) -> int | None:
@@ -105,11 +106,14 @@ class _Range(BaseDimension):
         raise NotImplementedError
 
     def check(self, value: object) -> None:
-        """Raise `InputError` unless `value` is a number (not its text) of the dimension's kind within the bounds."""
+        """Raise `InputError` unless `value` is a number (not its text) of its kind, in the bounds and on the step."""
         if isinstance(value, str):
             raise InputError(f"must be a number, but got the text {value!r}")
-        if not self.low <= self.decode(value) <= self.high:
+        number = self.decode(value)
+        if not self.low <= number <= self.high:
             raise InputError(f"{self.low} <= value <= {self.high} must hold, but got {shown(value)}")
+        if self.step is not None and number != self.at(self.nearest(number)):
+            raise InputError(f"must be {self.low} + k*{self.step}, but got {shown(value)}")
 
     def decode(self, text: object) -> Any:
         """Return the number that MLflow holds as text."""
@@ -226,13 +230,6 @@ class Float(_Range):
             return 0
         return round((min(max(number, self.low), self.high) - self.low) / self.step)
 
-    def check(self, value: object) -> None:
-        """Raise `InputError` unless `value` is a number (not its text) within the bounds and on the step."""
-        super().check(value)
-        number = self.decode(value)
-        if self.step is not None and number != self.at(self.nearest(number)):
-            raise InputError(f"must be {self.low} + k*{self.step}, but got {shown(value)}")
-
     def decode(self, text: object) -> float:
         """Return the number that MLflow holds as text, one of the lattice if it is next to it; else `InputError`."""
         number = as_number(text)
@@ -329,12 +326,6 @@ class Int(_Range):
     def nearest(self, number: float) -> int:
         """Return how many steps above the lowest value the one next to the number stands; a half is rounded up."""
         return min(max(math.floor((number - self.low) / self.step + 0.5), 0), self.size - 1)
-
-    def check(self, value: object) -> None:
-        """Raise `InputError` unless `value` is a whole number (not its text) within the bounds and on the step."""
-        super().check(value)
-        if (self.decode(value) - self.low) % self.step:
-            raise InputError(f"must be {self.low} + k*{self.step}, but got {shown(value)}")
 
     def decode(self, text: object) -> int:
         """Return the number that MLflow holds as text; `InputError` unless it is whole."""

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Scalar, Space, check_name
+from mlflow_tune.spec.secrecy import refuse_password
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import as_integer, as_number, at, plain, shown, value_text
 from mlflow_tune.text.durations import as_duration, duration_text
@@ -71,30 +72,20 @@ def as_project(value: object) -> str:
     return text
 
 
-def _refuse_password(text: str, key: str = "") -> None:
-    """Raise InputError when a URI in the text holds a password."""
-    if holds_credentials(text):
-        raise InputError(
-            "must hold no URI with a password, because MLflow stores it: let the training code read the password from "
-            "an environment variable",
-            key,
-        )
-
-
 def refuse_passwords(space: Space) -> None:
     """Raise InputError for every listed value of a parameter that holds a URI with a password."""
     faults = Faults()
     for name, dimension in space.items():
         for index, value in enumerate(dimension.values if isinstance(dimension, Choice) else ()):
             with faults.at(f"space.{name}.values.{index}"):
-                _refuse_password(value_text(value))
+                refuse_password(value_text(value))
     faults.tell()
 
 
 def as_address(value: object) -> str:
     """Return the address of a cluster; raise InputError for one with a password in it."""
     text = as_text(value)
-    _refuse_password(text)
+    refuse_password(text)
     return text
 
 
@@ -124,7 +115,7 @@ def _word(word: object) -> str:
         raise InputError(f"braces need quotes, as in '{{lr}}', but got {shown(word)}")
     if isinstance(word, bool) or not isinstance(word, str | int | float):
         raise InputError(f"a word of the command must be text or a number, but got {shown(word)}")
-    _refuse_password(str(word))
+    refuse_password(str(word))
     return str(word)
 
 
@@ -155,7 +146,7 @@ def as_parameters(value: object) -> dict[str, Scalar]:
 def _fixed(value: object) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         raise InputError(f"must be text, a number, true or false, but got {shown(value)}")
-    _refuse_password(str(value))
+    refuse_password(str(value))
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"must be finite, but got {value}; write it in quotes if the text is meant")
     return value

@@ -24,7 +24,7 @@ _WORDS: dict[str, Goal] = {
 
 def goal_of(metric: str) -> Goal | None:
     """Return which way is better, as the metric's name tells; None when it does not."""
-    found = {_WORDS[word] for word in words_of(metric) if word in _WORDS}
+    found = _goals(metric)
     return "minimize" if "minimize" in found else next(iter(found), None)
 
 
@@ -39,7 +39,7 @@ def is_odd(metric: str, goal: Goal) -> bool:
 def _goals(metric: str) -> set[Goal]:
     words = words_of(metric)
     if {"neg", "negative"}.intersection(words):  # scikit-learn's neg_log_loss is a loss turned round
-        return {"minimize", "maximize"}
+        return set()
     return {_WORDS[word] for word in words if word in _WORDS}
 
 

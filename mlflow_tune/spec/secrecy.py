@@ -32,6 +32,11 @@ def _refuse(text: str, key: str) -> None:
             "it from the variable",
             key,
         )
+    refuse_password(text, key)
+
+
+def refuse_password(text: str, key: str = "") -> None:
+    """Raise InputError when a URI in the text holds a password."""
     if holds_credentials(text):
         raise InputError(
             "must hold no URI with a password, because MLflow stores it: let the training code read the password from "

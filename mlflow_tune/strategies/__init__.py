@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.errors import InputError
 from mlflow_tune.space import RESERVED_NAMES
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
@@ -15,7 +14,8 @@ from mlflow_tune.strategies.constraint import Constraint
 from mlflow_tune.strategies.grid import Grid
 from mlflow_tune.strategies.manual import Manual
 from mlflow_tune.strategies.random import Random
-from mlflow_tune.text import nearest, unknown
+from mlflow_tune.text import unknown
+from mlflow_tune.text.named import made, options_of
 from mlflow_tune.trial import Goal
 
 __all__ = [
@@ -55,28 +55,7 @@ def make_strategy(options: Mapping[str, object], goal: Goal = "minimize") -> Str
     """
     if not isinstance(options, Mapping) or "name" not in options:
         raise InputError(f"must be a mapping with a 'name' ({', '.join(STRATEGIES)}), but got {options!r}")
-    name = options["name"]
-    if not isinstance(name, str) or name not in STRATEGIES:
-        raise InputError(unknown("strategy", name, STRATEGIES), "name")
-    chosen: dict[str, Any] = {key: value for key, value in options.items() if key != "name"}
-    known = strategy_options(name)
-    faults = Faults()
-    strange = [key for key in chosen if key not in known]
-    for key in strange:
-        faults.add(InputError(unknown("key", key, ["name", *known]), str(key)))
-    given = {key: value for key, value in chosen.items() if key in known}
-    if "goal" in {each.name for each in fields(STRATEGIES[name])}:
-        given["goal"] = goal
-    try:
-        made = STRATEGIES[name](**given)
-    except InputError as error:
-        # It lacks what the unknown key was meant to be.
-        misspelt = {nearest(str(key), known) for key in strange} - given.keys()
-        for fault in error.faults:
-            if fault.key not in misspelt:
-                faults.add(fault)
-    faults.tell()
-    return made
+    return made(STRATEGIES, "strategy", options, {"goal": goal})
 
 
 def strategy_to_json(strategy: Strategy) -> dict[str, Any]:
@@ -88,7 +67,7 @@ def strategy_options(name: str) -> list[str]:
     """Return the names of a strategy's options. Raises `InputError` when there is no such strategy."""
     if name not in STRATEGIES:
         raise InputError(unknown("strategy", name, STRATEGIES), "strategy.name")
-    return [each.name for each in fields(STRATEGIES[name]) if each.name != "goal"]
+    return options_of(STRATEGIES[name], {"goal": None})
 
 
 def model_based() -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Space, Value
 from mlflow_tune.strategies.base import Strategy
-from mlflow_tune.text import at, plain, shown
+from mlflow_tune.text import at, plain, plain_value, shown
 from mlflow_tune.trial import Suggestion, Trial
 
 
@@ -29,7 +29,7 @@ class Manual(Strategy):
         listed = isinstance(self.points, Sequence) and not isinstance(self.points, str)
         if not listed or not all(isinstance(point, Mapping) for point in self.points):
             raise InputError(f"must be a list of points such as {{lr: 0.01}}, but got {shown(self.points)}", "points")
-        points = tuple({name: _plain(value) for name, value in point.items()} for point in self.points)
+        points = tuple({name: plain_value(value) for name, value in point.items()} for point in self.points)
         object.__setattr__(self, "points", points)
 
     def check(self, space: Space) -> None:
@@ -63,9 +63,3 @@ class Manual(Strategy):
     def _read(space: Space, point: Mapping[str, Value]) -> dict[str, Value]:
         """Return the point with numbers in place of their texts: `1e-4` is text to YAML."""
         return {name: at(name, space[name].decode, value) if name in space else value for name, value in point.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return Python's own value for one of NumPy's, as it is written into the study file."""
-    value = plain(value)
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value

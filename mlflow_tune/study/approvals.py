@@ -88,10 +88,13 @@ def unapproved(study: StudyHandle) -> Unapproved | None:
     return Unapproved(study.record.name, parts, before)
 
 
-def refuse_unapproved(study: StudyHandle, yes: bool) -> None:
-    """Raise InputError for what this user has neither started nor approved, unless a `yes` approves it now."""
+def refuse_unapproved(study: StudyHandle, yes: bool, how: str = "resume(yes=True)", key: str = "") -> None:
+    """Raise InputError, with this key, for what this user has neither started nor approved.
+
+    A `yes` approves it now; `how` is the way to say so.
+    """
     if not yes and (what := unapproved(study)):
-        raise InputError(f"{what.sentence}; look at it, and let it run here by resume(yes=True)")
+        raise InputError(f"{what.sentence}; look at it, and let it run here by {how}", key)
 
 
 def approve(study: StudyHandle) -> None:

@@ -45,8 +45,8 @@ _PLAIN = re.compile(r"(?![0-9a-f]{32}$)[A-Za-z0-9][\w.-]{0,59}", re.ASCII)  # a 
 class StudyHandle:
     """A study that is on the tracking server, and whoever reads and writes its parts.
 
-    `spec` is its definition, `folder` where its code lies, `moved` whether a person has said so, `uri` the tracking URI
-    where that is not the environment's, `source` the tags that tell where the code comes from, where they are known.
+    `spec` is its definition, `folder` where its code lies, `moved` whether a person has said so, `source` the tags that
+    tell where the code comes from, where they are known.
     `ending` says how the last session from here ended, and `history` are the trials as it left them, but for those
     whose runs were deleted.
     """
@@ -57,7 +57,6 @@ class StudyHandle:
         record: StudyRecord,
         spec: StudySpec,
         folder: Path | None = None,
-        uri: str | None = None,
         source: Mapping[str, str] | None = None,
         moved: bool = False,
     ) -> None:
@@ -65,7 +64,6 @@ class StudyHandle:
         self.spec = spec
         self.moved = moved
         self.folder = folder or Path(record.folder)
-        self.uri = uri
         self.ending: Ending | None = None
         self.history: Sequence[Trial] = ()
         self._record = record
@@ -80,7 +78,7 @@ class StudyHandle:
         """
         client = Client(tracking_uri, only_read=True)
         record = Studies(client).find(study, experiment)
-        return cls(client, record, recorded_spec(record), uri=tracking_uri)
+        return cls(client, record, recorded_spec(record))
 
     @property
     def record(self) -> StudyRecord:
@@ -156,7 +154,7 @@ class StudyHandle:
         if not _PLAIN.fullmatch(name) or name.endswith((".yaml", ".yml")):
             return self.run_id
         try:
-            named = [each for each in Studies(self.client).all() if each.name == name]
+            named = [each for each in Studies(self.client).all(name=name) if each.name == name]
         except TuneError:  # a command that works is worth more than one that reads well
             return self.run_id
         alone = len({each.experiment_id for each in named}) == 1

@@ -138,7 +138,7 @@ def session(
     InputError for a budget that is too small, and TrackingError.
     """
     study = obtain()
-    callback = Callbacks([] if callback is None else [callback])
+    callback = callback or Callbacks([])
     new = resumption is None
     maker = study.record.maker if new else None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, maker) as claim:

@@ -170,7 +170,7 @@ class Study:
         """Return the study that `client` has found. Raises InputError when its definition cannot be read."""
         loaded = cls.__new__(cls)
         loaded._take_up(recorded_spec(record, objective), objective, folder or record.folder, tracking_uri)
-        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, tracking_uri, moved=bool(folder))
+        loaded._handle = StudyHandle(client, record, loaded._spec, loaded._folder, moved=bool(folder))
         return loaded
 
     # --- what it is --------------------------------------------------------------------------------------------------
@@ -440,6 +440,6 @@ class Study:
         spec = spec.model_copy(update={"space": spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = create_study(self.client, spec, source, self._folder, self._place)
-        self._handle = StudyHandle(self.client, record, spec, self._folder, self._uri, source)
+        self._handle = StudyHandle(self.client, record, spec, self._folder, source)
         approve(self._handle)
         return self._handle

@@ -19,7 +19,7 @@ from mlflow_tune.text.reading import as_integer, as_number, as_value, at, listed
 from mlflow_tune.text.safe import cut, cut_start, encodable, escaped, markdown, one_line, printable, short
 from mlflow_tune.text.tables import Cell, columns_csv, markdown_table, table_of
 from mlflow_tune.text.times import hours_text, iso_time, local_time, seconds_text
-from mlflow_tune.text.values import Scalar, Value, copied, is_same, plain, spellings, value_text
+from mlflow_tune.text.values import Scalar, Value, copied, is_same, plain, plain_value, spellings, value_text
 from mlflow_tune.text.words import counted, plural, some_of, tally, trial_label, words_of
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "param_of",
     "param_text",
     "plain",
+    "plain_value",
     "plural",
     "point_text",
     "printable",

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mlflow_tune.text.safe import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
@@ -24,9 +26,7 @@ _UNSEEN = re.compile(r"[^ -~\n]")
 
 def inert(text: str) -> str:
     """Return the text with a sign in place of whatever a terminal may act on; newlines and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return printable(text, "\n\t")
 
 
 def one_printed_line(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any, TypeVar, cast
@@ -84,16 +84,12 @@ def listed(values: object, key: str, read: Callable[[Any], _T]) -> tuple[_T, ...
     faults.tell()
     seen: set[str] = set()
     for index, text in enumerate(map(value_text, found)):
-        with faults.at(f"{key}.{index}"):
-            _refuse_seen(text, seen)
+        if text in seen:
+            message = f"values must be distinct as text, which is what MLflow keeps, but {text!r} is there twice"
+            faults.add(InputError(message, f"{key}.{index}"))
         seen.add(text)
     faults.tell()
     return tuple(found)
-
-
-def _refuse_seen(text: str, seen: Container[str]) -> None:
-    if text in seen:
-        raise InputError(f"values must be distinct as text, which is what MLflow keeps, but {text!r} is there twice")
 
 
 def as_value(value: object) -> Value:

@@ -5,9 +5,11 @@ from __future__ import annotations
 _SPECIAL = set("&<>\"'|`*_[]\\$~#!")  # what Markdown or HTML would act on
 
 
-def printable(text: str) -> str:
-    """Return the text with a sign in place of what has no shape, or turns the reading direction; newlines stay."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+def printable(text: str, kept: str = "\n") -> str:
+    """Return the text with a sign in place of what has no shape or turns the reading direction; `kept` stays."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in kept else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def escaped(text: str) -> str:

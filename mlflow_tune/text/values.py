@@ -14,6 +14,12 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
+def plain_value(value: Any) -> Any:
+    """Return Python's own scalar or list for one of NumPy's, or for a tuple."""
+    value = plain(value)
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def value_text(value: object) -> str:
     """Return the text of a value, as MLflow keeps it: a scalar's own, the JSON of null and of a list."""
     if value is None or isinstance(value, list | tuple):

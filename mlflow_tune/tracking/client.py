@@ -275,6 +275,8 @@ def _is_broken_off(error: Exception) -> bool:
 
 def _have_sqlite_store(uri: str, only_read: bool) -> None:
     path = local_file(uri)
-    if only_read and path is not None and not path.exists():
+    if path is None or (only_read and path.exists()):
+        return
+    if only_read:
         raise StudyNotFound(f"there is no study yet: the store {public_uri(uri)} does not exist{near_words(uri)}")
-    make_sqlite_store(uri)
+    make_sqlite_store(path)

@@ -17,9 +17,8 @@ from mlflow_tune.tracking.holder import maker_gone
 from mlflow_tune.tracking.lease import CLAIM_PREFIX
 from mlflow_tune.tracking.reading import is_queued, is_waiting, read_trial
 from mlflow_tune.tracking.records import HALF_COPY, KIND, MAKER, now, search
-from mlflow_tune.tracking.studies import STATUS as STUDY_STATUS
-from mlflow_tune.tracking.studies import Studies, study_record
-from mlflow_tune.tracking.trials import STATUS
+from mlflow_tune.tracking.studies import STATUS, Studies, study_record
+from mlflow_tune.tracking.trials import terminate
 
 logger = logging.getLogger(__name__)
 OLD = 10 * 60_000  # milliseconds after which whoever makes a run on another machine has ended, one way or another
@@ -47,7 +46,7 @@ def _settle(client: Client, run: Any) -> None:
     elif is_waiting(tags):
         client.send("update_run", run_id, "SCHEDULED")
     elif trial is not None and trial.outcome is not None:  # a copy that is whole but for its status
-        client.send("set_terminated", run_id, STATUS[trial.outcome], trial.end_time or now())
+        terminate(client, trial)
     elif kind in ("comparison", HALF_COPY) or is_queued(tags):
         client.send("set_terminated", run_id, "KILLED", now())
     else:
@@ -65,5 +64,5 @@ def _settle_study(client: Client, run: Any) -> None:
             return
         why = "made by a process that is gone, and no trial run yet"
         Studies(client).update(record.run_id, {"tune.why_stopped": why}, "interrupted")
-    elif record.state in STUDY_STATUS:
-        client.send("set_terminated", record.run_id, STUDY_STATUS[record.state], now())
+    elif record.state in STATUS:
+        client.send("set_terminated", record.run_id, STATUS[record.state], now())

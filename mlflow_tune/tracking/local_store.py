@@ -18,15 +18,12 @@ SQLITE = "sqlite:///"
 FRESH = ".mlflow-new-"
 
 
-def make_sqlite_store(uri: str) -> None:
-    """Make the store of this URI where it is missing, and sweep what killed makers have left beside it.
+def make_sqlite_store(path: Path) -> None:
+    """Make the store in this file where it is missing, and sweep what killed makers have left beside it.
 
     MLflow migrates a new store step by step, and a kill in the middle ruins the file for good: so it is made elsewhere
     and linked into place, which also lets one of several makers win. Raises InputError when it cannot be made.
     """
-    path = Path(uri.removeprefix(SQLITE))
-    if not uri.startswith(f"{SQLITE}/"):
-        return
     _sweep(path.parent)
     if path.exists():
         return

@@ -14,7 +14,7 @@ from mlflow_tune.tracking.holder import maker_here
 from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, read_trial, space_of
 from mlflow_tune.tracking.records import KIND, MAKER, NEWS, QUEUED, compact, make_run, now, search, tag_text
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import STATUS, short_point
+from mlflow_tune.tracking.trials import STATUS, short_point, terminate
 from mlflow_tune.trial import Params, Suggestion
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Queue:
             if trial.outcome is None:
                 self.client.send("update_run", run_id, "RUNNING")
             else:
-                self.client.send("set_terminated", run_id, STATUS[trial.outcome], trial.end_time or now())
+                terminate(self.client, trial)
 
     def withdraw(self, run_ids: Iterable[str]) -> None:
         """Take those of these runs out of the queue that nobody has numbered yet."""

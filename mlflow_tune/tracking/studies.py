@@ -253,16 +253,21 @@ class Studies:
             )
         return named[-1]
 
-    def all(self, experiment: str | None = None) -> list[StudyRecord]:
-        """Return the studies, oldest first: of the named experiment, else of every one."""
+    def all(self, experiment: str | None = None, name: str = "") -> list[StudyRecord]:
+        """Return the studies, oldest first: of the named experiment, else of every one; see `within` for `name`."""
         ids = all_experiments(self._client) if experiment is None else [self.experiment(experiment)]
-        return self.within([id_ for id_ in ids if id_])
+        return self.within([id_ for id_ in ids if id_], name)
 
-    def within(self, experiment_ids: Sequence[str]) -> list[StudyRecord]:
-        """Return the studies of these experiments, oldest first."""
+    def within(self, experiment_ids: Sequence[str], name: str = "") -> list[StudyRecord]:
+        """Return the studies of these experiments, oldest first.
+
+        With a `name`, which has no quotes, the server is asked for those alone; some databases take `A` for `a`.
+        """
         if not experiment_ids:
             return []
-        return [study_record(run) for run in search(self._client, experiment_ids, f"tags.`{KIND}` = 'study'")]
+        named = f" and tags.`{STUDY}` = '{name}'" if name else ""
+        query = f"tags.`{KIND}` = 'study'{named}"
+        return [study_record(run) for run in search(self._client, experiment_ids, query)]
 
     def _log_params(self, run_id: str, definition: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
@@ -303,7 +308,7 @@ def study_record(run: Any) -> StudyRecord:
         stop_request=tags.get("tune.stop", ""),
         queue_news=tags.get(NEWS, ""),
         reference=_reference(tags),
-        heartbeat=tags.get("tune.heartbeat", ""),
+        heartbeat=beat,
         format=tags.get("tune.format", str(FORMAT)),
         curves={each.key: each.step for each in metrics},
         figures={each.key: each.value for each in metrics},

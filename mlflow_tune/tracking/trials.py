@@ -177,7 +177,7 @@ class Trials:
             )
 
     def _held_params(self, run_id: str, error: TrackingError) -> Mapping[str, str]:
-        if not _is_refusal(error):
+        if getattr(error.__cause__, "error_code", "") != "INVALID_PARAMETER_VALUE":
             return {}
         params: Mapping[str, str] = self.client.send("get_run", run_id).data.params
         return params
@@ -199,7 +199,7 @@ class Trials:
         # The objective stands first: should MLflow split the batch, it is in the part that holds the outcome.
         metrics = end_metrics(trial.value, outcome)
         points = [Metric(key, number, trial.end_time or now(), 0) for key, number in metrics.items()]
-        late = self._late_texts(trial)
+        late = self._texts(trial, late=True)
         tags = [RunTag("tune.reason", tag_text(outcome.reason))] if outcome.reason else []
         tags += [RunTag("tune.diagnosis", tag_text(trial.diagnosis))] if trial.diagnosis else []
         tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
@@ -219,8 +219,7 @@ class Trials:
 
     def terminate(self, trial: Trial) -> None:
         """Give the run of an ended trial its status and its end."""
-        assert trial.outcome is not None
-        self.client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
+        terminate(self.client, trial)
 
     def logged(self, trial: Trial) -> LoggedRun:
         """Return the trial's run with what the training code has logged to it.
@@ -285,15 +284,13 @@ class Trials:
         self._log(trial, self._texts(trial), {**kept, QUEUED: "numbered"})
         self.client.send("update_run", trial.run_id, "RUNNING", name)
 
-    def _texts(self, trial: Trial) -> dict[str, str]:
-        """Return the params that are logged before the training code runs."""
-        found = {**self.fixed, **trial.params}
-        return {name: str(value) for name, value in found.items() if value_text(value) == str(value)}
+    def _texts(self, trial: Trial, late: bool = False) -> dict[str, str]:
+        """Return the params that are logged before the training code runs, or the `late` ones that are not.
 
-    def _late_texts(self, trial: Trial) -> dict[str, str]:
-        """Return the params whose text is not what Python makes of them: code that logs its own would be refused."""
-        found = {**self.fixed, **trial.params}
-        return {name: value_text(value) for name, value in found.items() if value_text(value) != str(value)}
+        Those have a text that Python does not make of them: code that logs its own would be refused.
+        """
+        found = {name: (value_text(value), str(value)) for name, value in {**self.fixed, **trial.params}.items()}
+        return {name: text for name, (text, own) in found.items() if (text != own) == late}
 
     def _log(self, trial: Trial, params: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -346,8 +343,8 @@ class Trials:
                 logs = self.space.log10_metrics(trial.params) if self.space else {}
                 trial = replace(trial, metrics={**trial.metrics, "trial": float(trial.number), **logs})
                 self.log_point(trial)
-            outcome = Outcome("interrupted", reason=LEFT_OPEN)
-            return self.finish(trial, outcome)
+            self.logged(trial)  # a description that the code gave its run stays
+            return self.finish(trial, Outcome("interrupted", reason=LEFT_OPEN))
         if status != STATUS[trial.outcome]:
             ended = replace(trial, end_time=trial.end_time or now())
             self.terminate(ended)
@@ -355,8 +352,10 @@ class Trials:
         return trial
 
 
-def _is_refusal(error: TrackingError) -> bool:
-    return getattr(error.__cause__, "error_code", "") == "INVALID_PARAMETER_VALUE"
+def terminate(client: Client, trial: Trial) -> None:
+    """Give the run of an ended trial its status and its end."""
+    assert trial.outcome is not None
+    client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
 
 
 class Latest(NamedTuple):

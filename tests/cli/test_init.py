@@ -19,7 +19,7 @@ from mlflow_tune.cli import main
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.draft import DraftRequest, Parameter, ProjectRun, draft
 from mlflow_tune.spec.draft.guess import guess, role_of
-from mlflow_tune.spec.draft.metrics import logged_metrics
+from mlflow_tune.spec.draft.scripts.metrics import logged_metrics
 from mlflow_tune.spec.goals import goal_of
 from mlflow_tune.spec.study_file import StudySpec, parse_study, read_study_file
 from mlflow_tune.text.yaml import load_yaml

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from mlflow_tune.diagnosis.stopping.asha import Asha
@@ -19,7 +18,8 @@ from mlflow_tune.diagnosis.stopping.patience import Patience
 from mlflow_tune.diagnosis.stopping.percentile import Percentile
 from mlflow_tune.diagnosis.stopping.watch import Terms, Watch
 from mlflow_tune.errors import InputError
-from mlflow_tune.text import shown, unknown
+from mlflow_tune.text import shown
+from mlflow_tune.text.named import made, options_of
 
 __all__ = [
     "RULES",
@@ -58,25 +58,17 @@ def make_rule(value: object) -> Rule:
     """Return the rule that `asha`, `asha(eta=3, first=1)` or `{name: asha, eta: 3}` describes.
 
     Options left out have their defaults. Raises `InputError`, whose key is the culprit, for an unknown name or option
-    and for a value out of range.
+    and for a value out of range; all such faults are told at once.
     """
     options = _written(value) if isinstance(value, str) else value
     if not isinstance(options, Mapping) or "name" not in options:
         raise InputError(f"must be a rule such as asha or {{name: asha, eta: 3}}, but got {shown(value)}")
-    name = options["name"]
-    if not isinstance(name, str) or name not in RULES:
-        raise InputError(unknown("rule", name, RULES), "name")
-    known = [each.name for each in fields(RULES[name])]
-    chosen: dict[str, Any] = {str(key): option for key, option in options.items() if key != "name"}
-    for key in chosen:
-        if key not in known:
-            raise InputError(unknown("key", key, ["name", *known]), key)
-    return RULES[name](**chosen)
+    return made(RULES, "rule", options)
 
 
 def rule_to_json(rule: Rule) -> dict[str, Any]:
     """Return the options that `make_rule` reads back to an equal rule, defaults included."""
-    return {"name": rule.name, **{each.name: getattr(rule, each.name) for each in fields(rule)}}
+    return {"name": rule.name, **{option: getattr(rule, option) for option in options_of(rule)}}
 
 
 def _written(text: str) -> dict[str, object]:

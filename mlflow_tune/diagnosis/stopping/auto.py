@@ -11,15 +11,7 @@ from mlflow_tune.diagnosis.stopping.base import Course, Rule
 from mlflow_tune.diagnosis.stopping.extrapolate import Extrapolate
 from mlflow_tune.diagnosis.stopping.median import Median
 from mlflow_tune.diagnosis.stopping.percentile import Percentile
-from mlflow_tune.diagnosis.stopping.replay import (
-    REPLAYS,
-    Replay,
-    best_survives,
-    lower_bound,
-    samples,
-    saved_share,
-    simulate,
-)
+from mlflow_tune.diagnosis.stopping.replay import REPLAYS, Replay, Tally, samples
 from mlflow_tune.diagnosis.stopping.watch import Terms
 
 EVIDENCE = 5  # complete curves: before them `auto` stops nothing
@@ -63,12 +55,12 @@ def choose(
             None, (), f"auto: no rule before {EVIDENCE} complete curves, of which there are {len(courses)} yet"
         )
     drawn = list(samples(courses, seed, replays, weights, EVIDENCE))
-    found = [_Tally(rule, each, len(courses), workers) for rule, each in candidates(courses, terms)]
+    found = [Tally(rule, each, len(courses), workers, EVIDENCE) for rule, each in candidates(courses, terms)]
     for each in found:
-        each.replay(drawn, FIRST)
+        _go_on(each, drawn, FIRST)
     for each in sorted(found, key=lambda each: -each.saved):
-        each.replay(drawn, replays)
-        if each.keeps(replays):
+        _go_on(each, drawn, replays)
+        if _keeps(each, replays):
             break  # those that come after it save less
     table = sorted((each.result for each in found), key=lambda each: (each.kept < KEEPS, -each.replays, -each.saved))
     best = table[0]
@@ -79,41 +71,15 @@ def choose(
     return Choice(best, tuple(table), f"auto: {best.words}")
 
 
-class _Tally:
-    """What has come of the replays of one rule so far; they go on only as long as it may yet be taken."""
+def _keeps(tally: Tally, replays: int) -> bool:
+    """Return whether the best trial may yet survive in enough of so many replays."""
+    return tally.done - tally.kept <= (1 - KEEPS) * replays
 
-    def __init__(self, rule: Rule, terms: Terms, curves: int, workers: int) -> None:
-        self._rule = rule
-        self._terms = terms
-        self._curves = curves
-        self._workers = workers
-        self._saved = 0.0
-        self._kept = self._done = 0
 
-    @property
-    def saved(self) -> float:
-        """The mean share of steps saved so far."""
-        return self._saved / max(self._done, 1)
-
-    def keeps(self, replays: int) -> bool:
-        """Return whether the best trial may yet survive in enough of so many replays."""
-        return self._done - self._kept <= (1 - KEEPS) * replays
-
-    def replay(self, drawn: Sequence[Sequence[Course]], until: int) -> None:
-        """Go on to so many replays."""
-        while self._done < min(until, len(drawn)) and self.keeps(len(drawn)):
-            courses = drawn[self._done]
-            trained = simulate([self._rule], replace(self._terms, evidence=EVIDENCE), courses, self._workers)
-            self._saved += saved_share(courses[-self._curves :], trained)
-            self._kept += best_survives(courses, trained)
-            self._done += 1
-
-    @property
-    def result(self) -> Replay:
-        """The figures so far."""
-        share = self._kept / self._done
-        bound = lower_bound(share, self._curves)
-        return Replay(self._rule, self._terms, self.saved, share, bound, self._curves, self._done)
+def _go_on(tally: Tally, drawn: Sequence[Sequence[Course]], until: int) -> None:
+    """Go on to so many replays, only as long as the rule may yet be taken."""
+    while tally.done < min(until, len(drawn)) and _keeps(tally, len(drawn)):
+        tally.add(drawn[tally.done])
 
 
 def candidates(courses: Sequence[Course], terms: Terms) -> list[tuple[Rule, Terms]]:

@@ -70,7 +70,7 @@ class Extrapolate(Rule):
 
     def judge(self, course: Course, step: int, since: int, peers: Peers) -> Verdict | None:
         """Forecast the final value, and compare it with the best one."""
-        best = min((peer.end for peer in peers.ended), default=math.inf)
+        best = peers.remembered("best", lambda: min((peer.end for peer in peers.ended), default=math.inf))
         if course.lows[step - 1] <= best or (expected := forecast(course, step, peers)) is None:
             return None
         if not (chance := expected.below(best)) < self.probability:

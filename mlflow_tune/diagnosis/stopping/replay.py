@@ -59,13 +59,46 @@ def replay(
     `weights` say how often each course is drawn, relative to the others. Of a trial that is drawn twice both are
     trials. Equal arguments give an equal answer.
     """
-    saved = kept = 0.0
+    tally = Tally(rule, terms, len(courses), workers)
     for drawn in samples(courses, seed, replays, weights):
-        trained = simulate([rule], terms, drawn, workers)
-        saved += saved_share(drawn, trained)
-        kept += best_survives(drawn, trained)
-    share = kept / replays
-    return Replay(rule, terms, saved / replays, share, lower_bound(share, len(courses)), len(courses), replays)
+        tally.add(drawn)
+    return tally.result
+
+
+class Tally:
+    """What has come of the replays of one rule under its terms so far, of so many `curves`.
+
+    Trials before these are not counted; until there are `evidence` complete ones the rule stops nothing.
+    """
+
+    def __init__(self, rule: Rule, terms: Terms, curves: int, workers: int, evidence: int = 0) -> None:
+        self._rule = rule
+        self._terms = terms
+        self._acting = replace(terms, evidence=evidence) if evidence else terms
+        self._curves = curves
+        self._workers = workers
+        self._saved = 0.0
+        self.kept = 0
+        self.done = 0
+
+    @property
+    def saved(self) -> float:
+        """The mean share of steps saved so far."""
+        return self._saved / max(self.done, 1)
+
+    def add(self, courses: Sequence[Course]) -> None:
+        """Replay the rule once more, over a resampled study."""
+        trained = simulate([self._rule], self._acting, courses, self._workers)
+        self._saved += saved_share(courses[-self._curves :], trained)
+        self.kept += best_survives(courses, trained)
+        self.done += 1
+
+    @property
+    def result(self) -> Replay:
+        """The figures so far, of at least one replay."""
+        share = self.kept / self.done
+        bound = lower_bound(share, self._curves)
+        return Replay(self._rule, self._terms, self.saved, share, bound, self._curves, self.done)
 
 
 def samples(

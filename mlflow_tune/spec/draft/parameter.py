@@ -30,3 +30,10 @@ class Parameter:
     def grouped(self) -> bool:
         """Whether its words go together: they vanish with a value that is false, and a list gives several."""
         return len(self.words) > 1 or self.type == "list"
+
+
+def kind_of(default: Any) -> str:
+    """Return the type of a default as a parameter has it."""
+    if isinstance(default, bool):
+        return "bool"
+    return "int" if isinstance(default, int) else "float" if isinstance(default, float) else "string"

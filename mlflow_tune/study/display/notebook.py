@@ -14,7 +14,7 @@ from mlflow_tune.report.card import Card, card_html
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.display.progress import most_trials, search_words, start_line
 from mlflow_tune.study.display.tables import state_text
-from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.study.handle import StudyHandle, study_command
 from mlflow_tune.text import point_text, some_of, trial_label
 from mlflow_tune.tracking import StudyState
 from mlflow_tune.trial import Trial
@@ -143,5 +143,7 @@ class LiveTable(Callback):
         if state and state != "finished":
             return "Go on with it by:", self._study().resume_command
         if state and not self._links:
-            return "Compare the trials in MLflow, from a terminal, by:", f"mlflow-tune ui {self._study().run_id}"
+            handle = self._study()
+            command = study_command("ui", handle.run_id, handle.client.uri)
+            return "Compare the trials in MLflow, from a terminal, by:", command
         return "", ""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft.metrics import metrics_in
 from mlflow_tune.spec.draft.parameter import Parameter
 from mlflow_tune.spec.draft.request import CommandRun, DraftRequest
 from mlflow_tune.spec.draft.scripts.argparse_flags import argparse_flags, uses_argparse
@@ -17,6 +16,7 @@ from mlflow_tune.spec.draft.scripts.click_options import click_options, uses_cli
 from mlflow_tune.spec.draft.scripts.hydra_config import hydra_config, hydra_main
 from mlflow_tune.spec.draft.scripts.interface import Interface
 from mlflow_tune.spec.draft.scripts.lightning_cli import lightning_call, lightning_flags
+from mlflow_tune.spec.draft.scripts.metrics import metrics_in
 from mlflow_tune.spec.draft.scripts.modules import Module, keyword, owner, read_modules
 from mlflow_tune.spec.draft.scripts.typer_options import typer_options, uses_typer
 from mlflow_tune.spec.fields import as_line

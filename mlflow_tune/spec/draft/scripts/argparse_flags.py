@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow_tune.spec.draft.parameter import Parameter
+from mlflow_tune.spec.draft.parameter import Parameter, kind_of
 from mlflow_tune.spec.draft.scripts.interface import (
     NOT_WRITTEN,
     Interface,
@@ -193,7 +193,7 @@ def _kind(argument: _Argument, default: Any, choices: Sequence[Any]) -> tuple[st
         return "string", "type=bool takes any text for true"
     if text:
         if is_number(default):  # such as a function that checks the number
-            return ("int" if isinstance(default, int) else "float"), ""
+            return kind_of(default), ""
         return "string", "" if choices else f"what {text} takes is not to be told"
     if is_number(default) or not all(isinstance(each, str) for each in choices):
         return "string", "it declares no type, so a value would be given as text"

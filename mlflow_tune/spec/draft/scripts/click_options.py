@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow_tune.spec.draft.parameter import Parameter
+from mlflow_tune.spec.draft.parameter import Parameter, kind_of
 from mlflow_tune.spec.draft.scripts.interface import (
     NOT_WRITTEN,
     Interface,
@@ -18,6 +18,7 @@ from mlflow_tune.spec.draft.scripts.interface import (
     positional,
     positional_first,
     stem,
+    switch,
     two_words,
 )
 from mlflow_tune.spec.draft.scripts.literals import UNKNOWN
@@ -54,7 +55,7 @@ class _Command:
 
 def uses_click(modules: Sequence[Module]) -> bool:
     """Return whether the script itself has commands of click."""
-    return modules[0].imports("click") and any(True for _ in _commands(modules[:1]))
+    return modules[0].imports("click") and any(True for _ in _commands(modules[0]))
 
 
 def click_options(modules: Sequence[Module], entry_point: str) -> Interface:
@@ -62,7 +63,7 @@ def click_options(modules: Sequence[Module], entry_point: str) -> Interface:
 
     Raises InputError when it has several commands and `entry_point` is none of them.
     """
-    found = list(_commands(modules[:1]))
+    found = list(_commands(modules[0]))
     leaves = [each for each in found if not each.is_group]
     name = chosen_command([each.name for each in leaves], entry_point, modules[0].path.name)
     command = chosen = next(each for each in leaves if each.name == name)
@@ -77,17 +78,16 @@ def click_options(modules: Sequence[Module], entry_point: str) -> Interface:
     return Interface(words, HINT, chosen.function)
 
 
-def _commands(modules: Sequence[Module]) -> Iterator[_Command]:
-    for module in modules:
-        added = {ast.unparse(call.args[0]): owner(call) for call in module.calls("add_command") if call.args}
-        for function in module.functions():
-            for node in function.decorator_list:
-                call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
-                if called(call) in ("command", "group"):
-                    given = module.value(keyword(call, "name", 0))
-                    name = given if isinstance(given, str) else _command_name(function.name)
-                    above = added.get(function.name, owner(call))
-                    yield _Command(module, function, name, above, called(call) == "group")
+def _commands(module: Module) -> Iterator[_Command]:
+    added = {ast.unparse(call.args[0]): owner(call) for call in module.calls("add_command") if call.args}
+    for function in module.functions():
+        for node in function.decorator_list:
+            call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
+            if called(call) in ("command", "group"):
+                given = module.value(keyword(call, "name", 0))
+                name = given if isinstance(given, str) else _command_name(function.name)
+                above = added.get(function.name, owner(call))
+                yield _Command(module, function, name, above, called(call) == "group")
 
 
 def _command_name(function: str) -> str:
@@ -173,11 +173,7 @@ def _why_it_stays(call: ast.Call, default: Any) -> str:
 def _switch(call: ast.Call, name: str, on: str, off: str, default: Any) -> Parameter:
     if keyword(call, "flag_value") is not None or default not in (None, False, True):
         return Parameter(name, "bool", stays="its default is neither given nor taken away by it")
-    if not default:
-        return Parameter(name, "bool", False, words=two_words(on, name))
-    if not off:
-        return Parameter(name, "bool", stays="it is on, and nothing turns it off")
-    return Parameter(stem(off), "bool", False, words=two_words(off, stem(off)))
+    return switch(name, on, off, default)
 
 
 def _kind(
@@ -190,7 +186,7 @@ def _kind(
     name = ast.unparse(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]
     if name == "Choice" and isinstance(node, ast.Call):
         choices = keyword(node, "choices", 0)
-        return "string", choices_of(choices, module, modules), (None, None)
+        return "string", _choices_of(choices, module, modules), (None, None)
     ranged = isinstance(node, ast.Call) and name in ("IntRange", "FloatRange")
     ends = [module.value(keyword(node, key, place)) for place, key in enumerate(("min", "max"))] if ranged else []  # type: ignore[arg-type]
     low, high = [end if is_number(end) else None for end in ends] or (None, None)
@@ -202,14 +198,7 @@ def _plain(kind: str) -> tuple[str, tuple[Any, ...]]:
     return ("string", (False, True)) if kind == "bool" else (kind, ())
 
 
-def kind_of(default: Any) -> str:
-    """Return the type of a default as a parameter has it."""
-    if isinstance(default, bool):
-        return "bool"
-    return "int" if isinstance(default, int) else "float" if isinstance(default, float) else "string"
-
-
-def choices_of(node: ast.AST | None, module: Module, modules: Sequence[Module]) -> tuple[Any, ...]:
+def _choices_of(node: ast.AST | None, module: Module, modules: Sequence[Module]) -> tuple[Any, ...]:
     """Return the choices that are written out, or the values of the enum of that name; () when they are not."""
     values = module.value(node)
     if isinstance(values, tuple):

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft.parameter import Parameter
+from mlflow_tune.spec.draft.parameter import Parameter, kind_of
 from mlflow_tune.spec.draft.scripts.interface import Interface, one_word
 from mlflow_tune.spec.draft.scripts.literals import UNKNOWN
 from mlflow_tune.spec.draft.scripts.modules import Module, keyword
@@ -147,8 +147,7 @@ def _parameter(path: str, value: Any) -> Parameter:
         return Parameter(path, required=True, words=word)
     if isinstance(value, bool):  # true and false are words of Hydra's own
         return Parameter(path, "string", value, choices=(False, True), words=word)
-    kind = "int" if isinstance(value, int) else "float" if isinstance(value, float) else "string"
-    return Parameter(path, kind, value, words=word)
+    return Parameter(path, kind_of(value), value, words=word)
 
 
 def _why_it_stays(path: str, value: Any) -> str:

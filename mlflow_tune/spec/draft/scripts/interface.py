@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.draft.parameter import Parameter
@@ -68,3 +69,12 @@ def long_flag(flags: Sequence[str]) -> str:
 def positional_first(parameters: Sequence[Parameter]) -> list[Parameter]:
     """Return the positional parameters before the flags, so that a flag with several values takes none of them."""
     return sorted(parameters, key=lambda each: not (each.words and each.words[0].startswith("{")))
+
+
+def switch(name: str, on: str, off: str, default: Any) -> Parameter:
+    """Return a switch, whose flag is the one of the two that changes its default."""
+    if not default:
+        return Parameter(name, "bool", False, words=two_words(on, name))
+    if not off:
+        return Parameter(name, "bool", stays="it is on, and nothing turns it off")
+    return Parameter(stem(off), "bool", False, words=two_words(off, stem(off)))

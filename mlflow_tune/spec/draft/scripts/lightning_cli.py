@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mlflow_tune.errors import InputError
-from mlflow_tune.spec.draft.parameter import Parameter
+from mlflow_tune.spec.draft.parameter import Parameter, kind_of
 from mlflow_tune.spec.draft.scripts.interface import (
     DEFAULT_ENTRY_POINT,
     NOT_WRITTEN,
@@ -86,5 +86,5 @@ def _parameter(argument: Argument, module: Module, prefix: str) -> Parameter:
         stays = stays or "its value is no single word"
         kind = "string"
     if argument.annotation is None and is_number(default):
-        kind = "int" if isinstance(default, int) else "float"
+        kind = kind_of(default)
     return Parameter(name, kind, default, needed, words=words, stays="" if needed else stays)

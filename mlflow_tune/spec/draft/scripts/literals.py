@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from mlflow_tune.text import is_number
+
 UNKNOWN: Final = object()  # what is not written out
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -34,17 +36,13 @@ def value_of(node: ast.AST | None, names: Mapping[str, ast.AST], depth: int = 5)
 
 def _negated(node: ast.UnaryOp, names: Mapping[str, ast.AST], depth: int) -> Any:
     number = value_of(node.operand, names, depth - 1)
-    return -number if isinstance(node.op, ast.USub) and _is_number(number) else UNKNOWN
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return -number if isinstance(node.op, ast.USub) and is_number(number) else UNKNOWN
 
 
 def _computed(node: ast.BinOp, names: Mapping[str, ast.AST], depth: int) -> Any:
     left, right = (value_of(each, names, depth - 1) for each in (node.left, node.right))
     known = _OPERATORS.get(type(node.op))
-    if known is None or not all(_is_number(each) and abs(each) <= _LARGEST for each in (left, right)):
+    if known is None or not all(is_number(each) and abs(each) <= _LARGEST for each in (left, right)):
         return UNKNOWN
     if known is operator.pow and abs(right) > 64:
         return UNKNOWN
@@ -52,7 +50,7 @@ def _computed(node: ast.BinOp, names: Mapping[str, ast.AST], depth: int) -> Any:
         value = known(left, right)
     except (ArithmeticError, ValueError):
         return UNKNOWN
-    return value if _is_number(value) else UNKNOWN
+    return value if is_number(value) else UNKNOWN
 
 
 def _items(nodes: Sequence[ast.AST | None], names: Mapping[str, ast.AST], depth: int) -> Any:

@@ -18,13 +18,12 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Module:
-    """A file of Python: its syntax tree, the values of its names, and the statements that count.
+    """A file of Python: the values of its names, and the statements that count.
 
     Of an imported module the block under `if __name__ == "__main__"` does not count.
     """
 
     path: Path
-    tree: ast.Module
     names: Mapping[str, ast.AST]
     nodes: Sequence[ast.AST]
 
@@ -106,7 +105,7 @@ def _read(path: Path, is_script: bool) -> Module:
     except (SyntaxError, ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
         raise InputError(f"{str(path)!r} is no Python that can be read{where}") from None
-    return Module(path, tree, _names(body, nodes), nodes)
+    return Module(path, _names(body, nodes), nodes)
 
 
 def _is_main_guard(node: ast.AST) -> bool:

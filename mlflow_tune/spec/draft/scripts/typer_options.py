@@ -16,7 +16,7 @@ from mlflow_tune.spec.draft.scripts.interface import (
     one_word,
     positional,
     positional_first,
-    stem,
+    switch,
     two_words,
 )
 from mlflow_tune.spec.draft.scripts.literals import UNKNOWN
@@ -134,9 +134,5 @@ def _kind(annotation: ast.expr | None, module: Module, modules: Sequence[Module]
 def _switch(name: str, flag: str, default: Any) -> Parameter:
     on, _, off = flag.partition("/")
     usual = f"--{name.replace('_', '-')}"
-    if not default:
-        return Parameter(name, "bool", False, words=two_words(on or usual, name))
     off = off or ("" if on else f"--no-{usual.lstrip('-')}")
-    if not off:
-        return Parameter(name, "bool", stays="it is on, and nothing turns it off")
-    return Parameter(stem(off), "bool", False, words=two_words(off, stem(off)))
+    return switch(name, on or usual, off, default)

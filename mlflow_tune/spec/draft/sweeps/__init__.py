@@ -42,7 +42,7 @@ def sweep_draft(
     method = form.get("method", "random")
     if method not in _STRATEGIES:
         raise InputError(f"must be grid, random or bayes, but got {shown(method)}", "method")
-    named, goal, target = _metric(form, metric)
+    named, goal, known, target = _metric(form, metric)
     parameters = _parameters(form.get("parameters"), method == "grid")
     searched = [key for key, found in parameters.items() if found.form]
     fixed = [key for key, found in parameters.items() if not found.form]
@@ -74,7 +74,7 @@ def sweep_draft(
     ]
     text = "".join(f"{each}\n" for each in lines)
     notes = [*(f"Not carried over: {each}" for each in left), *_of_program(program, home, named)]
-    return Draft(text, named, goal, True, searched, fixed, [], notes)
+    return Draft(text, named, goal, known, searched, fixed, [], notes)
 
 
 def _program(form: Mapping[str, Any], path: Path, home: Path) -> str | None:
@@ -109,7 +109,8 @@ def _of_program(program: str | None, home: Path, metric: str) -> list[str]:
     return [f"{program} logs to W&B alone: let it log {metric} by mlflow.log_metric, which is where a study reads it"]
 
 
-def _metric(form: Mapping[str, Any], metric: str | None) -> tuple[str, str, float | None]:
+def _metric(form: Mapping[str, Any], metric: str | None) -> tuple[str, str, bool, float | None]:
+    """Return the metric, its goal, whether that is known, and the sweep's target."""
     given = form.get("metric", {})
     if not isinstance(given, Mapping):
         raise InputError(f"must be a mapping with name and goal, but got {shown(given)}", "metric")
@@ -117,11 +118,12 @@ def _metric(form: Mapping[str, Any], metric: str | None) -> tuple[str, str, floa
     if name is None:
         raise InputError("the sweep names no metric: name the one to tune by --metric NAME", "metric")
     same = metric in (None, given.get("name"))
-    goal = (given.get("goal") if same else None) or goal_of(str(name)) or "minimize"
+    told = (given.get("goal") if same else None) or goal_of(str(name))
+    goal = told or "minimize"
     if goal not in ("minimize", "maximize"):
         raise InputError(f"must be minimize or maximize, but got {shown(goal)}", "metric.goal")
     target = at("metric.target", as_number, given["target"]) if same and "target" in given else None
-    return at("metric.name", as_metric, name), goal, target
+    return at("metric.name", as_metric, name), goal, told is not None, target
 
 
 def _parameters(given: Any, grid: bool, above: str = "") -> dict[str, Converted]:

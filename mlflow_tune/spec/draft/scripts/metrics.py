@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.spec.draft.scripts.modules import called, keyword
 from mlflow_tune.spec.fields import as_metric
 from mlflow_tune.spec.goals import goal_of
 from mlflow_tune.text import words_of
@@ -92,10 +93,10 @@ def _metrics_of(file: Path) -> list[str]:
 
 def _metrics_in(nodes: Sequence[ast.AST]) -> list[str]:
     calls = [node for node in nodes if isinstance(node, ast.Call)]
-    ones = [_argument(call, "key") for call in calls if _called(call) == "log_metric"]
-    ones += [_argument(call, "name") for call in calls if _of_lightning(call, "log")]
-    many = [_argument(call, "metrics") for call in calls if _called(call) == "log_metrics"]
-    many += [_argument(call, "dictionary") for call in calls if _of_lightning(call, "log_dict")]
+    ones = [keyword(call, "key", 0) for call in calls if called(call) == "log_metric"]
+    ones += [keyword(call, "name", 0) for call in calls if _of_lightning(call, "log")]
+    many = [keyword(call, "metrics", 0) for call in calls if called(call) == "log_metrics"]
+    many += [keyword(call, "dictionary", 0) for call in calls if _of_lightning(call, "log_dict")]
     found = [*_texts(ones), *(key for value in many for key in _keys(value))]
     passed = {value.id for value in many if isinstance(value, ast.Name)}
     found += [key for name, key in _assigned(nodes) if name in passed]
@@ -108,15 +109,15 @@ def _metrics_in(nodes: Sequence[ast.AST]) -> list[str]:
 
 def _of_lightning(call: ast.Call, name: str) -> bool:
     """Return whether a module of Lightning logs: `self.log(...)`, which its logger takes to MLflow."""
-    return _called(call) == name and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
+    return called(call) == name and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
 
 
 def _of_autolog(nodes: Sequence[ast.AST], calls: Sequence[ast.Call]) -> Iterator[str]:
     """Yield the metrics that MLflow's autologging names after what the code gives the library."""
-    loggers = [ast.unparse(call.func) for call in calls if _called(call) == "autolog"]
+    loggers = [ast.unparse(call.func) for call in calls if called(call) == "autolog"]
     if not loggers:
         return
-    if any(_called(call) in _SEARCHES for call in calls):
+    if any(called(call) in _SEARCHES for call in calls):
         yield "best_cv_score"
     measured = [
         measure
@@ -127,7 +128,7 @@ def _of_autolog(nodes: Sequence[ast.AST], calls: Sequence[ast.Call]) -> Iterator
         for measure in _texts(value.elts if isinstance(value, ast.List | ast.Tuple) else [value])
     ]
     for call in calls:
-        for name in _held_out(call) if _called(call) == "train" else ():
+        for name in _held_out(call) if called(call) == "train" else ():
             yield from (f"{name}-{measure.replace('@', '_at_')}" for measure in measured)
 
 
@@ -141,15 +142,6 @@ def _held_out(call: ast.Call) -> Iterator[str]:
             yield from _texts(item.elts[-1] for item in items if isinstance(item, ast.Tuple) and item.elts)
 
 
-def _called(call: ast.Call) -> str:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _argument(call: ast.Call, name: str) -> ast.AST | None:
-    return call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == name), None)
-
-
 def _texts(nodes: Iterable[ast.AST | None]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -160,7 +152,7 @@ def _keys(node: ast.AST | None) -> list[str]:
     """Return the keys of `{...}` and `dict(...)` that are written out."""
     if isinstance(node, ast.Dict):
         return list(_texts(node.keys))
-    if isinstance(node, ast.Call) and _called(node) == "dict":
+    if isinstance(node, ast.Call) and called(node) == "dict":
         return [each.arg for each in node.keywords if each.arg]
     return []
 
