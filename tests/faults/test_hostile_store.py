@@ -203,7 +203,7 @@ def test_a_study_goes_on_with_what_is_sound(sqlite_store, short_lease, runs, cla
 
     study, said = Study.load(run_id, objective=lambda x, n, **_: x, tracking_uri=sqlite_store), Messages()
     with said:
-        study.resume("+2", yes=True)
+        study.resume(len({trial.number for trial in sound}) + 2, yes=True)
     assert study.ending is not None
     assert study.ending.state == "finished"
     after = study.trials
@@ -261,7 +261,7 @@ def test_what_is_left_out_is_listed_and_what_is_sound_goes_on(sqlite_store):
     child(sqlite_store, run_id, {"tune.queued": "withdrawn", "tune.params": '{"x":0.5,"n":3}'}, status="KILLED")
     said = Messages()
     with said:
-        study = Study.load(run_id, objective=lambda x, n: x, tracking_uri=sqlite_store).resume("+2", yes=True)
+        study = Study.load(run_id, objective=lambda x, n: x, tracking_uri=sqlite_store).resume(4, yes=True)
     assert [(trial.number, trial.outcome) for trial in study.trials] == [
         (1, "ok"), (2, "not-finite"), (3, "ok"), (4, "ok"),
     ]  # fmt: skip
