@@ -117,6 +117,7 @@ def _source(
         "colour": [*colours, VERMILLION],
         "width": [1.2] * others + [3.0],
         "size": [6.0] * others + [11.0],
+        "opacity": [0.6] * others + [1.0],
     }
     columns |= {axis.place: axis.units.astype(np.float32) for axis in (*across, *squared)}
     return ColumnDataSource(columns | {axis.text: axis.texts for axis in across}, name=SOURCE)
@@ -131,7 +132,7 @@ def _parallel(source: ColumnDataSource, told: Sequence[tuple[str, str]], axes: S
     canvas = _canvas(HEIGHT, name="parallel", min_width=AXIS_WIDTH * count, **ranges)
     canvas.axis.visible = False
     canvas.segment(x0=[*range(count)], x1=[*range(count)], y0=[0.0] * count, y1=[1.0] * count, line_color=GREY)
-    look = {"line_color": "colour", "line_width": "width", "line_alpha": 0.55}
+    look = {"line_color": "colour", "line_width": "width", "line_alpha": "opacity"}
     kept = {"selection_line_alpha": 0.9, "nonselection_line_alpha": FAINT, "hover_line_color": INK}
     lines = canvas.multi_line("across", "up", source=source, **look, **kept, hover_line_alpha=1.0)
     canvas.add_tools(HoverTool(renderers=[lines], tooltips=told))
@@ -168,7 +169,7 @@ def _square(
     wide, high = LABELS * left, LABELS * bottom
     canvas = _canvas(SQUARE + high, name=f"{across.key}/{up.key}", min_width=SQUARE_WIDTH + wide, **ranges)
     canvas.outline_line_color = PALE
-    look = {"fill_color": "colour", "size": "size", "line_color": None, "fill_alpha": 0.6}
+    look = {"fill_color": "colour", "size": "size", "line_color": None, "fill_alpha": "opacity"}
     kept = {"selection_fill_alpha": 0.9, "nonselection_fill_alpha": FAINT, "hover_fill_color": INK}
     points = canvas.scatter(across.place, up.place, source=source, **look, **kept, hover_fill_alpha=1.0)
     canvas.add_tools(HoverTool(renderers=[points], tooltips=told))
