@@ -24,6 +24,7 @@ from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import WorkerPool
+from mlflow_tune.space import Value
 from mlflow_tune.spec.epochs import epochs_name
 from mlflow_tune.spec.stopping import why_aborted, why_done
 from mlflow_tune.spec.study_file import StudySpec
@@ -33,7 +34,7 @@ from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Job, Outcome, Params, Suggestion, Trial, as_known, ended_trial, standing
+from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, as_known, ended_trial, standing
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
@@ -180,7 +181,7 @@ class Driver:
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
-            self._again = [trial for trial in self.history if trial.outcome in unfinished or trial.train_on]
+            self._again = [each for each in self.history if each.outcome in unfinished or self._is_to_train_on(each)]
         self._pruner.know(self.history)
         study = self._trials.study
         known = len(self.history)
@@ -231,7 +232,7 @@ class Driver:
             return "aborted", self._certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
-        asked_on = any(trial.train_on or trial.raised for trial in self._again)
+        asked_on = any(self._is_to_train_on(trial) or trial.raised for trial in self._again)
         if self._waiting or self._by_hand or asked_on:  # what a person asked for runs, whatever the other rules say
             return None
         # A point that must run again was started within the budget: only the other rules may keep it back.
@@ -288,7 +289,7 @@ class Driver:
         taken = self._slots.values()
         slot = next(slot for slot in itertools.count() if slot not in taken)
         devices = self._pool.devices(slot)
-        raised, ground = _onward(before)
+        raised, ground = self._onward(before)
         trial = self._trials.start(
             number, point, by, attempt, logs, queued, log=not later, devices=devices, raised=raised
         )
@@ -298,7 +299,7 @@ class Driver:
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
         # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
         params = {name: value for name, value in trial.params.items() if name in self._spec.space}
-        params |= {name: value for name, value in trial.raised.items() if name == self._epochs}
+        params |= trial.raised
         study = self._trials.study
         job = Job(
             number,
@@ -324,6 +325,18 @@ class Driver:
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
+
+    def _is_to_train_on(self, trial: Trial) -> bool:
+        """Whether a person has asked for that; anything else that a server holds asks for nothing."""
+        return trial.train_on is not None and list(trial.train_on.params) == [self._epochs]
+
+    def _onward(self, before: Trial | None) -> tuple[dict[str, Value], Trial | None]:
+        """Return what an attempt has raised, and from which one it goes on, where it follows one `before`."""
+        if before is None:
+            return {}, None
+        wish = before.train_on
+        raised, ground = (wish.params, before) if wish else (before.raised, before.before)
+        return {name: value for name, value in raised.items() if name == self._epochs}, ground
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
@@ -417,10 +430,3 @@ class Driver:
                 self._news = parent.queue_news
                 self._next_look = 0.0
         self._next_pulse = time.monotonic() + PULSE
-
-
-def _onward(before: Trial | None) -> tuple[Params, Trial | None]:
-    """Return what an attempt has raised, and from which one it goes on, where it follows one `before`."""
-    if before is None:
-        return {}, None
-    return (before.train_on.params, before) if before.train_on else (before.raised, before.before)

@@ -63,7 +63,14 @@ def test_a_trial_that_is_trained_on_goes_on_from_its_checkpoint(sqlite_store, tm
     assert [trial.value for trial in trained.trials] == [1 + 1 / 12, 2 + 1 / 12]
     steps = [point.step for point in client.get_metric_history(trained.trials[1].run_id, "loss")]
     assert steps == [9, 10, 11, 12]
-    assert again(sqlite_store, checkpointed).resume().trials == trained.trials  # and nothing is done twice
+    odd = ["{", "[]", '{"epochs": "8"}', '{"after": 3}', '{"after": 9, "raised": {"level": 7}}']
+    for text in odd:  # what anybody may have written asks for nothing
+        client.set_tag(trained.trials[0].run_id, "tune.train_on", text)
+        client.set_tag(trained.trials[1].run_id, "tune.raised", text)
+        read = again(sqlite_store, checkpointed).trials
+        assert [trial.value for trial in read] == [1 + 1 / 12, 2 + 1 / 12]
+    resumed = again(sqlite_store, checkpointed).resume()  # nor is anything done twice
+    assert [trial.attempt for trial in resumed.trials] == [2, 3]
 
 
 def test_a_searched_number_of_epochs_is_raised_and_the_point_stays(sqlite_store):
