@@ -16,6 +16,7 @@ OF = "tune.of"  # the tag of a run that training code opened: the id of its tria
 OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 EXPECTED, EXPECTED_STD = "expected_end", "expected_end_std"  # metrics of a pruned trial: what it would have come to
+STEPS_USED = "steps_used"  # the metric of a trial in a study that may stop trials: how many values its curve has
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "pruned", "interrupted"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from mlflow_tune.diagnosis import curves_of_interest
-from mlflow_tune.diagnosis.names import falls
 from mlflow_tune.diagnosis.stopping import Course, Diverged, Terms, Verdict, Watch, course_of
 from mlflow_tune.diagnosis.stopping.auto import EVIDENCE, is_spared
 from mlflow_tune.diagnosis.stopping.base import curve_words
@@ -21,13 +20,14 @@ from mlflow_tune.diagnosis.stopping.extrapolate import forecast
 from mlflow_tune.diagnosis.stopping.recorded import course_from_json, course_to_json, is_control
 from mlflow_tune.driver.choosing import Choosing
 from mlflow_tune.executors.pool import WorkerPool
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Trials
 from mlflow_tune.tracking.records import all_experiments, learning_curve
 from mlflow_tune.tracking.trials import Latest
-from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Goal, Outcome, Trial
+from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Outcome, Trial
 
 logger = logging.getLogger(__name__)
 SHORTEST, LONGEST = 1.0, 30.0  # seconds from one look to the next
@@ -81,8 +81,7 @@ class Pruner:
         self._spec = spec
         self._trials = trials
         self._asked = spec.stop_trials
-        self._metric = (self._asked and self._asked.metric) or spec.metric
-        self._goal = self._direction()
+        self._metric, self._goal = (self._asked or StopTrials()).watched(spec.metric, spec.goal)
         self._next = 0.0
         self._seen: dict[str, _Seen] = {}
         self._verdicts: dict[str, tuple[Verdict, Course]] = {}
@@ -97,12 +96,6 @@ class Pruner:
             self._watch_on = Watch([Diverged()], Terms())
             if self._asked.rule is None:
                 self._choosing = Choosing(self._asked.terms, spec.workers)
-
-    def _direction(self) -> Goal:
-        named = falls(self._metric)
-        if self._metric == self._spec.metric or named is None:
-            return self._spec.goal
-        return "minimize" if named else "maximize"
 
     def know(self, history: Sequence[Trial]) -> None:
         """Take in the trials that ended before: what a resumed study knows is what it would have known."""
@@ -243,7 +236,9 @@ class Pruner:
         """Return what is kept of the curve of a trial that ended, empty where nothing is to be kept."""
         if not self._asked or trial.raised or not (curve := curves.get(self._metric)):
             return ""
-        return course_to_json(course_of(trial.number, curve, self._metric, self._goal), trial.number in self._controls)
+        course = course_of(trial.number, curve, self._metric, self._goal)
+        verdict, _ = self._verdicts.get(trial.run_id, (None, None))
+        return course_to_json(course, trial.number in self._controls, verdict)
 
     def ended(self, trial: Trial) -> None:
         """Take in a trial that has ended; the others are compared with it from now on."""

@@ -96,7 +96,7 @@ def create_study(client: Client, spec: StudySpec, source: Mapping[str, str], fol
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, client, driven=True)
-    save_view(client, record, spec.metric, spec.goal, spec.space)
+    save_view(client, record, spec.metric, spec.goal, spec.space, stops=spec.stop_trials is not None)
     return record
 
 

@@ -382,7 +382,8 @@ class Study:
         """Return one of the report's pictures, by its name or the beginning of that, from what MLflow holds now.
 
         They are best_so_far, bracket, parameters, parallel_coordinates, heat_map, importance, partial_dependence,
-        learning_curves, calibration and posterior. Raises InputError for another, and while there is too little for it.
+        learning_curves, stopping, calibration and posterior. Raises InputError for another, and while there is too
+        little for it.
         """
         return self.handle.picture(what)
 

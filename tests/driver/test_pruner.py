@@ -17,6 +17,7 @@ import mlflow_tune
 from mlflow_tune import Categorical, Float, Study
 from mlflow_tune.cli.follow import Follower
 from mlflow_tune.driver import pruner
+from mlflow_tune.report.figures.style import words_of
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.tracking.steps import trained_steps
 from mlflow_tune.trial import EXPECTED, Suggestion, Trial
@@ -91,7 +92,19 @@ def test_plain_mlflow_sees_killed_runs_with_their_curves(pruned):
     curves = [json.loads(run.data.tags["tune.curve"]) for run in pruned.runs]
     assert curves[0] == {"steps": 4, "every": 1, "values": [0.4, 0.3, 0.2, 0.1]}
     assert curves[6]["values"][-1] == "nan"
+    assert ["bar" in curve for curve in curves] == [False] * 3 + [True] * 3 + [False] * 2
+    used = [run.data.metrics["steps_used"] for run in pruned.runs]
+    assert used == [curve["steps"] for curve in curves]
     assert not any("objective" in run.data.metrics for run in pruned.runs[3:7])
+
+
+def test_a_picture_shows_what_was_stopped_and_by_which_threshold(pruned):
+    figure = pruned.study.plot("stopping")
+    words = words_of(figure)
+    assert "Learning curves of 8 trials. Stopped: trials 4, 5, 6, 7." in words and "The best is trial 8." in words
+    (asked,) = [each for each in figure.axes[0].collections if each.get_label() == "asked for by the rule"]
+    bars = [json.loads(run.data.tags["tune.curve"])["bar"] for run in pruned.runs[3:6]]
+    assert sorted(asked.get_offsets().tolist()) == sorted(bars)
 
 
 def test_the_life_cycle_costs_what_it_did_and_a_look_one_search(pruned):
