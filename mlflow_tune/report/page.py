@@ -72,7 +72,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "name": short(page.name),
         "metric": short(standing.metric),
         "sense": subject.sense,
-        "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.params)},
+        "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.trained_with)},
         "state": short(standing.state),
         "why": short(standing.why),
         "counts": _counts(ordered),
@@ -132,7 +132,7 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "value": number(trial.value),
         "unmet": trial.number in page.unmet,
         "diagnosis": ", ".join(page.standing.diagnoses.get(trial.number, ())),
-        "values": [_value(trial.params, name) for name in list(page.space)[:MOST_COLUMNS]],
+        "values": [_value(trial.trained_with, name) for name in list(page.space)[:MOST_COLUMNS]],
         "seconds": seconds_text(seconds_of(trial), unit=""),
         "words": short(trial.reason if trial.done and trial.value is None else trial.why),
     }
