@@ -57,10 +57,8 @@ class Reporter:
         subject = subject_of(self.spec, history)
         posteriors = self._posteriors(history)
         figures = self._figures(history, subject, posteriors)
-        page, table = (
-            report_html(self._page(standing, subject), history, figures),
-            trials_table(history, self.spec.space),
-        )
+        page = report_html(self._page(standing, subject), history, figures)
+        table = trials_table(history, self.spec.space)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "trials.csv").write_text(columns_csv(table), encoding="utf-8")
@@ -163,6 +161,7 @@ class Reporter:
             budget=self.spec.stop.model_dump(mode="json", exclude_none=True),
             facts={name: value for name, value in facts.items() if value},
             unmet=subject.unmet,
+            constraint=self.spec.strategy.requirement,
             made=now(),
         )
 

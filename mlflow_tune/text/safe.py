@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
+
 _SPECIAL = set("&<>\"'|`*_[]\\$~#!")  # what Markdown or HTML would act on
 
 
@@ -25,6 +28,29 @@ def cut(text: str, longest: int) -> str:
 def cut_start(text: str, longest: int) -> str:
     """Return the text, cut at its beginning to `longest` characters, the first of them `…`."""
     return text if len(text) <= longest else f"…{text[len(text) + 1 - longest :]}"
+
+
+def apart(texts: Iterable[object], longest: int) -> dict[str, str]:
+    """Return for each text how it is shown: as `short`, but two that differ are not cut to the same.
+
+    Of those that begin alike for longer than that, the beginning is cut.
+    """
+    shown: dict[str, str] = {}
+    _tell_apart({str(text): one_line(text) for text in texts}, longest, shown)
+    return shown
+
+
+def _tell_apart(lines: Mapping[str, str], longest: int, shown: dict[str, str], start: int = 0) -> None:
+    alike: dict[str, dict[str, str]] = {}
+    for text, line in lines.items():
+        alike.setdefault(cut(f"…{line[start + 1 :]}" if start else line, longest), {})[text] = line
+    for short_line, group in alike.items():
+        common = len(os.path.commonprefix([*group.values()]))  # noqa: RUF071  # characters are what it is to compare
+        if len({*group.values()}) == 1:  # but for white space they are one
+            shown.update(dict.fromkeys(group, short_line))
+        else:  # half of the room for what tells them apart, or less where they end before
+            end = max(map(len, group.values()))
+            _tell_apart(group, longest, shown, max(start + 1, min(common - longest // 2, end - longest)))
 
 
 def one_line(text: object) -> str:
