@@ -374,7 +374,7 @@ WRONG = [
     (["resume", "done", "--trials", "0"], "at least 1"),
     (["resume", "done", "--trials", "+-2"], "at least 1"),
     (["resume", "done", "--trials", "many"], "many"),
-    (["resume", "done", "--folder", "/no/such/folder"], "/nowhere"),
+    (["resume", "done", "--folder", "/no/such/folder"], "/no/such/folder"),
     (["run", "missing.yaml"], "missing.yaml"),
     (["run", "study.yaml", "--trials", "0"], "--trials"),
     (["run", "study.yaml", "--seed", "-1"], "--seed"),
