@@ -41,7 +41,7 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
 def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
     """Print the page for people."""
     time = seconds_text(seconds_of(trial))
-    console.print(f"\n{outcome_text(trial)}  {found_text(spec, trial)}  {point_text(trial.params)}  ({time})")
+    console.print(f"\n{outcome_text(trial)}  {found_text(spec, trial)}  {point_text(trial.trained_with)}  ({time})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):

@@ -52,7 +52,13 @@ def search_words(spec: StudySpec) -> str:
 def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
     time = f"({seconds_text(seconds_of(trial))})"
-    words = [outcome_text(trial), found_text(spec, trial), point_text(trial.params), time, best_text(spec, history)]
+    words = [
+        outcome_text(trial),
+        found_text(spec, trial),
+        point_text(trial.trained_with),
+        time,
+        best_text(spec, history),
+    ]
     return "  ".join(filter(None, words))
 
 
