@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.report.html import filled, is_link, number, picture
+from mlflow_tune.report.html import filled, in_columns, is_link, number, picture
 from mlflow_tune.report.live import Live, live
 from mlflow_tune.report.note import Standing, times
 from mlflow_tune.report.subject import Subject
@@ -103,7 +103,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "strategy": _options(page.strategy),
         "budget": _options(page.budget),
         "facts": [(short(name), short(fact)) for name, fact in page.facts.items()],
-        "figures": [{**picture(figure), "name": name} for name, figure in figures.items()],
+        "figures": in_columns([{**picture(figure), "name": name} for name, figure in figures.items()]),
         "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
         "diagnosed": any(page.standing.diagnoses.values()),
         "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),

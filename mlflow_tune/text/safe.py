@@ -33,7 +33,7 @@ def cut_start(text: str, longest: int) -> str:
 def apart(texts: Iterable[object], longest: int) -> dict[str, str]:
     """Return for each text how it is shown: as `short`, but two that differ are not cut to the same.
 
-    Of those that begin alike for longer than that, the beginning is cut.
+    Of those that begin alike for half of that or more, the beginning is cut.
     """
     shown: dict[str, str] = {}
     _tell_apart({str(text): one_line(text) for text in texts}, longest, shown)
@@ -41,16 +41,19 @@ def apart(texts: Iterable[object], longest: int) -> dict[str, str]:
 
 
 def _tell_apart(lines: Mapping[str, str], longest: int, shown: dict[str, str], start: int = 0) -> None:
+    windows = {text: f"…{line[start + 1 :]}" if start else line for text, line in lines.items()}
     alike: dict[str, dict[str, str]] = {}
-    for text, line in lines.items():
-        alike.setdefault(cut(f"…{line[start + 1 :]}" if start else line, longest), {})[text] = line
-    for short_line, group in alike.items():
+    for text, window in windows.items():
+        alike.setdefault(window[: longest // 2], {})[text] = lines[text]
+    for group in alike.values():
+        fit = all(len(windows[text]) <= longest for text in group)
+        if fit or len({*group.values()}) == 1:  # one alone, or equal but for white space
+            shown.update({text: cut(windows[text], longest) for text in group})
+            continue
+        # Half of the room for what tells them apart, or less where they end before.
         common = len(os.path.commonprefix([*group.values()]))  # noqa: RUF071  # characters are what it is to compare
-        if len({*group.values()}) == 1:  # but for white space they are one
-            shown.update(dict.fromkeys(group, short_line))
-        else:  # half of the room for what tells them apart, or less where they end before
-            end = max(map(len, group.values()))
-            _tell_apart(group, longest, shown, max(start + 1, min(common - longest // 2, end - longest)))
+        end = max(map(len, group.values()))
+        _tell_apart(group, longest, shown, max(start + 1, min(common - longest // 2, end - longest)))
 
 
 def one_line(text: object) -> str:

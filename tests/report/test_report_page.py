@@ -19,6 +19,7 @@ import pytest
 from mlflow_tune.report.figures.interactive import interactive_charts
 from mlflow_tune.report.figures.parameters import parallel_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure
+from mlflow_tune.report.html import in_columns
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page, report_html
 from mlflow_tune.report.subject import Subject
@@ -200,6 +201,18 @@ def test_every_picture_is_inline_and_has_its_alternative_in_words():
     assert "The best goes from 1 (trial 1) to 0.333333 (trial 3)" in image["alt"]
     assert "Without a value ended trial 2" in image["alt"]
     assert int(image["width"]) > int(image["height"]) > 0
+
+
+def test_pictures_of_uneven_height_leave_no_hole_in_two_columns():
+    def shown(*heights):
+        pictures = [{"width": 500, "height": abs(height), "wide": height < 0} for height in heights]
+        return [-each["height"] if each["wide"] else each["height"] for each in in_columns(pictures)]
+
+    assert shown(380, 600, 300) == [380, 300, 600]
+    assert shown(380, 380, 380, 380) == [380] * 4
+    assert shown(380, 600) == [380, 600]
+    assert shown(380, 600, 310, -400, 300, 900, 610) == [380, 310, 600, -400, 300, 610, 900]
+    assert shown() == []
 
 
 def test_a_study_without_trials_and_one_whose_trials_all_failed():

@@ -45,7 +45,7 @@ def test_texts_that_differ_are_not_cut_to_the_same():
     assert [shown[text] for text in texts] == [
         "…thing, bayesian, seed 0",
         "…thing, bayesian, seed 1",
-        "…smoothing, random",
+        "…moothing, random",
     ]
     assert apart(["a b", "a  b"], 24) == {"a b": "a b", "a  b": "a b"}
 
