@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page
-from mlflow_tune.report.posterior import PosteriorSlice, posterior_before
+from mlflow_tune.report.posterior import PosteriorSlice, bands_of, posterior_before
 from mlflow_tune.report.subject import Subject, subject_of
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.tracking import Artifacts, StudyRecord, Trials, save_view
@@ -87,7 +87,9 @@ class Reporter:
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
         curves, forests = self._curves(subject, history), self._forests(subject, history)
-        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests)
+        found = study_figures(
+            subject, history, curves, strategy.requirement, bracket, forests, bands_of(self.spec, history)
+        )
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -106,7 +108,10 @@ class Reporter:
             curves = self._curves(subject, history) if name == "learning_curves" else {}
             bracket = strategy.bracket(self.spec.space, history)
             forests = self._forests(subject, history)
-            found = study_figure(name, Material(subject, history, curves, strategy.requirement, bracket, forests))
+            bands = bands_of(self.spec, history) if name == "calibration" else {}
+            found = study_figure(
+                name, Material(subject, history, curves, strategy.requirement, bracket, forests, bands)
+            )
         return None if found is None else self_showing(found)
 
     def _curves(self, subject: Subject, history: Sequence[Trial]) -> dict[int, Curve]:

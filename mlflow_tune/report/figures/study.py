@@ -16,7 +16,7 @@ from mlflow_tune.report.figures.parameters import parallel_figure, parameters_fi
 from mlflow_tune.report.figures.progress import Curves, best_so_far_figure, bracket_figure, learning_curves_figure
 from mlflow_tune.report.forest import Forests, least_trials
 from mlflow_tune.report.subject import Subject
-from mlflow_tune.strategies import Constraint
+from mlflow_tune.strategies import Band, Constraint
 from mlflow_tune.text import unknown
 from mlflow_tune.trial import Trial
 
@@ -26,7 +26,7 @@ class Material:
     """What the figures of a study are drawn of.
 
     `curves` are the learning curves by trial number, `constraint` that of a boundary search, `bracket` what a bisection
-    has left, `forests` what is fitted to these trials.
+    has left, `forests` what is fitted to these trials, `bands` how a model's predictions came out, by trial number.
     """
 
     subject: Subject
@@ -35,6 +35,7 @@ class Material:
     constraint: Constraint | None
     bracket: tuple[float, float] | None
     forests: Forests
+    bands: Mapping[int, Band]
 
 
 # By the name of their files, in the order in which they are looked at.
@@ -47,7 +48,7 @@ _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
     "importance": lambda of: importance_figure(of.subject, of.trials, of.forests),
     "partial_dependence": lambda of: dependence_figure(of.subject, of.trials, of.forests),
     "learning_curves": lambda of: learning_curves_figure(of.subject, of.trials, of.curves),
-    "calibration": lambda of: calibration_figure(of.subject, of.trials),
+    "calibration": lambda of: calibration_figure(of.subject, of.trials, of.bands),
 }
 _FOREST = "two parameters, and {least} trials whose values differ"
 _NEEDED: Mapping[str, str] = {
@@ -91,13 +92,15 @@ def study_figures(
     constraint: Constraint | None = None,
     bracket: tuple[float, float] | None = None,
     forests: Forests | None = None,
+    bands: Mapping[int, Band] | None = None,
 ) -> dict[str, Figure]:
     """Return the figures that the trials give, by the name of their files, in the order in which they are looked at.
 
     Those that there is too little for are left out; each function tells its rule. `curves` are the learning curves by
     trial number, `constraint` that of a boundary search, `bracket` what a bisection has left, `forests` what is fitted
-    to these trials already.
+    to these trials already, `bands` how a model's predictions came out, by trial number.
     """
-    material = Material(subject, trials, curves or {}, constraint, bracket, forests or Forests(subject, trials))
+    fitted = forests or Forests(subject, trials)
+    material = Material(subject, trials, curves or {}, constraint, bracket, fitted, bands or {})
     drawn = {name: draw(material) for name, draw in _DRAWN.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -92,7 +92,7 @@ def gaussian_process(points: Array, values: Array, owners: tuple[int, ...]) -> t
     The kernel is fitted to a prefix of the trials, whose size grows in steps of a tenth. So most trials find their
     kernel, and most of their factor, in a cache. A lost cache changes no answer: each fit has the same starts.
     """
-    size = _prefix_size(len(values))
+    size = prefix_size(len(values))
     fitted = min(size, FITTED)
     kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), owners)
     factor = _extended(kernel, points[:size], _factor(kernel, points[:size].tobytes()), points[size:])
@@ -100,7 +100,8 @@ def gaussian_process(points: Array, values: Array, owners: tuple[int, ...]) -> t
     return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims)), scale
 
 
-def _prefix_size(count: int) -> int:
+def prefix_size(count: int) -> int:
+    """Return the size, at most `count`, of the prefix of trials that kernels are learnt from."""
     size = min(count, 1)
     while (larger := size + max(1, size // 10)) <= count:
         size = larger
@@ -116,10 +117,11 @@ def _fitted(points: bytes, values: bytes, owners: tuple[int, ...]) -> Kernel:
 @lru_cache(maxsize=2)
 def _factor(kernel: Kernel, points: bytes) -> Array:
     rows = np.frombuffer(points).reshape(-1, len(kernel.owners))
-    return _cholesky(kernel(rows, rows), kernel.noise)
+    return factor_of(kernel(rows, rows), kernel.noise)
 
 
-def _cholesky(covariance: Array, noise: float) -> Array:
+def factor_of(covariance: Array, noise: float) -> Array:
+    """Return the lower Cholesky factor of a covariance (n, n) with the noise on its diagonal."""
     return np.asarray(cholesky(covariance + noise * np.eye(len(covariance)), lower=True, check_finite=False))
 
 
@@ -127,28 +129,67 @@ def _extended(kernel: Kernel, points: Array, factor: Array, more: Array) -> Arra
     if not len(more):
         return factor
     across = solve_triangular(factor, kernel(points, more), lower=True, check_finite=False)
-    corner = _cholesky(kernel(more, more) - across.T @ across, kernel.noise)
+    corner = factor_of(kernel(more, more) - across.T @ across, kernel.noise)
     return np.block([[factor, np.zeros(across.shape)], [across.T, corner]])
 
 
 def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
     """Return the kernel of the largest posterior density given points (n, columns) and targets (n,)."""
-    squares = _squares(points, owners)
-    size = len(squares)
-    middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, NOISE_MEDIAN])
-    spread = np.array([LENGTH_SPREAD] * size + [VARIANCE_SPREAD, NOISE_SPREAD])
-    bounds = np.log([LENGTHS] * size + [VARIANCES, NOISES])
-
-    def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = _negative_log_likelihood(theta, squares, aims)
-        away = (theta - middle) / spread
-        return value + float(away @ away) / 2, gradient + away / spread
-
+    posterior = KernelPosterior.of(points, aims, owners, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
+    middle, bounds = posterior.middle, posterior.bounds
+    size = len(middle) - 2
     starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in FIRST_LENGTHS]
     options = {"maxiter": 50}
-    fits = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts]
-    best = np.exp(min(fits, key=lambda fit: float(fit.fun)).x).tolist()
-    return Kernel(tuple(best[:size]), best[-2], best[-1], owners)
+    fits = [
+        minimize(posterior.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts
+    ]
+    return posterior.kernel(min(fits, key=lambda fit: float(fit.fun)).x)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelPosterior:
+    """How probable kernels are: `theta` (p,) has the logarithms of the length scales, of the variance and of the noise.
+
+    The priors are log-normal, around `middle` (p,) with standard deviations `spread` (p,), within `bounds` (p, 2).
+    """
+
+    squares: Array
+    aims: Array
+    owners: tuple[int, ...]
+    middle: Array
+    spread: Array
+    bounds: Array
+
+    @classmethod
+    def of(
+        cls,
+        points: Array,
+        aims: Array,
+        owners: tuple[int, ...],
+        noise: tuple[float, float],
+        noises: tuple[float, float],
+    ) -> KernelPosterior:
+        """Return the posterior given points (n, columns) and targets (n,).
+
+        `noise` are median and spread of the noise's prior, and `noises` its bounds.
+        """
+        squares = _squares(points, owners)
+        size = len(squares)
+        middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, noise[0]])
+        spread = np.array([LENGTH_SPREAD] * size + [VARIANCE_SPREAD, noise[1]])
+        bounds = np.log([LENGTHS] * size + [VARIANCES, noises])
+        return cls(squares, aims, owners, middle, spread, bounds)
+
+    def loss(self, theta: Array) -> tuple[float, Array]:
+        """Return the negative logarithm of the density at theta (p,), up to a constant, and its gradient (p,)."""
+        value, gradient = _negative_log_likelihood(theta, self.squares, self.aims)
+        away = (theta - self.middle) / self.spread
+        return value + float(away @ away) / 2, gradient + away / self.spread
+
+    def kernel(self, theta: Array) -> Kernel:
+        """Return the kernel that theta (p,) stands for."""
+        *lengths, variance, noise = np.exp(theta).tolist()
+        return Kernel(tuple(lengths), variance, noise, self.owners)
 
 
 def _squares(points: Array, owners: tuple[int, ...]) -> Array:
@@ -168,7 +209,7 @@ def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple
     decay = np.exp(-distances)
     covariance = variance * (1 + distances + distances**2 / 3) * decay
     try:
-        factor = _cholesky(covariance, noise)
+        factor = factor_of(covariance, noise)
     except LinAlgError:
         return 1e25, np.zeros(len(theta))
     weights = cho_solve((factor, True), aims)
