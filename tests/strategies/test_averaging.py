@@ -23,7 +23,8 @@ def made(count, noise, seed=0):
 
 
 def forecast(points, values, point):
-    return drawn_kernels(points, values, OWNERS).forecast(points, targets(values)[0], np.array(point))
+    certain = np.zeros(len(values))
+    return drawn_kernels(points, values, certain, OWNERS).forecast(points, targets(values)[0], certain, np.array(point))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 0.8, 0.95, 0.999])
@@ -42,6 +43,19 @@ def test_noise_is_learnt_where_there_is_some():
     exact, noisy = (forecast(*made(40, noise), [0.4, 0.6])[1] for noise in (0.0, 0.6))
     assert exact < 0.1
     assert 0.4 < noisy < 1.1
+
+
+def test_a_doubtful_value_tells_less():
+    """Of a trial that was stopped the value is itself a prediction."""
+    points, values = made(20, 0.0)
+    doubtful = np.zeros(20)
+    doubtful[3] = 1.0
+    aims, scale = targets(values)
+    sure, unsure = (
+        drawn_kernels(points, values, errors, OWNERS).forecast(points, aims, scale.variances(values, errors), points[3])
+        for errors in (np.zeros(20), doubtful)
+    )
+    assert unsure[1] > 1.5 * sure[1]
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])

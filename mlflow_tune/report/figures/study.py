@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
@@ -14,7 +14,9 @@ from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import Curves, best_so_far_figure, bracket_figure, learning_curves_figure
+from mlflow_tune.report.figures.stopping import stopping_figure
 from mlflow_tune.report.forest import Forests, least_trials
+from mlflow_tune.report.stopping import Stopping
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.strategies import Band, Constraint
 from mlflow_tune.text import unknown
@@ -26,7 +28,8 @@ class Material:
     """What the figures of a study are drawn of.
 
     `curves` are the learning curves by trial number, `constraint` that of a boundary search, `bracket` what a bisection
-    has left, `forests` what is fitted to these trials, `bands` how a model's predictions came out, by trial number.
+    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials, and
+    `bands` how a model's predictions came out, by trial number.
     """
 
     subject: Subject
@@ -35,7 +38,8 @@ class Material:
     constraint: Constraint | None
     bracket: tuple[float, float] | None
     forests: Forests
-    bands: Mapping[int, Band]
+    stopping: Stopping | None = None
+    bands: Mapping[int, Band] = field(default_factory=dict)
 
 
 # By the name of their files, in the order in which they are looked at.
@@ -48,6 +52,7 @@ _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
     "importance": lambda of: importance_figure(of.subject, of.trials, of.forests),
     "partial_dependence": lambda of: dependence_figure(of.subject, of.trials, of.forests),
     "learning_curves": lambda of: learning_curves_figure(of.subject, of.trials, of.curves),
+    "stopping": lambda of: stopping_figure(of.subject, of.trials, of.stopping),
     "calibration": lambda of: calibration_figure(of.subject, of.trials, of.bands),
 }
 _FOREST = "two parameters, and {least} trials whose values differ"
@@ -60,6 +65,7 @@ _NEEDED: Mapping[str, str] = {
     "importance": _FOREST,
     "partial_dependence": _FOREST,
     "learning_curves": "a metric that is logged with steps",
+    "stopping": "stop_trials in the study file, and a metric that is logged with steps",
     "calibration": "three trials with a value that a model chose",
     "posterior": "a trial that a model chose, and one parameter, a numeric one",
 }
@@ -92,15 +98,17 @@ def study_figures(
     constraint: Constraint | None = None,
     bracket: tuple[float, float] | None = None,
     forests: Forests | None = None,
+    stopping: Stopping | None = None,
     bands: Mapping[int, Band] | None = None,
 ) -> dict[str, Figure]:
     """Return the figures that the trials give, by the name of their files, in the order in which they are looked at.
 
     Those that there is too little for are left out; each function tells its rule. `curves` are the learning curves by
     trial number, `constraint` that of a boundary search, `bracket` what a bisection has left, `forests` what is fitted
-    to these trials already, `bands` how a model's predictions came out, by trial number.
+    to these trials already, `stopping` the curves of a study that may stop trials, `bands` how a model's predictions
+    came out, by trial number.
     """
-    fitted = forests or Forests(subject, trials)
-    material = Material(subject, trials, curves or {}, constraint, bracket, fitted, bands or {})
+    forests = forests or Forests(subject, trials)
+    material = Material(subject, trials, curves or {}, constraint, bracket, forests, stopping, bands or {})
     drawn = {name: draw(material) for name, draw in _DRAWN.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -40,13 +40,13 @@ class Kernels:
     kernels: tuple[gp.Kernel, ...]
     weights: Array
 
-    def forecast(self, points: Array, aims: Array, point: Array) -> tuple[float, float]:
+    def forecast(self, points: Array, aims: Array, doubts: Array, point: Array) -> tuple[float, float]:
         """Return mean and standard deviation of a target at `point` (columns,), noise included.
 
-        `points` (n, columns) and `aims` (n,) are what is known.
+        `points` (n, columns) and `aims` (n,) are what is known, and `doubts` (n,) the variances of uncertain aims.
         """
         near = np.argsort(((points - point) ** 2).sum(1), kind="stable")[:NEAREST]
-        found = [_predicted(kernel, points[near], aims[near], point[None, :]) for kernel in self.kernels]
+        found = [_predicted(kernel, points[near], aims[near], doubts[near], point[None, :]) for kernel in self.kernels]
         means, variances = np.array(found).T
         mean = float(self.weights @ means)
         return mean, float(np.sqrt(self.weights @ (variances + (means - mean) ** 2)))
@@ -65,20 +65,24 @@ def reach_of(level: float) -> float:
     return float(stdtrit(DEGREES, (1 + level) / 2) / stdtrit(DEGREES, (1 + ONE) / 2))
 
 
-def drawn_kernels(points: Array, values: Array, owners: tuple[int, ...]) -> Kernels:
+def drawn_kernels(points: Array, values: Array, errors: Array, owners: tuple[int, ...]) -> Kernels:
     """Return kernels that fit points (n, columns) and values (n,), NaN where a trial has none.
+
+    `errors` (n,) are the standard deviations of those values that are uncertain, else 0.
 
     As that of `gp.gaussian_process` they are learnt from a prefix of the trials, so most trials find them in a cache.
     """
     size = min(gp.prefix_size(len(values)), LEARNT)
-    return _drawn(points[:size].tobytes(), values[:size].tobytes(), owners)
+    return _drawn(points[:size].tobytes(), values[:size].tobytes(), errors[:size].tobytes(), owners)
 
 
 @lru_cache(maxsize=64)
-def _drawn(points: bytes, values: bytes, owners: tuple[int, ...]) -> Kernels:
-    aims, _ = targets(np.frombuffer(values))
+def _drawn(points: bytes, values: bytes, errors: bytes, owners: tuple[int, ...]) -> Kernels:
+    seen = np.frombuffer(values)
+    aims, scale = targets(seen)
+    doubts = scale.variances(seen, np.frombuffer(errors))
     rows = np.frombuffer(points).reshape(len(aims), -1)
-    posterior = gp.KernelPosterior.of(rows, aims, owners, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
+    posterior = gp.KernelPosterior.of(rows, aims, owners, doubts, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
     parts = [_approximation(posterior, noise) for noise in FIRST_NOISES]
     draws = np.random.default_rng(0)  # the same for all: places to look at, rather than chance
     normal = [draws.standard_normal((DRAWN, len(posterior.middle))) for _ in parts]
@@ -123,9 +127,9 @@ def _approximation(posterior: gp.KernelPosterior, noise: float) -> Approximation
     return Approximation(mode, np.maximum(precisions, 1 / WIDEST / posterior.spread.max() ** 2), axes)
 
 
-def _predicted(kernel: gp.Kernel, points: Array, aims: Array, point: Array) -> tuple[float, float]:
+def _predicted(kernel: gp.Kernel, points: Array, aims: Array, doubts: Array, point: Array) -> tuple[float, float]:
     """Return mean and variance of a target at point (1, columns)."""
-    factor = gp.factor_of(kernel(points, points), max(kernel.noise, 1e-8))
+    factor = gp.factor_of(kernel(points, points), kernel.noise + doubts)
     across = kernel(points, point)
     known = solve_triangular(factor, across, lower=True, check_finite=False)
     mean = float(across[:, 0] @ cho_solve((factor, True), aims))

@@ -53,13 +53,17 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcess:
-    """The posterior given points (n, columns) and targets (n,); `factor` is the Cholesky factor of the covariance."""
+    """The posterior given points (n, columns) and targets (n,); `factor` is the Cholesky factor of the covariance.
+
+    `doubts` (n,) are the variances of those targets that are uncertain, beside the noise of all.
+    """
 
     kernel: Kernel
     points: Array
     factor: Array
     targets: Array
     weights: Array
+    doubts: Array
 
     @property
     def noise(self) -> float:
@@ -69,7 +73,7 @@ class GaussianProcess:
     @property
     def smoothed(self) -> Array:
         """The function's predicted mean (n,) at the points that the posterior is given."""
-        return self.targets - self.noise * self.weights
+        return self.targets - (self.noise + self.doubts) * self.weights
 
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Return the function's predicted mean and standard deviation at points (m, columns): two arrays (m,)."""
@@ -80,24 +84,33 @@ class GaussianProcess:
 
     def given(self, points: Array, targets: Array) -> GaussianProcess:
         """Return the posterior given these points (k, columns) and targets (k,) too."""
-        factor = _extended(self.kernel, self.points, self.factor, points)
+        certain = np.zeros(len(points))
+        factor = _extended(self.kernel, self.points, self.factor, points, certain)
         points = np.vstack([self.points, points])
         targets = np.concatenate([self.targets, targets])
-        return GaussianProcess(self.kernel, points, factor, targets, cho_solve((factor, True), targets))
+        doubts = np.concatenate([self.doubts, certain])
+        return GaussianProcess(self.kernel, points, factor, targets, cho_solve((factor, True), targets), doubts)
 
 
-def gaussian_process(points: Array, values: Array, owners: tuple[int, ...]) -> tuple[GaussianProcess, Scale]:
+def gaussian_process(
+    points: Array, values: Array, owners: tuple[int, ...], errors: Array | None = None
+) -> tuple[GaussianProcess, Scale]:
     """Return the process fitted to points (n, columns) and values (n,), NaN where a trial has none, and their scale.
+
+    A value whose standard deviation stands in `errors` (n,) has so much noise of its own.
 
     The kernel is fitted to a prefix of the trials, whose size grows in steps of a tenth. So most trials find their
     kernel, and most of their factor, in a cache. A lost cache changes no answer: each fit has the same starts.
     """
+    errors = np.zeros(len(values)) if errors is None else errors
     size = prefix_size(len(values))
     fitted = min(size, FITTED)
-    kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), owners)
-    factor = _extended(kernel, points[:size], _factor(kernel, points[:size].tobytes()), points[size:])
+    kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), errors[:fitted].tobytes(), owners)
     aims, scale = targets(values)
-    return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims)), scale
+    doubts = scale.variances(values, errors)
+    factor = _factor(kernel, points[:size].tobytes(), doubts[:size].tobytes())
+    factor = _extended(kernel, points[:size], factor, points[size:], doubts[size:])
+    return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims), doubts), scale
 
 
 def prefix_size(count: int) -> int:
@@ -109,33 +122,38 @@ def prefix_size(count: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _fitted(points: bytes, values: bytes, owners: tuple[int, ...]) -> Kernel:
-    aims, _ = targets(np.frombuffer(values))
-    return fit_kernel(np.frombuffer(points).reshape(len(aims), -1), aims, owners)
+def _fitted(points: bytes, values: bytes, errors: bytes, owners: tuple[int, ...]) -> Kernel:
+    seen = np.frombuffer(values)
+    aims, scale = targets(seen)
+    doubts = scale.variances(seen, np.frombuffer(errors))
+    return fit_kernel(np.frombuffer(points).reshape(len(aims), -1), aims, owners, doubts)
 
 
 @lru_cache(maxsize=2)
-def _factor(kernel: Kernel, points: bytes) -> Array:
+def _factor(kernel: Kernel, points: bytes, doubts: bytes) -> Array:
     rows = np.frombuffer(points).reshape(-1, len(kernel.owners))
-    return factor_of(kernel(rows, rows), kernel.noise)
+    return factor_of(kernel(rows, rows), kernel.noise + np.frombuffer(doubts))
 
 
-def factor_of(covariance: Array, noise: float) -> Array:
-    """Return the lower Cholesky factor of a covariance (n, n) with the noise on its diagonal."""
-    return np.asarray(cholesky(covariance + noise * np.eye(len(covariance)), lower=True, check_finite=False))
+def factor_of(covariance: Array, noise: Array) -> Array:
+    """Return the lower Cholesky factor of a covariance (n, n) with the noise (n,) on its diagonal."""
+    return np.asarray(cholesky(covariance + np.diag(noise), lower=True, check_finite=False))
 
 
-def _extended(kernel: Kernel, points: Array, factor: Array, more: Array) -> Array:
+def _extended(kernel: Kernel, points: Array, factor: Array, more: Array, doubts: Array) -> Array:
     if not len(more):
         return factor
     across = solve_triangular(factor, kernel(points, more), lower=True, check_finite=False)
-    corner = factor_of(kernel(more, more) - across.T @ across, kernel.noise)
+    corner = factor_of(kernel(more, more) - across.T @ across, kernel.noise + doubts)
     return np.block([[factor, np.zeros(across.shape)], [across.T, corner]])
 
 
-def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
-    """Return the kernel of the largest posterior density given points (n, columns) and targets (n,)."""
-    posterior = KernelPosterior.of(points, aims, owners, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
+def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...], doubts: Array) -> Kernel:
+    """Return the kernel of the largest posterior density given points (n, columns) and targets (n,).
+
+    `doubts` (n,) are the variances of those targets that are uncertain.
+    """
+    posterior = KernelPosterior.of(points, aims, owners, doubts, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
     middle, bounds = posterior.middle, posterior.bounds
     size = len(middle) - 2
     starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in FIRST_LENGTHS]
@@ -155,6 +173,7 @@ class KernelPosterior:
 
     squares: Array
     aims: Array
+    doubts: Array
     owners: tuple[int, ...]
     middle: Array
     spread: Array
@@ -166,10 +185,11 @@ class KernelPosterior:
         points: Array,
         aims: Array,
         owners: tuple[int, ...],
+        doubts: Array,
         noise: tuple[float, float],
         noises: tuple[float, float],
     ) -> KernelPosterior:
-        """Return the posterior given points (n, columns) and targets (n,).
+        """Return the posterior given points (n, columns) and targets (n,), of variances `doubts` (n,).
 
         `noise` are median and spread of the noise's prior, and `noises` its bounds.
         """
@@ -178,11 +198,11 @@ class KernelPosterior:
         middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, noise[0]])
         spread = np.array([LENGTH_SPREAD] * size + [VARIANCE_SPREAD, noise[1]])
         bounds = np.log([LENGTHS] * size + [VARIANCES, noises])
-        return cls(squares, aims, owners, middle, spread, bounds)
+        return cls(squares, aims, doubts, owners, middle, spread, bounds)
 
     def loss(self, theta: Array) -> tuple[float, Array]:
         """Return the negative logarithm of the density at theta (p,), up to a constant, and its gradient (p,)."""
-        value, gradient = _negative_log_likelihood(theta, self.squares, self.aims)
+        value, gradient = _negative_log_likelihood(theta, self.squares, self.aims, self.doubts)
         away = (theta - self.middle) / self.spread
         return value + float(away @ away) / 2, gradient + away / self.spread
 
@@ -197,7 +217,7 @@ def _squares(points: Array, owners: tuple[int, ...]) -> Array:
     return np.stack([cdist(part, part, "sqeuclidean") for part in parts])
 
 
-def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple[float, Array]:
+def _negative_log_likelihood(theta: Array, squares: Array, aims: Array, doubts: Array) -> tuple[float, Array]:
     """Return -log p(aims | theta) (Rasmussen and Williams, eq. 5.8) and its gradient in theta (eq. 5.9).
 
     `theta` holds the logarithms of the length scales (p,), of the variance and of the noise; `squares` (p, n, n) the
@@ -209,7 +229,7 @@ def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple
     decay = np.exp(-distances)
     covariance = variance * (1 + distances + distances**2 / 3) * decay
     try:
-        factor = factor_of(covariance, noise)
+        factor = factor_of(covariance, noise + doubts)
     except LinAlgError:
         return 1e25, np.zeros(len(theta))
     weights = cho_solve((factor, True), aims)

@@ -81,17 +81,22 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The trials that have ended: rows of features (n, columns), and values (n,), NaN where there is none."""
+    """The trials that have ended: rows of features (n, columns), and values (n,), NaN where there is none.
+
+    `errors` (n,) are the standard deviations of those values that are uncertain, else 0.
+    """
 
     points: Array
     values: Array
+    errors: Array
     owners: tuple[int, ...]
 
     def forecast(self, rows: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation (m,) of what a trial would get at rows (m, columns), in GP's units."""
-        kernels = drawn_kernels(self.points, self.values, self.owners)
-        aims, _ = targets(self.values)
-        found = np.array([kernels.forecast(self.points, aims, row) for row in rows])
+        kernels = drawn_kernels(self.points, self.values, self.errors, self.owners)
+        aims, scale = targets(self.values)
+        doubts = scale.variances(self.values, self.errors)
+        found = np.array([kernels.forecast(self.points, aims, doubts, row) for row in rows])
         return found[:, 0], found[:, 1]
 
 
@@ -118,7 +123,7 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
     rows, owners = features(space, seen.points)
     seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
     acquisition, kappa = _acquisition(options, number, len(seen.pending))
-    surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed)
+    surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed, seen.errors)
     incumbent = float(surrogate.smoothed.min())
     if len(seen.pending):
         pending, _ = features(space, seen.pending)
@@ -132,7 +137,7 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
         sign=1.0 if options.goal == "minimize" else -1.0,
         incumbent=incumbent,
         spread=_spread(seen.values[~np.isnan(seen.values)][: options.initial]),
-        known=Known(rows, seen.values, owners) if options.surrogate == "GP" else None,
+        known=Known(rows, seen.values, seen.errors, owners) if options.surrogate == "GP" else None,
         pace=_fit_pace(options, rows, owners, seen.seconds, seed) if options.acquisition == "EIps" else None,
     )
 
