@@ -1,5 +1,7 @@
 """Forecasts of a trial's value: averaged over kernels, with noise that is learnt, and bands that hold what they say."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.stats import t
@@ -58,18 +60,18 @@ def test_a_doubtful_value_tells_less():
     assert unsure[1] > 1.5 * sure[1]
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5])
-def test_bands_hold_about_as_many_values_as_they_say(noise):
+def test_bands_hold_about_as_many_values_as_they_say():
+    """With noise and without: a study does not know which it has."""
     levels = []
-    for seed in range(20):
+    for noise, seed in product((0.0, 0.5), range(20)):
         points, values = made(13, noise, seed)
         mean, std = forecast(points[:12], values[:12], points[12])
         (seen,) = targets(values[:12])[1].forward(values[12:])
         levels.append(level_of((seen - mean) / std))
     inside = [np.mean(np.array(levels) <= level) for level in (0.5, 0.8, 0.95)]
-    assert 0.3 < inside[0] < 0.75
-    assert inside[1] > 0.6
-    assert inside[2] > 0.8
+    assert 0.35 < inside[0] < 0.7
+    assert inside[1] > 0.7
+    assert inside[2] > 0.87
 
 
 def test_among_many_trials_the_nearest_ones_tell():
