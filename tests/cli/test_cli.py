@@ -30,6 +30,7 @@ from tests.support.terminal import at_terminal, plain
 SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials", "queued"]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
+    "advise": {"--trials", "--workers", "--minutes-per-trial"},
     "init": {"--entry-point", "--output", "--metric"},
     "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
