@@ -172,6 +172,7 @@ class Reporter:
             budget=self.spec.stop.model_dump(mode="json", exclude_none=True),
             facts={name: value for name, value in facts.items() if value},
             unmet=subject.unmet,
+            constraint=self.spec.strategy.requirement,
             made=now(),
         )
 
