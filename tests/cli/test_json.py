@@ -20,7 +20,7 @@ from tests.support import commands
 from tests.support.json_answers import PAGE, answered, documented
 from tests.support.server import copy_store
 
-HERE = {"run", "list", "init", "schema", "best"}  # all others are tried on a study by test_study_argument
+HERE = {"advise", "run", "list", "init", "schema", "best"}  # all others are tried on a study by test_study_argument
 
 
 def invoke(*words: object) -> Result:
@@ -34,6 +34,7 @@ def uri(store_template, tmp_path_factory):
     uri = copy_store(store_template, folder)
     ran = invoke("run", study_file(folder, name="s", stop={"trials": 1}), "--tracking-uri", uri, "--json")
     answered("run", json.loads(ran.stdout))
+    answered("advise", json.loads(invoke("advise", folder / "study.yaml", "--tracking-uri", uri, "--json").stdout))
     return uri
 
 
