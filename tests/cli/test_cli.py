@@ -42,6 +42,7 @@ SHOW_KEYS = [
 ]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
+    "advise": {"--trials", "--workers", "--minutes-per-trial"},
     "init": {"--entry-point", "--output", "--metric"},
     "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
