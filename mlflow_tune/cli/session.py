@@ -27,7 +27,7 @@ dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler
 def drive(
     study: Study, common: Common, action: Callable[[Callback], Study], at_start: Callable[[], None] = lambda: None
 ) -> None:
-    """Drive the study by `action`, show its progress and its end, and exit as the README's table says.
+    """Drive the study by `action`, show its progress and its end, and exit with the codes that README.md lists.
 
     `at_start` is called when the study is on the tracking server, before its first trial.
     """
