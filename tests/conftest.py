@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fixtures.small_studies.zygote import remember_schema
 from tests.support.proxy import Proxy
@@ -31,6 +32,10 @@ pytest_plugins = ["tests.support.distribution", "tests.support.tiers"]
 
 # In the background of a shell and under nohup SIGINT is ignored, and what one starts inherits that: here Ctrl-C counts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is no failure: no example of hypothesis has a deadline.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_TUNE_REPORT"] = "false"  # drawing takes seconds: the tests of pictures turn it on
@@ -88,9 +93,9 @@ def sqlite_store(store_template: Path, tmp_path: Path) -> str:
     return copy_store(store_template, tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "server"])
+@pytest.fixture(params=["sqlite", pytest.param("server", marks=pytest.mark.long)])
 def store(request: pytest.FixtureRequest) -> str:
-    """The URI of a tracking store: SQLite without a server, and the server."""
+    """The URI of a tracking store: SQLite without a server, and in the long form the server."""
     return str(request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "server"))
 
 

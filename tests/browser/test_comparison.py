@@ -43,6 +43,7 @@ def test_comparison(studies, page, watched):
     assert not watched.errors
 
 
+@pytest.mark.long
 def test_comparison_over_experiments(studies, page, watched):
     """MLflow has no shared view of several experiments: its own charts show the curve."""
     page.goto(link(studies[0], studies[3]))

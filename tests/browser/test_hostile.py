@@ -109,6 +109,7 @@ def test_hostile_charts(study, page):
     page.locator(".ag-row a[href*='/runs/']").first.hover()
 
 
+@pytest.mark.long
 def test_hostile_table(study, page):
     page.goto(study.links["table"])
     page.get_by_text("6 matching runs").wait_for()
@@ -133,6 +134,7 @@ def test_hostile_report_file(study, page, watched, report):
     assert watched.console == []
 
 
+@pytest.mark.long
 def test_hostile_report_within_mlflow(study, page):
     page.goto(study.links["run"].replace("?", "/artifacts/report.html?"))
     inside = page.frame_locator("iframe")
@@ -141,6 +143,7 @@ def test_hostile_report_within_mlflow(study, page):
     keep(page, "hostile_report")
 
 
+@pytest.mark.long
 def test_hostile_comparison_file(study, other, page, watched, tmp_path):
     command(study, "compare", study.run_id, other.run_id, "--no-log", "--html", tmp_path / "compared.html")
     page.goto(address := (tmp_path / "compared.html").as_uri())
@@ -148,6 +151,7 @@ def test_hostile_comparison_file(study, other, page, watched, tmp_path):
     assert [url for url in watched.requests if not url.startswith("data:")] == [address]
 
 
+@pytest.mark.long
 def test_hostile_comparison_within_mlflow(study, other, page):
     logged = command(study, "compare", study.run_id, other.run_id)
     page.goto(logged["links"]["curves of the studies"])

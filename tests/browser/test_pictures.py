@@ -158,6 +158,7 @@ def test_report_in_the_dark(study, browser, report):
     assert paper != ink
 
 
+@pytest.mark.long
 def test_report_within_mlflow(study, page, watched):
     page.goto(study.links["run"].replace("?", "/artifacts/report.html?"))
     inside = page.frame_locator("iframe")

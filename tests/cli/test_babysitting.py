@@ -467,7 +467,7 @@ def test_three_tries_an_adopted_run_then_bayesian_at_a_terminal(sqlite_store, tm
     assert all(words for words in seen)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_second_terminal_puts_points_before_the_strategy(server, tmp_path):
     held = {"function": "objectives:held", "parameters": {"folder": "."}}
     path = study_file(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.cli import main
@@ -259,7 +259,6 @@ def test_at_most_six_are_searched_the_important_ones_first():
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 
 
-@settings(deadline=None)
 @given(
     names=st.lists(TEXTS | st.sampled_from(["lr", "no", "a b", "trial", "{lr}", "log10_lr"]), unique=True, max_size=4),
     defaults=st.lists(

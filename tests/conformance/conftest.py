@@ -9,6 +9,12 @@ import pytest
 from tests.conformance.tracker import Tracker, tracker_of
 
 
+@pytest.fixture(params=["sqlite", "server"])
+def store(request: pytest.FixtureRequest) -> str:
+    """The URI of a tracking store: here both stand, SQLite without a server and the server."""
+    return str(request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "server"))
+
+
 @pytest.fixture
 def tracker(store: str, mlflow_unchanged: None) -> Tracker:
     """A tracker of either store."""

@@ -68,7 +68,7 @@ def _resources(cluster: Cluster) -> list[float]:
         return sorted(worker["resources"].get("GPU", 0) for worker in workers)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_of_this_machine_has_a_worker_a_slot(sqlite_store):
     done = study(
         sqlite_store, objective=noting(), executor={"dask": "local"}, gpus=["3", "8"], stop={"trials": 6}, name="here"

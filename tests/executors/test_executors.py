@@ -247,7 +247,7 @@ def test_a_driver_that_is_killed_leaves_no_trial_behind_and_its_study_resumes(wh
     assert again.record.definition["executor"] == {"dask": address}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("where", WHERE)
 def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server, tmp_path):
     name, address = f"stopped-{uuid.uuid4().hex}", cluster.address if where == "cluster" else "local"

@@ -126,7 +126,7 @@ def test_a_reader_sees_a_study_and_cannot_change_it(guarded, experiment, login, 
     assert len(runs_of(guarded.store, f"of-{experiment}")[1]) == len(children) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_host_name_that_the_server_does_not_know_gets_the_hint(store_template, tmp_path):
     with RealServer(store_template, tmp_path / "server", ["--allowed-hosts", "tracking.example"]) as server:
         result = cli(server, "run", study(tmp_path, "any"))

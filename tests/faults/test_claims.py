@@ -193,7 +193,7 @@ class Hanging(Proxy):
         return super().take_fault(path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_server_that_hangs_does_not_keep_who_lets_go_of_a_study(server, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_LEASE", "1s")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")  # instead of MLflow's 120

@@ -87,7 +87,7 @@ def run_of(tags: Mapping[str, str], metrics: Mapping[str, float] | None = None, 
 
 
 @given(tags=child_tags, objective=objectives, end=st.none() | st.integers(0, 2**53))
-@settings(max_examples=EXAMPLES * 30, deadline=None)
+@settings(max_examples=EXAMPLES * 30)
 def test_a_trial_that_is_read_is_sound(tags, objective, end):
     trial = read_trial(run_of(tags, {"objective": objective}, end_time=end), SPACE)
     if trial is None:
@@ -101,7 +101,7 @@ def test_a_trial_that_is_read_is_sound(tags, objective, end):
 
 
 @given(runs=st.lists(st.tuples(child_tags, objectives), max_size=6))
-@settings(max_examples=EXAMPLES * 4, deadline=None)
+@settings(max_examples=EXAMPLES * 4)
 @pytest.mark.parametrize("name", ["random", "grid", "bayesian"])
 def test_every_strategy_goes_on_from_what_was_read(name, runs):
     found = [read_trial(run_of(tags, {"objective": value}, end_time=2), SPACE) for tags, value in runs]
@@ -126,7 +126,7 @@ def test_every_strategy_goes_on_from_what_was_read(name, runs):
     more=st.fixed_dictionaries({}, optional=dict.fromkeys(("tune.format", "tune.state", "tune.folder"), numbers)),
     cut=st.none() | st.integers(0, 200),
 )
-@settings(max_examples=EXAMPLES * 30, deadline=None)
+@settings(max_examples=EXAMPLES * 30)
 def test_a_definition_is_read_or_refused_in_one_line(tags, more, cut):
     if cut is not None:  # a spec that was truncated
         tags = {**tags, "tune.spec": json.dumps(DEFINITION)[:cut]}
@@ -191,7 +191,7 @@ def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     state=texts,
 )
 @settings(
-    max_examples=EXAMPLES, deadline=None, database=None,
+    max_examples=EXAMPLES, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_a_study_goes_on_with_what_is_sound(sqlite_store, short_lease, runs, claims, state):

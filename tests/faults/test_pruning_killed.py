@@ -19,7 +19,7 @@ SECONDS = 4.0  # in which a driver starts, and some trials end or are stopped
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_study_whose_driver_is_killed_while_it_prunes(seed, server, tmp_path):
     name, draw = f"pruning-killed-{seed}", random.Random(seed)
     path = study_file(

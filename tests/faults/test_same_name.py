@@ -1,7 +1,7 @@
 """Of studies of one name that are made at the same moment exactly one goes on; the others withdraw in words.
 
 Each driver is a process of its own. They meet between their look for a study of the name and the making of theirs: in
-the true function that a study file may name, which is called there. 3 rounds for each store; MLFLOW_TUNE_FAULTS=full
+the true function that a study file may name, which is called there. 1 round for each store; MLFLOW_TUNE_FAULTS=full
 makes that 20.
 """
 
@@ -51,7 +51,9 @@ def refused(process: Tune, run_id: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["sqlite_store", "server", "postgres"])
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.long) for kind in ("sqlite_store", "server")), "postgres"]
+)
 def test_of_several_studies_made_at_once_exactly_one_goes_on(kind, request, tmp_path):
     uri = request.getfixturevalue(kind)
     for number in range(ROUNDS):

@@ -138,7 +138,7 @@ def slow(server):
         proxy.release.set()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_heartbeat_that_lands_after_the_takeover_does_not_make_it_feel_safe(slow, server, tmp_path):
     """It lives, and so thinks the server when the heartbeat arrives at last: but the study is not its own any more."""
@@ -157,7 +157,7 @@ def test_a_heartbeat_that_lands_after_the_takeover_does_not_make_it_feel_safe(sl
     check_results(server, run_id, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_one_request_in_flight_that_lands_late_changes_no_result(slow, server, tmp_path):
     """A child run is made late, for a number that the new driver has finished meanwhile."""

@@ -213,7 +213,7 @@ def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp
         pytest.param(HELD, "run", id="function-run"),
         pytest.param(HELD, "experiment", id="function-experiment", marks=pytest.mark.long),
         pytest.param(HELD_COMMAND, "run", id="command-run", marks=pytest.mark.long),
-        pytest.param(HELD_COMMAND, "experiment", id="command-experiment", marks=pytest.mark.slow),
+        pytest.param(HELD_COMMAND, "experiment", id="command-experiment", marks=pytest.mark.long),
     ],
 )
 def test_a_study_that_is_deleted_while_it_is_driven_stops_and_says_how_to_go_on(server, tmp_path, run, what):
@@ -280,7 +280,7 @@ def check_kept(process: Tune, uri: str, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("report", ["false", pytest.param("true", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("report", ["false", pytest.param("true", marks=pytest.mark.long)])
 def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store, tmp_path, report):
     (tmp_path / "mlruns").write_text("a file stands where the artifacts go")
     path = study_file(tmp_path / "code", name="kept", run=TALKATIVE)
@@ -290,7 +290,7 @@ def test_an_artifact_store_that_cannot_be_written_costs_files_only(sqlite_store,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("status", [pytest.param(503, marks=pytest.mark.slow), FULL])
+@pytest.mark.parametrize("status", [pytest.param(503, marks=pytest.mark.long), FULL])
 def test_an_artifact_store_that_is_full_or_away_costs_files_only(proxy, tmp_path, status):
     from tests.support.proxy import Fault
 

@@ -100,7 +100,7 @@ def test_what_a_script_defines_can_be_pickled_in_its_objective(tmp_path, words):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torch_saves_what_a_script_defines(tmp_path):
     required("torch", "torch")
     (tmp_path / "script.py").write_text(SCRIPT)

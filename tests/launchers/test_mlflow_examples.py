@@ -48,6 +48,7 @@ def test_multistep_workflow(sqlite_store, mode, values):
         ]
 
 
+@pytest.mark.long
 def test_sklearn_elasticnet_wine(sqlite_store):
     space = {"alpha": grid(0.1), "l1_ratio": grid(0.5)}
     _, [trial] = study_of(sqlite_store, "rmse", {"project": "wine"}, space)
@@ -58,6 +59,7 @@ def test_sklearn_elasticnet_wine(sqlite_store):
     assert len(trial.outputs.model_outputs) == 1
 
 
+@pytest.mark.long
 def test_pytorch(sqlite_store):
     required("torch", "torch")
     command = ["python", "mnist.py", "--lr", "{lr}", "--epochs", "6"]

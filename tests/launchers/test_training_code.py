@@ -127,13 +127,13 @@ def place(request, tmp_path_factory):
     return find
 
 
-PLACES = [("server", "everyday", ()), ("server", "odd", pytest.mark.slow), ("sqlite", "everyday", pytest.mark.slow)]
+PLACES = [("server", "everyday", pytest.mark.long), ("sqlite", "odd", ()), ("sqlite", "everyday", ())]
 EACH_SCRIPT = [
     pytest.param(store, group, script, marks=marks, id=f"{script} on {store}")
     for store, group, marks in PLACES
     for script in GROUPS[group]
 ]
-everyday = pytest.mark.parametrize("store", ["server", pytest.param("sqlite", marks=pytest.mark.slow)])
+everyday = pytest.mark.parametrize("store", [pytest.param("server", marks=pytest.mark.long), "sqlite"])
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +153,9 @@ def run_scripts(place):
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(("workers", "server"), marks=pytest.mark.slow),
+        pytest.param(("workers", "server"), marks=pytest.mark.long),
         ("workers", "sqlite"),
-        pytest.param(("in process", "server"), marks=pytest.mark.slow),
+        pytest.param(("in process", "server"), marks=pytest.mark.long),
         pytest.param(("in process", "sqlite"), marks=pytest.mark.slow),
     ],
     ids=" on ".join,
@@ -233,7 +233,7 @@ def test_what_a_script_logs_stays_on_its_run(run_scripts, store):
 
 @pytest.mark.slow
 def test_a_script_keeps_its_curve_its_nested_runs_and_what_is_logged_for_it(run_scripts):
-    scripts = run_scripts("server", "odd")
+    scripts = run_scripts("sqlite", "odd")
     autologged = scripts.trials["autolog.py"].data
     assert autologged.params["alpha"] == "0.25"
     assert "training_mean_squared_error" in autologged.metrics

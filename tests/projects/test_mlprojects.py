@@ -165,7 +165,7 @@ def test_compare_runs_a_study_a_strategy_and_its_run_is_the_comparison(server, p
     assert not (project / "x").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_on_mlflow_run_leaves_a_study_that_resumes(server, project):
     parameters = json.dumps({"folder": str(project)})
     words = command(

@@ -136,7 +136,7 @@ def test_the_logged_model_reads_digits(by_mlflow):
     assert mlflow.sklearn.load_model(logged.artifact_location).score(images / 16.0, labels) > 0.75
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_by_hand_it_logs_its_params_and_says_nothing_but_its_epochs(by_hand):
     assert by_hand.process.returncode == 0, by_hand.process.stderr
     assert by_hand.run.data.params == PARAMS
@@ -166,7 +166,7 @@ def test_what_cannot_be_trained_is_refused_in_words(wrong, tmp_path):
     assert f"must hold, but got {wrong[1]}" in refusal(tmp_path, DIGITS / "train.py", *wrong)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_diverging_run_logs_its_losses_as_they_are(sqlite_store, tmp_path):
     result = train(tmp_path, "--lr", "10", "--activation", "tanh", "--epochs", "2")
     assert result.process.returncode == 0, result.process.stderr

@@ -149,7 +149,10 @@ def test_a_space_that_has_changed_leaves_gaps():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("value", "goal"), [(1.7e308, "minimize"), (-1.7e308, "minimize"), (math.inf, "maximize")])
+@pytest.mark.parametrize(
+    ("value", "goal"),
+    [pytest.param(1.7e308, "minimize", marks=pytest.mark.long), (-1.7e308, "minimize"), (math.inf, "maximize")],
+)
 def test_extreme_values_are_survived(value, goal):
     trials = made(30, predicted_mean=1e300, predicted_std=1e305)
     trials[7] = dataclasses.replace(trials[7], value=value)
@@ -201,7 +204,7 @@ def test_clean_text():
     assert len(clean("x" * 99, 12)) == 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_thousand_trials_are_fast_and_their_files_small():
     trials = made(2000, failed=0.05, predicted_mean=0.1, predicted_std=0.1)
     curves = {number: [(step, 1.0 / step) for step in range(1, 11)] for number in range(1, 201)}

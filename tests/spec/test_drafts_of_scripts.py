@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_tune.errors import InputError
@@ -597,7 +597,6 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 VALUES = TEXTS | st.floats() | st.integers() | st.booleans() | st.none()
 
 
-@settings(deadline=None)
 @given(
     names=st.lists(TEXTS | st.sampled_from(["lr", "no", "trial", "{lr}", "a.b"]), unique=True, max_size=3),
     flags=st.lists(TEXTS, min_size=3, max_size=3),

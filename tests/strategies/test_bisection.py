@@ -16,7 +16,7 @@ from tests.conformance.strategies import as_mlflow_holds_it
 
 UNIT = Space({"x": Float(0, 1)})
 RECALL = Bisection(find="boundary", constraint="recall >= 0.95", tolerance=1e-3)
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 
 def ran(number, value, result, outcome="ok", name="x"):

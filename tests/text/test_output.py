@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_tune.text.output import (
@@ -21,6 +21,7 @@ from mlflow_tune.text.output import (
     safe_console,
     safe_streams,
 )
+from tests.support.tiers import FULL
 
 EVIL = "\x1b]52;c;eA==\x07\x1b]8;;http://evil\x1b\\\x9b31m\u202egnp\u2066\r\b\x00\x7f\ud800"
 anything = st.text(st.characters(exclude_categories=()))
@@ -55,8 +56,9 @@ def test_one_line_stays_one(text):
     assert one_printed_line("\n\n  two\nlines") == "\n\n  two\\nlines"
 
 
-@given(st.recursive(anything | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(anything, inner)))
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+@given(st.recursive(anything | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(anything, inner)))
+@settings(max_examples=100 if FULL else 25)
 def test_json_says_the_same_and_does_not_act(encoding, form):
     text = json_text({"a": form}, encoding)
     assert json.loads(text) == {"a": form}
