@@ -32,17 +32,17 @@ _OPTIONS = (
         "texts",
         multiple=True,
         metavar="NAME=VALUE[,VALUE]",
-        help="A parameter; several values are several trials.",
+        help="A parameter's value; several values make several trials.",
     ),
-    click.option("--note", default="", help="Why, in your words; it stands in the trial's description."),
+    click.option("--note", default="", help="Why, in your words; shown in the trial's description."),
     click.option(
         "--from",
         "start",
         type=click.IntRange(1),
         metavar="N",
-        help="Take what is left out from trial N [default: the best].",
+        help="Take the values that are left out from trial N  [default: the best]",
     ),
-    click.option("--outside", is_flag=True, help="Also run points outside the search space."),
+    click.option("--outside", is_flag=True, help="Allow points outside the search space."),
 )
 
 

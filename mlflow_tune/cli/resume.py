@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options
+from mlflow_tune.cli.common import Answer, Common, common_options, example
 from mlflow_tune.cli.session import dask_option, drive, gpus_option
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.text.yaml import load_yaml
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune resume my-study", "mlflow-tune resume my-study --trials +20"))
 @study_argument()
-@click.option("--trials", metavar="N|+N", help="The new budget of trials, or so many more.")
-@click.option("--strategy", metavar="NAME|{...}", help="Let another strategy go on; it knows all earlier trials.")
+@click.option("--trials", metavar="N|+N", help="The new budget of trials, or how many more.")
+@click.option("--strategy", metavar="NAME|{...}", help="Continue with another strategy; it knows all earlier trials.")
 @click.option("--workers", type=click.IntRange(1), help="How many trials run at once from now on.")
-@click.option("--retry-failed", is_flag=True, help="Run failed trials again, under their own numbers.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again, under the same numbers.")
 @folder_option
 @dask_option
 @gpus_option
@@ -36,17 +36,18 @@ def resume(
     dask: str | None,
     gpus: str | None,
     yes: bool,
-) -> None:
-    """Go on with STUDY, wherever it was left.
+) -> Answer:
+    """Continue STUDY from where it stopped.
 
-    What it would run that you have neither started nor approved on this machine is shown first, and you are asked.
+    The study goes on as the server holds it; its file is not read again. Code that you have neither started nor
+    approved on this machine is shown first, and you are asked.
     """
     loaded = find_study(study, common, folder)
     ask_before_running(loaded, yes)
     chosen = None if strategy is None else _strategy(strategy)
     changes: dict[str, Any] = {"strategy": chosen, "workers": workers, "gpus": gpus, "retry_failed": retry_failed}
     changes["executor"] = None if dask is None else {"dask": dask}
-    drive(loaded, common, lambda shown: loaded.resume(trials, quiet=True, callbacks=[shown], **changes))
+    return drive(loaded, common, lambda shown: loaded.resume(trials, quiet=True, callbacks=[shown], **changes))
 
 
 def _strategy(text: str) -> Any:

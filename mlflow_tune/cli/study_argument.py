@@ -13,16 +13,16 @@ from typing import Any
 import click
 
 from mlflow_tune.cli.common import Command, Common
+from mlflow_tune.cli.completion import FILES, complete_study
 from mlflow_tune.errors import InputError, StudyNotFound
 from mlflow_tune.spec.study_file import StudySpec, read_study_file
 from mlflow_tune.study.study import Study
 from mlflow_tune.tracking import Client, Studies, StudyRecord, experiment_name, public_uri
 
 logger = logging.getLogger(__name__)
-FILES = (".yaml", ".yml")
 DESCRIPTION = """\
-STUDY is a run id, a name (the newest study of that name), or a study file: a word that ends in .yaml or .yml, which
-stands for the newest study of its `name` in its `experiment`."""
+STUDY is a run id, a name (the newest study of that name), or a study file: a word that ends in .yaml or .yml stands
+for the newest study with the file's `name` in its `experiment`."""
 
 
 def study_argument(name: str = "study", **options: Any) -> Callable[[Command], Command]:
@@ -30,7 +30,7 @@ def study_argument(name: str = "study", **options: Any) -> Callable[[Command], C
 
     def decorated(command: Command) -> Command:
         command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{DESCRIPTION}"
-        return click.argument(name, **options)(command)
+        return click.argument(name, shell_complete=complete_study, **options)(command)
 
     return decorated
 

@@ -111,7 +111,7 @@ def test_every_line_is_explained_and_every_commented_line_is_right(tmp_path):
 def test_parameters_without_a_default_are_named(tmp_path):
     make_project(tmp_path / "code", {"data": "path", "lr": "float", "x": {"type": "float", "default": 0.5}})
     result = init("code")
-    assert "Before it can run, give a value under run.parameters to: data, lr." in result.stdout
+    assert "Before it can run, give these a value under run.parameters: data, lr." in result.stdout
     text = Path("study.yaml").read_text()
     assert "  # parameters:" in text
     assert "#   data: VALUE" in text
@@ -135,7 +135,7 @@ def test_what_is_printed_is_the_file_alone(tmp_path):
     spec = parse_study(load_yaml(result.stdout))
     assert (spec.metric, spec.goal, spec.run.project) == ("outcome", "minimize", "code")
     assert spec.run.parameters["words"] == PARAMETERS["words"]["default"]
-    assert "Check `goal`: the name outcome does not tell which way is better." in result.stderr
+    assert "Check `goal`: the name outcome does not say which way is better." in result.stderr
     assert not Path("study.yaml").exists()
 
 
@@ -339,7 +339,7 @@ def test_what_of_a_sweep_does_not_carry_over_is_told():
     assert told == [
         "study.yaml is written: maximize acc over lr.",
         "Not carried over: early_terminate: every trial runs to its end.",
-        "Read it, then start the study by:",
+        "Read it, then start the study:",
         "mlflow-tune run study.yaml",
     ]
     assert json.loads(init("sweep.yaml", "-o", "b.yaml", "--json").stdout)["notes"] == [told[1].removesuffix(".")]

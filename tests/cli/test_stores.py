@@ -148,7 +148,7 @@ def test_an_odd_goal_is_asked_about_at_a_terminal_before_anything_is_made(sqlite
 
     screen, code = at_terminal(["run", path], sqlite_store, press)
     said = plain(screen)
-    assert (code, said.count("asked is to maximize val_loss"), "Run it so?" in said) == (1, 1, True)
+    assert (code, said.count("asked is to maximize val_loss"), "Run it anyway?" in said) == (1, 1, True)
     assert "Nothing was run." in said
     assert invoke("list", "--json", "--tracking-uri", sqlite_store).stdout == '{\n  "studies": []\n}\n'
 

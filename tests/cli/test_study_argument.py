@@ -20,9 +20,10 @@ from mlflow_tune.cli.study_argument import DESCRIPTION
 from mlflow_tune.study.comparison import StudyComparison
 from tests.fixtures.small_studies.helpers import study_file
 from tests.support import commands
+from tests.support.json_answers import answered
 
 POINT = ["-P", "x=2"]
-OTHERS = {"run", "init", "list", "mlproject"}  # they take a new file, a project, or no study
+OTHERS = {"run", "init", "list", "mlproject", "schema"}  # they take a new file, a project, or no study
 COMMANDS: dict[str, Sequence[str]] = {
     "show": [],
     "best": [],
@@ -94,7 +95,7 @@ def test_every_command_takes_a_run_id_a_name_and_a_file(shared, command, form):
         assert f"0 trials of the study '{shared.name}' trained to the end" in result.stderr
         return
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
+    answered(command, told := json.loads(result.stdout))
     if command == "best":  # it names the study, and the run of its best trial
         parent = MlflowClient(shared.uri).get_run(told["best"]["run_id"]).data.tags["mlflow.parentRunId"]
         assert (told["study"], parent) == (shared.name, shared.run_id)

@@ -175,7 +175,7 @@ def test_artifacts_are_compared_on_a_terminal(diff):
     result = diff(1, 2, *(word for name in names for word in ("--artifact", name)))
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert "#001 82 bytes, 8 x 6 pixels" in [re.sub(r"\d+ bytes", "82 bytes", line) for line in lines]
-    assert "--html FILE writes a page on which the images are seen side by side." in lines
+    assert "--html FILE writes a page that shows the images side by side." in lines
     at = lines.index("--- #001")
     assert lines[at : at + 5] == ["--- #001", "+++ #002", "@@ -1,4 +1,4 @@", "head", "-lr=0.1"]
     assert "same.txt: the same in both trials" in lines

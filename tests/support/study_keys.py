@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -48,7 +49,9 @@ def written() -> str:
 
 
 def _meaning(field: FieldInfo) -> str:
-    return re.sub(r"\s+", " ", field.description or "").replace("|", "\\|")
+    said = re.sub(r"\s+", " ", field.description or "").replace("|", "\\|")
+    values = [f"`{value}`" for value in get_args(field.annotation) if get_origin(field.annotation) is Literal]
+    return said if not values or values[0] in said else f"{said} Either {' or '.join(values)}."
 
 
 def _default(key: str, field: FieldInfo) -> str:
