@@ -36,13 +36,13 @@ def output(command: str, folder: Path) -> str:
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "XDG_STATE_HOME": str(folder)}
     words = [sys.executable, "-m", "mlflow_tune", *command.split()[1:]]
     done = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.replace(str(folder), "~/tour")
+    return done.stdout.replace(str(folder), "/home/ada/tour")
 
 
 def shortened(text: str) -> str:
-    """Return the output with the trials in the middle left out, as they look alike."""
+    """Return the output without the lines of the trials in the middle, which look alike."""
     lines = text.rstrip().splitlines()
-    trials = [index for index, line in enumerate(lines) if re.search(r"#\d{3} ", line)]
+    trials = [index for index, line in enumerate(lines) if re.match(r"#\d{3} ", line)]
     if len(trials) > 8:
         lines[trials[4] : trials[-2]] = ["..."]
     return "\n".join(lines)

@@ -72,16 +72,17 @@ def test_studies(given, capsys):
     assert set(names["study"].best.params) == {"lr", "depth"}
 
     told: list[str] = []
-    fresh = Study(name="told", objective=lambda x: x, space={"x": Float(0, 1)}, metric="loss", stop={"trials": 3})
+    plane = {"x": Float(0, 1), "y": Float(0, 1)}  # of which the picture needs 20 trials
+    fresh = Study(name="told", objective=lambda x, y: x, space=plane, metric="loss", stop={"trials": 20})
     names = run(CALLBACK, {**given, "post": told.append, "study": fresh})
-    assert [line.partition(":")[0] for line in told] == ["trial 1", "trial 2", "trial 3"]
-    assert len(names["study"].dataframe()) == 3
+    assert [line.partition(":")[0] for line in told] == [f"trial {number}" for number in range(1, 21)]
+    assert len(names["study"].dataframe()) == 20
 
     names = run(LOOP, {**given, "Study": Study, "space": {"x": Float(0, 1)}, "train": lambda x: x})
     assert [trial.outcome for trial in names["study"].trials] == ["ok"] * 3
 
     names = run(PLAIN_MLFLOW, dict(given))
-    assert len(names["studies"]) == 4
+    assert len(names["studies"]) == 4  # all of the above
     assert (names["trials"]["tags.tune.outcome"] == "ok").all()
     assert names["trials"]["metrics.objective"].is_monotonic_increasing
 

@@ -126,17 +126,17 @@ def test_replays_and_comparisons(typed, server, tmp_path, monkeypatch):
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "replays of the documents")
 
-    def run(name: str, objective: Callable[..., float | None], strategy: str, seed: int = 0) -> None:
-        common = {"space": {"x": Float(0, 1)}, "metric": "rmse", "stop": {"trials": 4}, "tracking_uri": server}
+    def run(name: str, objective: Callable[..., float | None], strategy: str, trials: int, seed: int = 0) -> None:
+        common = {"space": {"x": Float(0, 1)}, "metric": "rmse", "stop": {"trials": trials}, "tracking_uri": server}
         study = Study(name=name, objective=objective, strategy={"name": strategy, "seed": seed}, **common)
         study.run(quiet=True)
 
-    run("alpha-and-depth", curve, "random")
+    run("alpha-and-depth", curve, "random", trials=6)
     replayed, _ = typed(REPLAY)
     assert "median" in replayed.output
     for name, strategy in {"bayes": "bayesian", "random": "random"}.items():
         for seed in range(3):
-            run(f"{name}-{seed}", lambda x: x, strategy, seed)
+            run(f"{name}-{seed}", lambda x: x, strategy, trials=3, seed=seed)
     (compared,) = typed(COMPARE)
     assert "random" in compared.output
     assert "comparison" in (tmp_path / "compared.html").read_text().lower()
