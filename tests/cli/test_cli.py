@@ -384,7 +384,7 @@ WRONG = [
     (["resume", "done", "--trials", "0"], "at least 1"),
     (["resume", "done", "--trials", "+-2"], "at least 1"),
     (["resume", "done", "--trials", "many"], "many"),
-    (["resume", "done", "--folder", "/nowhere"], "/nowhere"),
+    (["resume", "done", "--folder", "/dev/null/nowhere"], "/dev/null/nowhere"),
     (["run", "missing.yaml"], "missing.yaml"),
     (["run", "study.yaml", "--trials", "0"], "--trials"),
     (["run", "study.yaml", "--seed", "-1"], "--seed"),

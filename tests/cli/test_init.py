@@ -123,7 +123,8 @@ def test_json(tmp_path):
     make_project(tmp_path / "code", {**PARAMETERS, "data": "path"})
     result = init("code", "-o", "new.yaml", "--json")
     assert json.loads(result.stdout) == {
-        "file": "new.yaml", "metric": "loss", "goal": "minimize", "searched": ["x"], "fixed": ["epochs", "words"],
+        "schema": 1, "file": "new.yaml",
+        "metric": "loss", "goal": "minimize", "searched": ["x"], "fixed": ["epochs", "words"],
         "missing": ["data"], "notes": [], "next": "mlflow-tune run new.yaml",
     }  # fmt: skip
     assert Path("new.yaml").is_file()
@@ -176,7 +177,7 @@ def test_what_is_refused(tmp_path):
         assert refusal(*words, *([] if "-o" in words else ["-o", "new.yaml"])).startswith(said), words
     assert not Path("new.yaml").exists()
     both = init("code", "-o", "-", "--json")
-    assert "both the file and the JSON would go to standard output" in json.loads(both.stdout)["error"]
+    assert "the file and the JSON would both go to standard output" in json.loads(both.stdout)["error"]
 
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
