@@ -45,7 +45,6 @@ def given(sqlite_store, monkeypatch) -> dict[str, Any]:
     import mlflow_tune
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_store)
-    mlflow.set_tracking_uri(sqlite_store)
     x, y = load_iris(return_X_y=True)
     return {
         **{"mlflow": mlflow, "mlflow_tune": mlflow_tune, "X": x, "y": y},
