@@ -3,11 +3,12 @@
     mlflow run PROJECT -b tune --backend-config study.json -P epochs=12
 
 The config is a study file as JSON, without what the command line says: the project, its entry point (`-e`), version
-(`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Four more keys are known:
+(`-v`), environment manager (`--env-manager local` or `uv`) and fixed parameters (`-P`). Six more keys are known:
 `study` names a YAML study file over which the other keys go (those of `run` and `stop` one by one); `resume` names a
-study, by its run id or name, to go on with; `trials` beside it is the new budget, `N` or `"+N"`, and `yes` says that
-what the study runs is approved, as `mlflow-tune resume --yes` does. All paths are relative to the folder in which the
-command is typed. An experiment other than MLflow's Default goes over the config's.
+study, by its run id or name, to go on with. Beside it `trials` is the new budget, `N` or `"+N"`, `train_on` lists
+trials that are trained on first, for so many `epochs`, and `yes` says that what the study runs is approved, as the
+options of `mlflow-tune resume` do. All paths are relative to the folder in which the command is typed. An experiment
+other than MLflow's Default goes over the config's.
 
 MLflow adds names of its own to the config (`RESERVED`) and writes over those that a person put there. Under
 `mlflow run` the config is read again and such a name is refused; `mlflow.projects.run()` leaves nothing to read.
@@ -41,7 +42,8 @@ from mlflow_tune.text import nearest, shown, unknown
 from mlflow_tune.tracking import Client
 
 RESERVED = ("ENV_MANAGER", "SYNCHRONOUS", "DOCKER_ARGS", "STORAGE_DIR", "build_image", "docker_auth")
-_RESUME = ("resume", "trials", "yes")
+_RESUME = ("resume", "trials", "train_on", "epochs", "yes")
+_OPTIONS = {f"--{key.replace('_', '-')}": key for key in _RESUME}
 _OF_THE_COMMAND_LINE = {
     "project": "the project comes from the command line, `mlflow run PROJECT`",
     "entry_point": "the entry point comes from the command line, `mlflow run PROJECT -e NAME`",
@@ -276,14 +278,15 @@ def _resumed(request: _Request) -> tuple[Study, Callable[[Callback], Study]]:
     if not elsewhere:
         study = Study.load(study.run_id, tracking_uri=request.tracking_uri, folder=request.folder)
     _refuse_unapproved(study, config.get("yes", False))
-    return study, lambda shown_on: _resume(study, config.get("trials"), shown_on)
+    given = {key: config[key] for key in ("trials", "train_on", "epochs") if key in config}
+    return study, lambda shown_on: _resume(study, given, shown_on)
 
 
-def _resume(study: Study, trials: Any, callback: Callback) -> Study:
+def _resume(study: Study, given: Mapping[str, Any], callback: Callback) -> Study:
     try:
-        return study.resume(trials, quiet=True, callbacks=[callback])
+        return study.resume(**given, quiet=True, callbacks=[callback])
     except InputError as error:
-        raise InputError(error.message, "trials" if error.key == "--trials" else error.key) from None
+        raise InputError(error.message, _OPTIONS.get(error.key, error.key)) from None
 
 
 def _refuse_unapproved(study: Study, yes: object) -> None:

@@ -16,9 +16,18 @@ OF = "tune.of"  # the tag of a run that training code opened: the id of its tria
 OF_STUDY = "tune.of_study"  # and the id of the study's
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 EXPECTED, EXPECTED_STD = "expected_end", "expected_end_std"  # metrics of a pruned trial: what it would have come to
+STEPS_USED = "steps_used"  # the metric of a trial in a study that may stop trials: how many values its curve has
 Curve: TypeAlias = Sequence[tuple[int, float]]  # a learning curve: step and value, in order of steps
 Devices: TypeAlias = tuple[str, ...]  # of a trial, as CUDA_VISIBLE_DEVICES names them
 OutcomeKind: TypeAlias = Literal["ok", "failed", "timeout", "not-finite", "pruned", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrainOn:
+    """A person's wish that a trial be trained on: by an attempt `after` this one, with these parameters raised."""
+
+    after: int
+    params: Params
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,9 @@ class Trial:
     present exactly when `outcome` is "ok". `diagnosis` is what its learning curves show, as JSON, empty where there are
     none; `curve` is the metric's own, as JSON, in a study that may stop trials. Times are milliseconds since the epoch;
     `earlier` are those of the attempts before, (start, end) each.
+
+    An attempt that trains the trial on has its epochs `raised`, which are no part of the point, and goes on from the
+    attempt `before`. `train_on` is what is yet to be done of that.
     """
 
     number: int
@@ -46,6 +58,14 @@ class Trial:
     diagnosis: str = ""
     curve: str = ""
     earlier: Sequence[tuple[int, int]] = ()
+    raised: Params = field(default_factory=dict)
+    before: Trial | None = field(default=None, repr=False, compare=False)
+    train_on: TrainOn | None = None
+
+    @property
+    def trained_with(self) -> dict[str, Value]:
+        """The point, and what was raised beside it."""
+        return {**self.params, **self.raised}
 
     @property
     def attempts(self) -> Sequence[tuple[int, int]]:
@@ -78,7 +98,8 @@ class Job:
 
     `slot` is one of the study's places for trials, from 0, which no other running trial has; `devices` are those that
     it may see, None where the study gives out none.
-    With `bind` the training code's first run is the trial's own; without, it opens runs as by hand.
+    With `bind` the training code's first run is the trial's own; without, it opens runs as by hand. `resume_from` is
+    the run of the attempt that a trial which is trained on goes on from.
     """
 
     number: int
@@ -90,6 +111,7 @@ class Job:
     devices: Devices | None = None
     study_id: str = ""
     bind: bool = True
+    resume_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +144,24 @@ def ended_trial(trial: Trial, outcome: Outcome, value: float | None, at: int) ->
     """Return the running trial as it ended, with its objective `value` if it has one; `at` is in milliseconds."""
     metrics = {**trial.metrics, **end_metrics(value, outcome)}
     return replace(trial, outcome=outcome.kind, value=value, reason=outcome.reason, end_time=at, metrics=metrics)
+
+
+def standing(trial: Trial) -> Trial:
+    """Return the trial as it counts: one that was trained on in vain is what it was before.
+
+    What was broken off is still to be done.
+    """
+    before = trial.before
+    if before is None or trial.outcome in (None, "ok"):
+        return trial
+    others = tuple(span for span in trial.attempts if span not in before.attempts[-1:])
+    wish = TrainOn(trial.attempt, trial.raised) if trial.outcome == "interrupted" else None
+    return replace(before, attempt=trial.attempt, earlier=others, train_on=wish)
+
+
+def as_known(history: Iterable[Trial]) -> list[Trial]:
+    """Return the history as strategies and rules see it: a trial that is being trained on is what it was before."""
+    return [trial.before if trial.running and trial.before else trial for trial in history]
 
 
 def is_finite(value: float) -> bool:

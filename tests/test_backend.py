@@ -387,8 +387,14 @@ def test_resume_with_a_larger_budget(uri, finished, name, tmp_path, monkeypatch)
     assert typed(tmp_path / "parabola", {"resume": name, "trials": 4}).exit_code == 0
     make_project(tmp_path / "moved" / "parabola")
     monkeypatch.chdir(tmp_path / "moved")
-    assert by_python("parabola", {"resume": finished, "trials": "+1"}).run_id == finished
-    assert len(points(runs_of(uri, name)[1], "ok")) == 5
+    onward = {"resume": finished, "trials": "+1", "train_on": [1], "epochs": 5}
+    assert by_python("parabola", onward).run_id == finished
+    children = runs_of(uri, name)[1]
+    assert len(points(children, "ok")) == 5
+    epochs = {
+        (run.data.tags["tune.trial"], run.data.tags["tune.attempt"]): run.data.params["epochs"] for run in children
+    }
+    assert (epochs["1", "1"], epochs["1", "2"], epochs["5", "1"]) == ("3", "5", "3")
 
 
 @pytest.mark.slow
@@ -397,6 +403,8 @@ def test_resume_refuses_what_the_study_did_not_begin_with(uri, finished, project
     for config, words, said in (
         ({"trials": 1}, [], "trials: the study holds 2 trials already, but got 1"),
         ({"trials": "many"}, [], "trials: must be"),
+        ({"train_on": 9}, [], "train_on: the study has no trial 9; it has 2"),
+        ({"epochs": 9}, [], "epochs: says for how long trials are trained on"),
         ({"tirals": 3}, [], "tirals: unknown key 'tirals'; did you mean 'trials'?"),
         ({"study": "study.yaml"}, [], "study: a study that is resumed keeps"),
         ({}, ["-P", "epochs=4"], "-P epochs: the study began with '3' and keeps it, but got '4'"),

@@ -51,7 +51,7 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
     else:
         found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
         print_line(f"{found} at trial {trial.number}, run {trial.run_id}")
-        for parameter, value in trial.params.items():
+        for parameter, value in trial.trained_with.items():
             print_line(f"{parameter}={value_text(value)}")
     for line in answer_lines(spec, trials):
         print_line(line)
@@ -77,7 +77,7 @@ def training_command(spec: StudySpec, trial: Trial, folder: Path) -> str:
     Raises InputError for a study of a Python object, which no command line names.
     """
     run = spec.run
-    values = {**run.parameters, **trial.params}
+    values = {**run.parameters, **trial.trained_with}
     if run.command is not None:
         words = command_by_hand(run.command, values)
     elif run.project is not None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.diagnosis import curves_of_interest
+from mlflow_tune.driver.pruner import Pruner
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.display.tables import outcome_text
 from mlflow_tune.text import point_text
 from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
@@ -27,10 +29,12 @@ class Follower:
     """Follows trials, one after the other; with `elsewhere`, only as long as the study is running."""
 
     def __init__(
-        self, console: Console, client: Client, study: StudyRecord, metric: str, elsewhere: bool = False
+        self, console: Console, client: Client, study: StudyRecord, spec: StudySpec, elsewhere: bool = False
     ) -> None:
         self._console = console
-        self._metric = metric
+        self._metric = spec.metric
+        self._spec = spec
+        self._pruner: Pruner | None = None
         self._elsewhere = elsewhere
         self._trials = Trials(client, study)
         self._studies = Studies(client)
@@ -41,12 +45,16 @@ class Follower:
         """Return when the trials of these runs have ended, or when `over` is set."""
         from rich.live import Live
 
-        for run_id in run_ids:
-            if self._console.is_terminal:
-                with Live(console=self._console, auto_refresh=False) as live:
-                    self._until_ended(run_id, live)
-            else:
-                self._until_ended(run_id, None)
+        try:
+            for run_id in run_ids:
+                if self._console.is_terminal:
+                    with Live(console=self._console, auto_refresh=False) as live:
+                        self._until_ended(run_id, live)
+                else:
+                    self._until_ended(run_id, None)
+        finally:
+            if self._pruner is not None:
+                self._pruner.close()
 
     def _until_ended(self, run_id: str, live: Live | None) -> None:
         pulse = Pulse()
@@ -74,7 +82,19 @@ class Follower:
         if trial is None:
             return Text("queued; it runs next")
         seconds = ((trial.end_time or time.time() * 1000) - trial.start_time) / 1000
-        head = Text(f"{outcome_text(trial)}  {point_text(trial.params)}  ({seconds:.0f} s)")
+        head = Text(f"{outcome_text(trial)}  {point_text(trial.trained_with)}  ({seconds:.0f} s)")
         names = curves_of_interest(self._trials.logged(trial).stepped, self._metric)[:MOST_DRAWN]
         curves = {name: self._trials.history(trial, name) for name in names}
-        return Group(head, curves_text(curves, min(self._console.width, 100)) if curves else Text("no curve yet"))
+        if not curves:
+            return Group(head, Text("no curve yet"))
+        said = self._opinion(trial) if trial.running else ""
+        return Group(head, curves_text(curves, min(self._console.width, 100)), *([Text(said)] if said else []))
+
+    def _opinion(self, trial: Trial) -> str:
+        """Return what the rule that stops trials of the study would do with this one; nothing is stopped by it."""
+        if self._spec.stop_trials is None:
+            return ""
+        if self._pruner is None:
+            self._pruner = Pruner(self._spec, self._trials)
+            self._pruner.know([each for each in self._trials.all() if each.number != trial.number])
+        return self._pruner.opinion(trial)

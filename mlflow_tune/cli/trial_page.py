@@ -42,7 +42,7 @@ def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequenc
     """Print the page for people."""
     found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
     time = seconds_text(seconds_of(trial))
-    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.params)}  ({time})")
+    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.trained_with)}  ({time})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):

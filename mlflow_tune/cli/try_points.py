@@ -75,7 +75,7 @@ def try_points(
 def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     shown.print(f"{study.record.name} is running elsewhere: its driver runs this next.")
     try:
-        Follower(shown, study.client, study.record, study.spec.metric, elsewhere=True).follow(run_ids)
+        Follower(shown, study.client, study.record, study.spec, elsewhere=True).follow(run_ids)
     except KeyboardInterrupt:
         shown.print("It goes on without you; to watch it again:")
         print_whole(shown, f"mlflow-tune watch {study.run_id}")
@@ -83,7 +83,7 @@ def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
 
 
 def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
-    follower = Follower(shown, Client(study.client.uri), study.record, study.spec.metric)
+    follower = Follower(shown, Client(study.client.uri), study.record, study.spec)
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
     thread.start()
     try:

@@ -96,7 +96,7 @@ def _page(record: StudyRecord, spec: StudySpec, trials: Sequence[Trial], warning
     if (board := best_view(spec, trials)) is not None:
         parts.append(board)
     running = [trial for trial in trials if trial.running]
-    parts += [Text(f"running {trial_label(trial.number)} {point_text(trial.params)}") for trial in running]
+    parts += [Text(f"running {trial_label(trial.number)} {point_text(trial.trained_with)}") for trial in running]
     ended = sorted((trial for trial in trials if not trial.running), key=lambda trial: trial.end_time or 0)[-ROWS:]
     parts += [
         Text(f"ended   {outcome_text(trial)} {number_text(trial.value)} {short(trial.reason, 80)}") for trial in ended

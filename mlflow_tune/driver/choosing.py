@@ -30,6 +30,14 @@ class Choosing:
         """What is chosen and why, and what the controls have shown; nothing before the first choice."""
         return [self._choice.why, *self._controls()] if self._choice.table else []
 
+    @property
+    def why(self) -> str:
+        """Why the rule was chosen, or why none was."""
+        if self._choice.table:
+            return self._choice.why
+        few = len(self._courses) < EVIDENCE
+        return choose(self._courses, self._terms).why if few else "auto: a rule is being chosen"
+
     def add(self, course: Course, control: bool) -> None:
         """Take in a complete curve; a control stands for the trials that were stopped, too."""
         self._courses.append(course)

@@ -24,6 +24,8 @@ from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import WorkerPool
+from mlflow_tune.space import Value
+from mlflow_tune.spec.epochs import epochs_name
 from mlflow_tune.spec.stopping import why_aborted, why_done
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
@@ -32,7 +34,7 @@ from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, ended_trial
+from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, as_known, ended_trial, standing
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
@@ -78,6 +80,7 @@ class Driver:
         self._by_hand = by_hand
         self._pruner = Pruner(spec, trials)
         self._evaluator = Evaluator(spec, trials, self._pruner.curve)
+        self._epochs = epochs_name(spec.space, trials.fixed)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
@@ -116,7 +119,7 @@ class Driver:
                 if not (self._running or self._outbox):
                     break
                 if self.ending is None and not self._by_hand:
-                    self._suggester.prepare(self.history)
+                    self._suggester.prepare(as_known(self.history))
                 if self._outbox.late:
                     self._outbox.flush()
                 elif self._outbox and not any(future.done() for future in self._running):
@@ -178,7 +181,7 @@ class Driver:
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
         if self._by_hand is None:
-            self._again = [trial for trial in self.history if trial.outcome in unfinished]
+            self._again = [each for each in self.history if each.outcome in unfinished or self._is_to_train_on(each)]
         self._pruner.know(self.history)
         study = self._trials.study
         known = len(self.history)
@@ -229,12 +232,13 @@ class Driver:
             return "aborted", self._certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
-        if self._waiting or self._by_hand:  # what a person asked for runs, whatever the other rules say
+        asked_on = any(self._is_to_train_on(trial) or trial.raised for trial in self._again)
+        if self._waiting or self._by_hand or asked_on:  # what a person asked for runs, whatever the other rules say
             return None
         # A point that must run again was started within the budget: only the other rules may keep it back.
         if self._again:
             rules = rules.model_copy(update={"trials": None})
-        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(self.history), now())
+        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), now())
         return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
@@ -242,7 +246,7 @@ class Driver:
         logger.info("%s: %s", "no new trials" if state == "interrupted" else "stopped", why)
 
     def _start_new(self, free: int) -> bool:
-        suggestions = [] if self._by_hand else self._suggester.suggest(self.history, free)
+        suggestions = [] if self._by_hand else self._suggester.suggest(as_known(self.history), free)
         for suggestion in suggestions:
             number = next_number(self.history)
             strategy = self._spec.strategy.name
@@ -262,7 +266,8 @@ class Driver:
     def _start_again(self, trial: Trial) -> None:
         known = evidence_names()
         evidence = {name: value for name, value in trial.metrics.items() if name in known}
-        logger.info("trial %d runs again: attempt %d was %s", trial.number, trial.attempt, trial.outcome)
+        how = "on" if trial.train_on or trial.raised else "again"
+        logger.info("trial %d runs %s: attempt %d was %s", trial.number, how, trial.attempt, trial.outcome)
         self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, before=trial)
 
     def _start_queued(self, queued: Queued) -> None:
@@ -284,13 +289,17 @@ class Driver:
         taken = self._slots.values()
         slot = next(slot for slot in itertools.count() if slot not in taken)
         devices = self._pool.devices(slot)
-        trial = self._trials.start(number, point, by, attempt, logs, queued, log=not later, devices=devices)
-        self._put(trial := replace(trial, earlier=earlier))
+        raised, ground = self._onward(before)
+        trial = self._trials.start(
+            number, point, by, attempt, logs, queued, log=not later, devices=devices, raised=raised
+        )
+        self._put(trial := replace(trial, earlier=earlier, before=ground))
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
         # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
         params = {name: value for name, value in trial.params.items() if name in self._spec.space}
+        params |= trial.raised
         study = self._trials.study
         job = Job(
             number,
@@ -302,6 +311,7 @@ class Driver:
             devices,
             study_id=study.run_id,
             bind=self._spec.run.mlflow == "bind",
+            resume_from=ground.run_id if ground else "",
         )
         self._callback.on_trial_start(trial)
         self._starting = trial
@@ -315,6 +325,18 @@ class Driver:
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
+
+    def _is_to_train_on(self, trial: Trial) -> bool:
+        """Whether a person has asked for that; anything else that a server holds asks for nothing."""
+        return trial.train_on is not None and list(trial.train_on.params) == [self._epochs]
+
+    def _onward(self, before: Trial | None) -> tuple[dict[str, Value], Trial | None]:
+        """Return what an attempt has raised, and from which one it goes on, where it follows one `before`."""
+        if before is None:
+            return {}, None
+        wish = before.train_on
+        raised, ground = (wish.params, before) if wish else (before.raised, before.before)
+        return {name: value for name, value in raised.items() if name == self._epochs}, ground
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
@@ -337,13 +359,14 @@ class Driver:
 
     def _prune(self) -> None:
         """End those of the trials that run which are hopeless."""
-        self._pruner.end_hopeless(self._running, self._starting, self._pool)
+        if not self._by_hand:  # where a person tries points, the person decides
+            self._pruner.end_hopeless(self._running, self._starting, self._pool)
 
     def _put(self, trial: Trial) -> None:
-        """Keep the trial in place of an earlier state of it."""
+        """Keep the trial, as it counts, in place of an earlier state of it."""
         index = bisect_left(self.history, trial.number, key=lambda each: each.number)
         known = index < len(self.history) and self.history[index].number == trial.number
-        self.history[index : index + known] = [trial]
+        self.history[index : index + known] = [standing(trial)]
 
     def _note_end(self, future: Future[Outcome]) -> None:
         self._ended[future] = time.monotonic()

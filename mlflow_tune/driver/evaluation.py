@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlflow_tune.diagnosis import curves_of_interest, diagnose, findings_to_json
+from mlflow_tune.diagnosis.stopping.recorded import steps_from_json
 from mlflow_tune.driver.autologging import lost_params
 from mlflow_tune.driver.following import Follower, Found, note_of
 from mlflow_tune.errors import TrackingError
@@ -17,7 +18,7 @@ from mlflow_tune.strategies import reserved_names
 from mlflow_tune.tracking import Trials
 from mlflow_tune.tracking.logged import LoggedRun
 from mlflow_tune.tracking.records import curve_of, learning_curve
-from mlflow_tune.trial import Curve, Goal, Outcome, Trial, is_finite
+from mlflow_tune.trial import STEPS_USED, Curve, Goal, Outcome, Trial, is_finite
 
 logger = logging.getLogger(__name__)
 ENDED = ("ok", "failed", "timeout", "pruned")
@@ -74,6 +75,8 @@ class Evaluator:
         trial = replace(trial, curve=self._kept(trial, curves))
         judged, value, unseen = self._judged(trial, outcome, found, curves)
         judged = self._remarked(trial, self._excused(trial, judged, ended), own)
+        if (steps := steps_from_json(trial.curve)) is not None:
+            unseen[STEPS_USED] = float(steps)
         return Evaluation(trial, replace(judged, metrics=unseen), value, own, found)
 
     def _judged(

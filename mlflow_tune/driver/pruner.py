@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -11,21 +12,22 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from mlflow_tune.diagnosis import curves_of_interest
-from mlflow_tune.diagnosis.names import falls
-from mlflow_tune.diagnosis.stopping import Course, Diverged, Verdict, Watch, course_of
+from mlflow_tune.diagnosis.stopping import Course, Diverged, Terms, Verdict, Watch, course_of
 from mlflow_tune.diagnosis.stopping.auto import EVIDENCE, is_spared
+from mlflow_tune.diagnosis.stopping.base import curve_words
 from mlflow_tune.diagnosis.stopping.blind import why_blind
 from mlflow_tune.diagnosis.stopping.extrapolate import forecast
 from mlflow_tune.diagnosis.stopping.recorded import course_from_json, course_to_json, is_control
 from mlflow_tune.driver.choosing import Choosing
 from mlflow_tune.executors.pool import WorkerPool
+from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Trials
 from mlflow_tune.tracking.records import all_experiments, learning_curve
 from mlflow_tune.tracking.trials import Latest
-from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Goal, Outcome, Trial
+from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Outcome, Trial
 
 logger = logging.getLogger(__name__)
 SHORTEST, LONGEST = 1.0, 30.0  # seconds from one look to the next
@@ -79,8 +81,7 @@ class Pruner:
         self._spec = spec
         self._trials = trials
         self._asked = spec.stop_trials
-        self._metric = (self._asked and self._asked.metric) or spec.metric
-        self._goal = self._direction()
+        self._metric, self._goal = (self._asked or StopTrials()).watched(spec.metric, spec.goal)
         self._next = 0.0
         self._seen: dict[str, _Seen] = {}
         self._verdicts: dict[str, tuple[Verdict, Course]] = {}
@@ -92,24 +93,35 @@ class Pruner:
         if self._asked:
             rules = [Diverged(), *([self._asked.rule] if self._asked.rule else [])]
             self._watch = Watch(rules, self._asked.terms)
+            self._watch_on = Watch([Diverged()], Terms())
             if self._asked.rule is None:
                 self._choosing = Choosing(self._asked.terms, spec.workers)
-
-    def _direction(self) -> Goal:
-        named = falls(self._metric)
-        if self._metric == self._spec.metric or named is None:
-            return self._spec.goal
-        return "minimize" if named else "maximize"
 
     def know(self, history: Sequence[Trial]) -> None:
         """Take in the trials that ended before: what a resumed study knows is what it would have known."""
         for trial in history if self._asked else ():
             if trial.done:
-                self._finish(trial, self._fetched)
+                self._finish(trial.before if trial.raised and trial.before else trial, self._fetched)
 
     def findings(self) -> list[str]:
         """Return what people should know: why nothing can be stopped, what `auto` has chosen, and why."""
         return [*([self._blind] if self._blind else []), *(self._choosing.words if self._choosing else [])]
+
+    def opinion(self, trial: Trial) -> str:
+        """Return in words what the rule would do with a trial now, which is left to run; "" where none looks."""
+        curve = self._trials.history(trial, self._metric) if self._asked else ()
+        course = course_of(trial.number, curve, self._metric, self._goal)
+        if not course:
+            return ""
+        self._heed_choice()
+        if verdict := self._watch.verdict(course):
+            return f"would be stopped by {verdict.reason}"
+        if self._choosing and len(self._watch.rules) == 1:
+            return f"would go on; {self._choosing.why}"
+        lows, step = self._watch.peers.lows(len(course)), len(course)
+        place = bisect_left(lows, course.lows[-1]) + 1
+        words = f"{self._watch.rules[-1].label}: {curve_words(course, step, course.lows[-1])}"
+        return f"would go on by {words}; rank {place} of {len(lows) + 1}"
 
     # --- while trials run --------------------------------------------------------------------------------------------
 
@@ -161,7 +173,7 @@ class Pruner:
         else:
             seen.add(step, value, at)
         course = self._course(trial, seen)
-        if self._may_end(trial, self._watch.verdict(course)):
+        if self._may_end(trial, self._watch_of(trial).verdict(course)):
             if not whole:
                 seen.read(learning_curve(self._trials.client, run_id, self._metric), at)
             course = replace(self._course(trial, seen), beside=self._beside(latest))
@@ -172,7 +184,7 @@ class Pruner:
         return verdict is not None and (trial.number not in self._controls or verdict.rule == Diverged.name)
 
     def _decided(self, trial: Trial, course: Course) -> Verdict | None:
-        verdict = self._watch.follow(course)
+        verdict = self._watch_of(trial).follow(course)
         if verdict is None:
             return None
         if self._choosing and verdict.rule != Diverged.name and is_spared(trial.number):
@@ -182,6 +194,10 @@ class Pruner:
             return None
         self._verdicts[trial.run_id] = verdict, course
         return verdict
+
+    def _watch_of(self, trial: Trial) -> Watch:
+        """Return who judges the trial: one that a person trains on is stopped where it has diverged, and is no peer."""
+        return self._watch_on if trial.raised else self._watch
 
     def _course(self, trial: Trial, seen: _Seen) -> Course:
         beside = {name: curve for name, curve in seen.beside.items() if name != self._metric}
@@ -218,9 +234,11 @@ class Pruner:
 
     def curve(self, trial: Trial, curves: Mapping[str, Curve]) -> str:
         """Return what is kept of the curve of a trial that ended, empty where nothing is to be kept."""
-        if not self._asked or not (curve := curves.get(self._metric)):
+        if not self._asked or trial.raised or not (curve := curves.get(self._metric)):
             return ""
-        return course_to_json(course_of(trial.number, curve, self._metric, self._goal), trial.number in self._controls)
+        course = course_of(trial.number, curve, self._metric, self._goal)
+        verdict, _ = self._verdicts.get(trial.run_id, (None, None))
+        return course_to_json(course, trial.number in self._controls, verdict)
 
     def ended(self, trial: Trial) -> None:
         """Take in a trial that has ended; the others are compared with it from now on."""
@@ -229,10 +247,10 @@ class Pruner:
         self._unended.discard(trial.run_id)
         if not self._asked:
             return
-        self._watch.forget(trial.number)
-        if trial.done:
+        if trial.done and not trial.raised:  # else its curve may begin where that of the attempt before ended
             self._finish(trial)
-        if self._blind is None and trial.outcome == "ok":
+        self._watch_of(trial).forget(trial.number)
+        if self._blind is None and trial.outcome == "ok" and not trial.raised:
             self._blind = self._why_blind(trial)
 
     def _why_blind(self, trial: Trial) -> str:

@@ -13,6 +13,7 @@ from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page
 from mlflow_tune.report.posterior import PosteriorSlice, posterior_before
+from mlflow_tune.report.stopping import stopping_of
 from mlflow_tune.report.subject import Subject, subject_of
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.tracking import Artifacts, StudyRecord, Trials, save_view
@@ -49,6 +50,7 @@ class Reporter:
 
     def write(self, history: Sequence[Trial], standing: Standing) -> None:
         """Log the table (CSV and MLflow's own), report.html, the figures, and the images that are missing."""
+        from mlflow_tune.report.figures.interactive import interactive_charts
         from mlflow_tune.report.figures.style import save_figures
         from mlflow_tune.report.page import report_html
         from mlflow_tune.report.table import trials_table
@@ -57,10 +59,9 @@ class Reporter:
         subject = subject_of(self.spec, history)
         posteriors = self._posteriors(history)
         figures = self._figures(history, subject, posteriors)
-        page, table = (
-            report_html(self._page(standing, subject), history, figures),
-            trials_table(history, self.spec.space),
-        )
+        charts = interactive_charts(subject, history, self._importance(subject, history))
+        page = report_html(self._page(standing, subject), history, figures, charts)
+        table = trials_table(history, self.spec.space)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "trials.csv").write_text(columns_csv(table), encoding="utf-8")
@@ -87,7 +88,8 @@ class Reporter:
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
         curves, forests = self._curves(subject, history), self._forests(subject, history)
-        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests)
+        stopping = stopping_of(self.spec, history)
+        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -106,7 +108,9 @@ class Reporter:
             curves = self._curves(subject, history) if name == "learning_curves" else {}
             bracket = strategy.bracket(self.spec.space, history)
             forests = self._forests(subject, history)
-            found = study_figure(name, Material(subject, history, curves, strategy.requirement, bracket, forests))
+            stopping = stopping_of(self.spec, history)
+            material = Material(subject, history, curves, strategy.requirement, bracket, forests, stopping)
+            found = study_figure(name, material)
         return None if found is None else self_showing(found)
 
     def _curves(self, subject: Subject, history: Sequence[Trial]) -> dict[int, Curve]:
@@ -120,14 +124,19 @@ class Reporter:
 
     def save_view(self, history: Sequence[Trial]) -> None:
         """Write the comparison in MLflow's UI again, with the parameters that matter most first."""
-        from mlflow_tune.report.figures.importance import importance_of
-
         subject = subject_of(self.spec, history)
-        importance = importance_of(subject, history, forests=self._forests(subject, history))
-        spec, names = self.spec, list(importance.mean) if importance else list(self.spec.space)
+        spec, names = self.spec, self._importance(subject, history)
         best = subject.ranked(history)[:1]
         curves = not best or len(self.trials.history(best[0], spec.metric)) > 1
-        save_view(self.artifacts.client, self.record, spec.metric, spec.goal, spec.space, names, curves)
+        client, stops = self.artifacts.client, spec.stop_trials is not None
+        save_view(client, self.record, spec.metric, spec.goal, spec.space, names, curves, stops)
+
+    def _importance(self, subject: Subject, history: Sequence[Trial]) -> list[str]:
+        """Return the parameters in the order in which they matter, none where that is not known."""
+        from mlflow_tune.report.figures.importance import importance_of
+
+        importance = importance_of(subject, history, forests=self._forests(subject, history))
+        return list(importance.mean) if importance else []
 
     def _forests(self, subject: Subject, history: Sequence[Trial]) -> Forests:
         """Return what is fitted to the trials: the same as before for the same ones, as fitting takes seconds."""

@@ -20,13 +20,16 @@ RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 CONTEXT = "MLFLOW_RUN_CONTEXT"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
 SLOT_VARIABLE = "MLFLOW_TUNE_SLOT"
+RESUME_VARIABLE = "MLFLOW_TUNE_RESUME_FROM"  # the id of the run from which a trial is trained on
 TRIAL_VARIABLE = "MLFLOW_TUNE_TRIAL"  # the id of the trial's run, which no code of MLflow changes
+# A name beside an id is refused by MLflow's command line; where a study runs within a trial, its own is not trained on.
+_CLEARED = (RUN_ID_VARIABLE, EXPERIMENT_NAME, RESUME_VARIABLE)
 
 
 def base_environment() -> dict[str, str]:
     """Return what the processes of every trial share: this process's variables, fit for training code."""
     variables = dict(os.environ)
-    for name in (RUN_ID_VARIABLE, EXPERIMENT_NAME):  # a name beside an id is refused by MLflow's command line
+    for name in _CLEARED:
         variables.pop(name, None)
     variables.setdefault("PYTHONUNBUFFERED", "1")
     if not (variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX")):
@@ -44,6 +47,7 @@ def trial_variables(job: Job) -> dict[str, str]:
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else two lines a trial
         TRIAL_VARIABLE: job.run_id,
+        **({RESUME_VARIABLE: job.resume_from} if job.resume_from else {}),
         **place_variables(job.slot, job.devices),
     }
 
@@ -74,8 +78,8 @@ def _context(job: Job) -> str:
 def trial_environment(job: Job) -> Iterator[None]:
     """Set the trial's variables in this process, and afterwards put back what was there."""
     variables = trial_variables(job)
-    before = {name: os.environ.get(name) for name in (*variables, RUN_ID_VARIABLE, EXPERIMENT_NAME)}
-    for name in (RUN_ID_VARIABLE, EXPERIMENT_NAME):
+    before = {name: os.environ.get(name) for name in (*variables, *_CLEARED)}
+    for name in _CLEARED:
         os.environ.pop(name, None)
     os.environ.update(variables)
     try:

@@ -43,9 +43,10 @@ class Card:
 
 def card_html(card: Card) -> str:
     """Return the card, in UTF-8 when encoded. All text is escaped; links are those that begin with http(s)://."""
-    names = list(dict.fromkeys(name for trial in card.listed for name in trial.params))[:MOST_COLUMNS]
+    names = list(dict.fromkeys(name for trial in card.listed for name in trial.trained_with))[:MOST_COLUMNS]
     done = sum(trial.done for trial in card.history)
     best = card.best
+    point = short(point_text(best.trained_with)) if best else ""
     contents: dict[str, Any] = {
         "name": short(card.name),
         "what": short(card.what),
@@ -53,7 +54,7 @@ def card_html(card: Card) -> str:
         "state": short(card.state),
         "why": short(card.why),
         "links": [(short(name), link) for name, link in card.links.items() if is_link(link)],
-        "best": best and {"value": number(best.value), "number": best.number, "point": short(point_text(best.params))},
+        "best": best and {"value": number(best.value), "number": best.number, "point": point},
         "done": done,
         "most": card.most,
         "counts": tally(trial.outcome or "running" for trial in card.history),
@@ -72,7 +73,7 @@ def _cells(trial: Trial, names: Sequence[str]) -> list[str]:
         trial_label(trial.number),
         trial.outcome or "running",
         number(trial.value),
-        *(short(param_of(trial.params, name), 60) for name in names),
+        *(short(param_of(trial.trained_with, name), 60) for name in names),
         seconds_text(seconds_of(trial)),
         short(trial.reason, 120),
     ]

@@ -1,6 +1,6 @@
 """How a page is made: a template filled, numbers and links as a page shows them, figures put in.
 
-A page has no script and no outside resource, and says so to the browser. Importing this loads no matplotlib.
+A page has no outside resource, and no script but what its policy names. Importing this loads no matplotlib.
 """
 
 from __future__ import annotations

@@ -78,7 +78,9 @@ def _headline(study: Standing, trials: Sequence[Trial]) -> str:
     best = best_trial(trials, study.goal)
     if best is None:
         return "No trial has a value yet."
-    return f"Best {inline(study.metric)}: **{number_text(best.value)}** (trial {best.number}: {point(best.params)})"
+    return (
+        f"Best {inline(study.metric)}: **{number_text(best.value)}** (trial {best.number}: {point(best.trained_with)})"
+    )
 
 
 def _links(links: Mapping[str, str]) -> str:
@@ -95,8 +97,11 @@ def _state(study: Standing, trials: Sequence[Trial]) -> str:
 def _leaderboard(metric: str, goal: Goal, trials: Sequence[Trial]) -> list[str]:
     """Return the table of the best trials: a heading, a rule, a row a trial."""
     best = ranked(trials, goal)[:ROWS]
-    names = list(best[0].params)[:COLUMNS] if best else []
-    rows = [[str(each.number), number_text(each.value), *(_cell(each.params, name) for name in names)] for each in best]
+    names = list(best[0].trained_with)[:COLUMNS] if best else []
+    rows = [
+        [str(each.number), number_text(each.value), *(_cell(each.trained_with, name) for name in names)]
+        for each in best
+    ]
     heading = ["trial", inline(metric), *map(inline, names)]
     return markdown_table(heading, rows) if rows else []
 
@@ -108,7 +113,7 @@ def _cell(params: Params, name: str) -> str:
 def _running(trials: Sequence[Trial]) -> list[str]:
     running = [trial for trial in trials if trial.running]
     more = [f"- and {len(running) - RUNNING} more are running"] if len(running) > RUNNING else []
-    return [f"- running: trial {trial.number}, {point(trial.params)}" for trial in running[:RUNNING]] + more
+    return [f"- running: trial {trial.number}, {point(trial.trained_with)}" for trial in running[:RUNNING]] + more
 
 
 def _reasons(trials: Sequence[Trial]) -> list[str]:

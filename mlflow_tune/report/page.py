@@ -1,6 +1,7 @@
 """The HTML report: one self-contained page for a colleague who has no access to the tracking server.
 
-It has no script and no outside resource, and says so to the browser. Importing this loads Jinja2, not matplotlib.
+It has no outside resource and no script but that of its charts, and says so to the browser. Importing this loads
+Jinja2, not matplotlib.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlflow_tune.report.html import filled, is_link, number, picture
+from mlflow_tune.report.live import Live, live
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.report.table import seconds_of
@@ -27,6 +29,7 @@ MOST_ROWS = 1000
 MOST_COLUMNS = 20
 MOST_REASONS = 20
 MOST_VALUES = 50
+LIVE = "parallel_coordinates"  # the figure that charts replace
 REPEATED = 3  # times: what so many rows of a table would say is said once, above it
 
 
@@ -49,9 +52,15 @@ class Page:
     made: int = 0
 
 
-def report_html(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> str:
-    """Return the page, in UTF-8 when encoded. All text is escaped; links are those that begin with http(s)://."""
-    return filled("report.html", _contents(page, trials, figures))
+def report_html(
+    page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure], charts: Mapping[str, Any] | None = None
+) -> str:
+    """Return the page, in UTF-8 when encoded. All text is escaped; links are those that begin with http(s)://.
+
+    `charts`, which BokehJS embeds, take the place of the figure of parallel coordinates where scripts run.
+    """
+    drawn: Live | None = live(charts) if charts and LIVE in figures else None
+    return filled("report.html", {**_contents(page, trials, figures), "live": drawn})
 
 
 def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "name": short(page.name),
         "metric": short(standing.metric),
         "sense": subject.sense,
-        "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.params)},
+        "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.trained_with)},
         "state": short(standing.state),
         "why": short(standing.why),
         "counts": _counts(ordered),
@@ -72,7 +81,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "strategy": _options(page.strategy),
         "budget": _options(page.budget),
         "facts": [(short(name), short(fact)) for name, fact in page.facts.items()],
-        "figures": [picture(figure) for figure in figures.values()],
+        "figures": [{**picture(figure), "name": name} for name, figure in figures.items()],
         "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
         "diagnosed": any(page.standing.diagnoses.values()),
         "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),
@@ -123,7 +132,7 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "value": number(trial.value),
         "unmet": trial.number in page.unmet,
         "diagnosis": ", ".join(page.standing.diagnoses.get(trial.number, ())),
-        "values": [_value(trial.params, name) for name in list(page.space)[:MOST_COLUMNS]],
+        "values": [_value(trial.trained_with, name) for name in list(page.space)[:MOST_COLUMNS]],
         "seconds": seconds_text(seconds_of(trial), unit=""),
         "words": short(trial.reason if trial.done and trial.value is None else trial.why),
     }

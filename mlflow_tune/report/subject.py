@@ -37,6 +37,11 @@ class Subject:
         """Return the trials with a value that meet the constraint, the best first, the earlier of equals first."""
         return ranked((trial for trial in scored(trials) if trial.number not in self.unmet), self.goal)
 
+    def spread(self, trials: Sequence[Trial], most: int) -> list[Trial]:
+        """Return those of `ranked`, the best last; of more than `most` a part, evenly from the worst to the best."""
+        found = self.ranked(trials)
+        return found[:: -(-len(found) // most) or 1][::-1]
+
 
 def scored(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials with a finite value, by number."""

@@ -34,9 +34,9 @@ def trials_csv(trials: Sequence[Trial], space: Space) -> str:
 
 
 def _cell(trial: Trial, name: str) -> Cell:
-    if name not in trial.params:
+    if name not in trial.trained_with:
         return None
-    value = trial.params[name]
+    value = trial.trained_with[name]
     return value if isinstance(value, Scalar) else value_text(value)
 
 

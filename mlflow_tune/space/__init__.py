@@ -36,13 +36,14 @@ __all__ = [
     "whole_point",
 ]
 
-# `expected_end` and its deviation are what a stopped trial would have come to.
+# `expected_end` and its deviation are what a stopped trial would have come to; `steps_used` are those that it took.
 RESERVED_NAMES = (
     "trial",
     "objective",
     "constraint",
     "expected_end",
     "expected_end_std",
+    "steps_used",
 )  # in a study, the evidence of its strategies is reserved as well
 MAX_NAME = 243  # MLflow's keys have at most 250 characters, and `log10_` goes before some of them
 Dimension: TypeAlias = Float | Int | Categorical | Ordinal

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from mlflow_tune.diagnosis.names import falls
 from mlflow_tune.diagnosis.stopping import RULES, Rule, Terms, make_rule, rule_to_json
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.fields import Count, CountFromZero, Duration, Metric
 from mlflow_tune.spec.forms import Written, rule_form
 from mlflow_tune.text import shown, unknown
+from mlflow_tune.trial import Goal
 
 AUTO = "auto"
 
@@ -59,6 +61,14 @@ class StopTrials(BaseModel):
     def terms(self) -> Terms:
         """What is safe from the rule."""
         return Terms(self.after, self.every, self.protect)
+
+    def watched(self, metric: str, goal: Goal) -> tuple[str, Goal]:
+        """Return the metric whose curves are looked at, and what is better of it, in a study that tunes this one."""
+        looked_at = self.metric or metric
+        named = falls(looked_at)
+        if looked_at == metric or named is None:
+            return looked_at, goal
+        return looked_at, "minimize" if named else "maximize"
 
 
 def as_stop_trials(value: object) -> object:

@@ -50,7 +50,7 @@ from mlflow_tune.strategies import (
 from mlflow_tune.text import escaped, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
-from mlflow_tune.trial import Goal, Trial, best_trial
+from mlflow_tune.trial import Goal, Trial, as_known, best_trial
 
 POINT_LIMIT = 6000
 NUMBER_LENGTH = 24
@@ -222,7 +222,7 @@ class StudySpec(BaseModel):
 
     def best(self, history: Sequence[Trial]) -> Trial | None:
         """Return the best trial of those that meet the constraint, None when there is none."""
-        return best_trial(self.strategy.eligible(history), self.goal)
+        return best_trial(self.strategy.eligible(as_known(history)), self.goal)
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:

@@ -18,6 +18,7 @@ from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, pub
 from mlflow_tune.tracking.comparisons import Comparisons, comparison_links
 from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.tracking.records import now
+from mlflow_tune.tracking.steps import trained_steps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -131,6 +132,7 @@ def entrant_of(study: StudyHandle) -> Entrant:
         subject=subject_of(study.spec, trials),
         trials=trials,
         commit=record.commit,
+        steps=trained_steps(study.client, record, study.spec.metric),
     )
 
 

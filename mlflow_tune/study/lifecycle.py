@@ -18,6 +18,7 @@ from mlflow_tune.settings import reports_wanted
 from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
+from mlflow_tune.study.training_on import train_on
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import (
     Client,
@@ -95,7 +96,7 @@ def create_study(client: Client, spec: StudySpec, source: Mapping[str, str], fol
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, client, driven=True)
-    save_view(client, record, spec.metric, spec.goal, spec.space)
+    save_view(client, record, spec.metric, spec.goal, spec.space, stops=spec.stop_trials is not None)
     return record
 
 
@@ -116,11 +117,16 @@ def _second(first: StudyRecord, spec: StudySpec, client: Client, driven: bool) -
 
 @dataclass(frozen=True)
 class Resumption:
-    """How one goes on: with a budget of `trials` ("+20": so many more), with failed ones too, or queued ones only."""
+    """How one goes on: with a budget of `trials` ("+20": so many more), with failed ones too, or queued ones only.
+
+    The trials of these numbers are trained on first, for so many `epochs` where that is given.
+    """
 
     trials: int | str | None = None
     retry_failed: bool = False
     only_queued: bool = False
+    train_on: Sequence[int] = ()
+    epochs: int | None = None
 
 
 @contextmanager
@@ -147,6 +153,8 @@ def session(
         fresh = new and claim.first  # else somebody has had the time to adopt a run
         history = [] if fresh else trials.take_over()
         end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
+        if resumption and resumption.train_on:
+            history = train_on(trials, history, fixed, resumption.train_on, resumption.epochs)
         by_hand = None if resumption is None else _reopen(study, history, resumption)
         callback.on_study_start(study.spec, study.links, history)
         publisher = study.publisher

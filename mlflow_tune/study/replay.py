@@ -32,7 +32,9 @@ def complete_courses(study: StudyHandle) -> list[Course]:
     """Return the curves of the trials that trained to their end, by number; those of one step are none."""
     metric, goal = study.spec.metric, study.spec.goal
     store = study.trial_store
-    ended = [trial for trial in study.trials if trial.outcome == "ok"]
+    # Of a trial that was trained on, the curve may begin where that of the attempt before ended.
+    trials = [trial.before if trial.raised and trial.before else trial for trial in study.trials]
+    ended = [trial for trial in trials if trial.outcome == "ok"]
     found = [course_of(each.number, store.history(each, metric), metric, goal, each.value) for each in ended]
     return [course for course in found if len(course) >= LEAST]
 

@@ -47,6 +47,7 @@ from mlflow_tune.study.display.default import shown
 from mlflow_tune.study.display.summary import failure_words
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
+from mlflow_tune.study.training_on import asked_on
 from mlflow_tune.tracking import Client, Studies, StudyRecord
 from mlflow_tune.trial import Goal, Params, Trial
 
@@ -290,6 +291,8 @@ class Study:
         only_queued: bool = False,
         gpus: str | int | Sequence[int | str] | None = None,
         yes: bool = False,
+        train_on: int | Sequence[int] = (),
+        epochs: int | None = None,
     ) -> Study:
         """Go on with a loaded study, wherever it was left; return itself.
 
@@ -306,9 +309,14 @@ class Study:
             only_queued: Whether to run the trials that wait in the queue, and nothing else.
             gpus: The devices for the trials from now on, as a study file says it; "none" gives out none any more.
             yes: Whether to approve of what the study runs, as `mlflow-tune resume --yes` does.
+            train_on: The numbers of trials, finished or stopped ones, that are trained on before the study goes on:
+                each runs again, longer, and MLFLOW_TUNE_RESUME_FROM names the run whose checkpoint it may load.
+            epochs: For how many epochs these train, the ones before included; twice as many as they had unless given,
+                and for a trial that was stopped those that it had.
 
         Raises:
-            InputError: What would run is not approved, or not where it was; the strategy cannot search the space.
+            InputError: What would run is not approved, or not where it was; the strategy cannot search the space; a
+                trial cannot be trained on.
             StudyFailed, TrackingError, KeyboardInterrupt: As for `run`.
         """
         refuse_while_loading()
@@ -318,7 +326,7 @@ class Study:
         refuse_unapproved(study, yes)
         study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
         approve(study)
-        resumption = Resumption(trials, retry_failed, only_queued)
+        resumption = Resumption(trials, retry_failed, only_queued, *asked_on(train_on, epochs))
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
@@ -374,7 +382,8 @@ class Study:
         """Return one of the report's pictures, by its name or the beginning of that, from what MLflow holds now.
 
         They are best_so_far, bracket, parameters, parallel_coordinates, heat_map, importance, partial_dependence,
-        learning_curves, calibration and posterior. Raises InputError for another, and while there is too little for it.
+        learning_curves, stopping, calibration and posterior. Raises InputError for another, and while there is too
+        little for it.
         """
         return self.handle.picture(what)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Choice, Scalar, Space, Value, check_name
 from mlflow_tune.text import is_number, shown, value_text
+from mlflow_tune.tracking.attempts import followed
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import EVIDENCE, QUEUED, STARTED, search
+from mlflow_tune.tracking.records import EVIDENCE, QUEUED, RAISED, STARTED, TRAIN_ON, search
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.trial import OutcomeKind, Params, Trial, is_finite
+from mlflow_tune.trial import OutcomeKind, Params, TrainOn, Trial, is_finite
 
 OVERLAP = 60_000  # milliseconds: the clocks of those who write may differ
+MOST_EPOCHS = 1_000_000_000  # that are believed
 MOST_TRIALS = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
 
 
@@ -107,7 +109,7 @@ class Refresh:
             for run in search(self._client, [self._study.experiment_id], of_study + only):
                 trial = read_trial(run, self._space)
                 if trial is not None and _is_news(trial, self._known.get(trial.number)):
-                    self._known[trial.number] = trial
+                    self._known[trial.number] = followed(trial, self._known.get(trial.number))
         self._read_before = True
         return [self._known[number] for number in sorted(self._known)]
 
@@ -143,18 +145,39 @@ def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> T
         end_time=run.info.end_time or (_logged_at(run) if outcome else None),
         diagnosis=tags.get("tune.diagnosis", ""),
         curve=tags.get("tune.curve", ""),
+        raised=_raised(_mapping(tags.get(RAISED, ""))),
+        train_on=_wish(_mapping(tags.get(TRAIN_ON, ""))),
     )
 
 
 def _evidence(tags: Mapping[str, str]) -> dict[str, float]:
     """Return what a trial's choice rests on, as its tag holds it: a driver may have died before it was logged."""
+    found = _mapping(tags.get(EVIDENCE, ""))
+    return {name: float(value) for name, value in found.items() if _is_finite(value)}
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    """Return the mapping that a tag holds as JSON, {} for anything else."""
     try:
-        found = json.loads(tags.get(EVIDENCE, "{}"))
+        found = json.loads(text or "{}")
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
-        return {}
-    return {name: float(value) for name, value in found.items() if _is_finite(value)}
+    return found if isinstance(found, dict) else {}
+
+
+def _raised(form: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the epochs that were raised, by the name of the parameter, {} for anything else."""
+    return {name: value for name, value in form.items() if _is_whole(value, MOST_EPOCHS)}
+
+
+def _wish(form: Mapping[str, Any]) -> TrainOn | None:
+    after, raised = form.get("after"), form.get("raised")
+    params = _raised(raised) if isinstance(raised, dict) else {}
+    return TrainOn(after, params) if params and _is_whole(after, MOST_TRIALS) else None
+
+
+def _is_whole(value: Any, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _logged_at(run: Any) -> int | None:

@@ -26,6 +26,8 @@ DEVICES = "tune.devices"  # which ones a trial had
 STARTED = "tune.started"  # when a queued trial began: MLflow keeps the time at which the run was made
 HALF_COPY = "half a copy"  # the kind of a run until it is a trial
 EVIDENCE = "tune.evidence"  # of a trial's choice: its metrics come with a later request
+RAISED = "tune.raised"  # of an attempt that trains a trial on: its epochs, as JSON
+TRAIN_ON = "tune.train_on"  # of a run from which a person has a trial trained on: after which attempt, and its epochs
 MAKER = "tune.maker"  # which process makes a run that takes several requests until it is whole
 
 

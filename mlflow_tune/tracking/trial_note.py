@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from mlflow_tune.text import markdown, number_text, short
+from mlflow_tune.text import markdown, number_text, point_text, short
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.ui import run_link
 from mlflow_tune.trial import Trial
@@ -23,6 +23,8 @@ def trial_note(study: StudyRecord, trial: Trial) -> str:
     lines = [f"**Trial {trial.number}**{again} of the study {link}.  "]
     if trial.outcome is not None:
         lines.append(f"{_came_of_it(study, trial)}.  ")
+    if trial.raised:
+        lines.append(f"Trained on, to {_inline(point_text(trial.raised))}.  ")
     lines.append(f"Chosen by {_inline(trial.strategy, 60)}: {_inline(trial.why)}.  ")
     lines += [f"Its learning curve: {_inline(text)}" for text in _diagnosis(trial.diagnosis)]
     return "\n".join(lines)

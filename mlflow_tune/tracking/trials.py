@@ -17,6 +17,7 @@ from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
 from mlflow_tune.text import point_text, trial_label, value_text
 from mlflow_tune.tracking.artifacts import Artifacts
+from mlflow_tune.tracking.attempts import latest
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
 from mlflow_tune.tracking.logged import NOTE, LoggedRun, logged_run
@@ -26,8 +27,10 @@ from mlflow_tune.tracking.records import (
     EVIDENCE,
     KIND,
     QUEUED,
+    RAISED,
     STARTED,
     TAG_LIMIT,
+    TRAIN_ON,
     compact,
     learning_curve,
     make_run,
@@ -46,6 +49,7 @@ from mlflow_tune.trial import (
     OutcomeKind,
     Params,
     Suggestion,
+    TrainOn,
     Trial,
     end_metrics,
     ended_trial,
@@ -84,7 +88,7 @@ class Trials:
     def all(self, deleted: bool = False) -> list[Trial]:
         """Return the latest attempt of every trial, by number; with `deleted` also of those whose run was deleted."""
         found = [trial for run in self._runs() if (trial := read_trial(run, self.space))]
-        return _latest([*found, *self._deleted(found)] if deleted else found)
+        return latest([*found, *self._deleted(found)] if deleted else found)
 
     def of_run(self, run_id: str) -> Trial | None:
         """Return the trial of this MLflow run, None while it waits in the queue without a number."""
@@ -99,7 +103,7 @@ class Trials:
         read = [self._read(run) for run in self._runs()]
         self._tell_left_out(read)
         found = [self._closed(trial, info.status) for info, trial, _ in read if trial]
-        return _latest([*found, *self._deleted(found)])
+        return latest([*found, *self._deleted(found)])
 
     def start(
         self,
@@ -111,20 +115,24 @@ class Trials:
         queued_run: str = "",
         log: bool = True,
         devices: Devices | None = None,
+        raised: Params | None = None,
     ) -> Trial:
         """Make the child run, or number the one that was queued; return the running trial.
 
-        `logs` are the metrics known beforehand, `devices` those that the trial is given. Without `log` a run that is
-        made has its tags alone, which hold the point, until `log_point` is called.
+        `logs` are the metrics known beforehand, `devices` those that the trial is given, `raised` what it has beside
+        its point. Without `log` a run that is made has its tags alone, which hold the point, until `log_point` is
+        called.
         """
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
-        begun = Trial(number, suggestion.params, attempt=attempt, strategy=strategy, why=suggestion.why)
+        more = dict(raised or {})
+        begun = Trial(number, suggestion.params, attempt=attempt, strategy=strategy, why=suggestion.why, raised=more)
         tags[NOTE] = trial_note(self.study, begun)
+        tags |= {RAISED: compact(more)} if more else {}
         tags |= {DEVICES: ",".join(devices)} if devices else {}
         tags |= {EVIDENCE: compact(dict(suggestion.evidence))} if suggestion.evidence else {}
         metrics = {"trial": float(number), **logs, **suggestion.evidence}
-        name = run_name(number, suggestion.params)
+        name = run_name(number, begun.trained_with)
         run_id = queued_run or self._make(name, tags, started)
         trial = replace(begun, run_id=run_id, start_time=started, metrics=metrics)
         if queued_run:
@@ -217,6 +225,12 @@ class Trials:
             params = [Param(name, text) for name, text in late.items() if name not in held]
             self.client.send("log_batch", trial.run_id, points, params, tags)
 
+    def ask_on(self, trial: Trial, wish: TrainOn) -> Trial:
+        """Write that a person has the trial trained on, and return it so; whoever drives the study does it."""
+        form = {"after": wish.after, "raised": dict(wish.params)}
+        self.client.send("set_tag", trial.run_id, TRAIN_ON, compact(form))
+        return replace(trial, train_on=wish)
+
     def terminate(self, trial: Trial) -> None:
         """Give the run of an ended trial its status and its end."""
         terminate(self.client, trial)
@@ -289,7 +303,8 @@ class Trials:
 
         Those have a text that Python does not make of them: code that logs its own would be refused.
         """
-        found = {name: (value_text(value), str(value)) for name, value in {**self.fixed, **trial.params}.items()}
+        given = {**self.fixed, **trial.trained_with}
+        found = {name: (value_text(value), str(value)) for name, value in given.items()}
         return {name: text for name, (text, own) in found.items() if (text != own) == late}
 
     def _log(self, trial: Trial, params: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
@@ -370,20 +385,6 @@ class Latest(NamedTuple):
 def _latest_points(run: Any) -> dict[str, Latest]:
     points = run.data.to_proto().metrics
     return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
-
-
-def _latest(trials: Iterable[Trial]) -> list[Trial]:
-    attempts: dict[int, list[Trial]] = {}
-    for trial in trials:
-        attempts.setdefault(trial.number, []).append(trial)
-    return [_with_earlier(attempts[number]) for number in sorted(attempts)]
-
-
-def _with_earlier(attempts: Sequence[Trial]) -> Trial:
-    """Return the latest attempt at a trial, which knows when the others ran."""
-    latest = max(attempts, key=lambda trial: (trial.attempt, trial.done))
-    before = sorted(trial.attempts[0] for trial in attempts if trial.attempt < latest.attempt and trial.attempts)
-    return replace(latest, earlier=tuple(before)) if before else latest
 
 
 def run_name(number: int, params: Params) -> str:

@@ -17,6 +17,7 @@ from mlflow_tune.space import Choice, Dimension, Ordinal, Space
 from mlflow_tune.tracking.client import Client, public_uri
 from mlflow_tune.tracking.records import compact
 from mlflow_tune.tracking.studies import StudyRecord
+from mlflow_tune.trial import STEPS_USED
 
 SECTION = "study"
 RUNS_DRAWN = 100
@@ -70,14 +71,17 @@ def save_view(
     space: Space,
     names: Sequence[str] = (),
     curves: bool = True,
+    stops: bool = False,
 ) -> None:
     """Write the study's comparison under a key that stays the same: the parent's run id.
 
     `names` are the parameters in the order in which they matter, where that is known: of many, the first are drawn.
-    `curves` is whether the metric may have learning curves: one that is logged once would be drawn as dots.
+    `curves` is whether the metric may have learning curves: one that is logged once would be drawn as dots. `stops` is
+    whether the study may stop trials.
     """
     ordered = Space({name: space[name] for name in [*names, *(name for name in space if name not in names)]})
-    write_state(client, study.experiment_id, study.run_id, comparison(study.run_id, metric, goal, ordered, curves))
+    state = comparison(study.run_id, metric, goal, ordered, curves, stops)
+    write_state(client, study.experiment_id, study.run_id, state)
 
 
 def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str, Any]) -> None:
@@ -86,7 +90,9 @@ def write_state(client: Client, experiment_id: str, key: str, state: Mapping[str
     client.send("set_experiment_tag", experiment_id, f"{VIEW_TAG}{key}", packed)
 
 
-def comparison(run_id: str, metric: str, goal: str, space: Space, curves: bool = True) -> dict[str, Any]:
+def comparison(
+    run_id: str, metric: str, goal: str, space: Space, curves: bool = True, stops: bool = False
+) -> dict[str, Any]:
     """Return the state of the runs page: this study's trials alone, all shown, the best first, and the charts."""
     measured = f"metrics.`{metric}`"
     columns = [measured, "metrics.`trial`", *(f"params.`{name}`" for name in space)]
@@ -106,7 +112,7 @@ def comparison(run_id: str, metric: str, goal: str, space: Space, curves: bool =
         "runsHidden": [],
         "runsVisibilityMap": {},
         "runsHiddenMode": "SHOWALL",
-        "compareRunCharts": charts(metric, space, curves),
+        "compareRunCharts": charts(metric, space, curves, stops),
         "compareRunSections": [_flags("uuid", SECTION) | _SECTION],
         "viewMaximized": False,
         "runListHidden": False,
@@ -121,11 +127,12 @@ def comparison(run_id: str, metric: str, goal: str, space: Space, curves: bool =
     }
 
 
-def charts(metric: str, space: Space, curves: bool = True) -> list[dict[str, Any]]:
+def charts(metric: str, space: Space, curves: bool = True, stops: bool = False) -> list[dict[str, Any]]:
     """Return the charts, those first that show which values are good: a page shows four before it is scrolled.
 
     Parallel coordinates, the metric against the parameters and a contour of two of them; then how the study went: the
-    metric against the trial, its learning curves where it has `curves`, and bars.
+    metric against the trial, its learning curves where it has `curves`, the steps of each trial where the study `stops`
+    some before their end, and bars.
     """
     names = list(space)[:MOST_PARAMETERS]
     value = _measured(metric)
@@ -137,6 +144,7 @@ def charts(metric: str, space: Space, curves: bool = True) -> list[dict[str, Any
         *scatters[SCATTERS_FIRST:],
         {"type": "SCATTER", "xaxis": _measured("trial"), "yaxis": value},
         *([{"type": "LINE", "metricKey": metric, "displayName": metric, **_LINE}] if curves else []),
+        *([{"type": "SCATTER", "xaxis": _measured("trial"), "yaxis": _measured(STEPS_USED)}] if stops else []),
         {"type": "BAR", "metricKey": metric, "displayName": metric},
     ]
     return [_flags("uuid", f"tune-{index}") | _CHART | dict(chart) for index, chart in enumerate(drawn)]

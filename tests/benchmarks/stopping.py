@@ -6,6 +6,8 @@ Optuna can be imported, by its `SuccessiveHalvingPruner` and `MedianPruner` over
 are counted from the sixth trial, for all acting from there on: `auto` waits for five complete curves. One trial in ten
 that `auto` would have stopped runs on as its control, and counts against it. `--studies 40` draws so many.
 
+`python tests/benchmarks/stopping.py --live` trains `projects/convnet` instead: see `live_stopping.py`.
+
 It exits with 1 when `auto` saves less than 0.9 of the epochs of Optuna's best setting among those that keep the best
 trial in at least 95 % of the studies.
 """
@@ -29,6 +31,7 @@ from mlflow_tune.diagnosis.stopping import Asha, Course, Diverged, Extrapolate, 
 from mlflow_tune.diagnosis.stopping.auto import CONTROLS, EVIDENCE, KEEPS, choose, is_spared
 from mlflow_tune.diagnosis.stopping.replay import Trained, best_survives, saved_share, simulate
 from mlflow_tune.driver.choosing import GROWTH
+from tests.benchmarks.live_stopping import add_options, live
 from tests.benchmarks.record_curves import FOLDER, SPACES
 
 TRIALS = 30
@@ -47,7 +50,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", nargs="*", default=[*SPACES])
     parser.add_argument("--studies", type=int, default=STUDIES)
+    add_options(parser)
     args = parser.parse_args()
+    if args.live:
+        return live(args)
     return max(measured(project, args.studies) for project in args.project)
 
 

@@ -210,3 +210,5 @@ def test_the_shared_view_draws_curves_only_of_a_metric_with_steps_and_logarithms
     lines = ["LINE"] if curves else []
     assert [chart["type"] for chart in drawn] == ["PARALLEL", "SCATTER", "SCATTER", "CONTOUR", "SCATTER", *lines, "BAR"]
     assert (drawn[0]["selectedParams"], drawn[0]["selectedMetrics"]) == (["units"], ["log10_lr", "loss"])
+    steps = [chart for chart in charts("loss", space, curves, stops=True) if chart not in drawn]
+    assert [chart["yaxis"]["key"] for chart in steps if chart["type"] == "SCATTER"] == ["steps_used"]

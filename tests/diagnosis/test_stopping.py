@@ -16,13 +16,20 @@ from mlflow_tune.diagnosis.stopping import (
     Median,
     Patience,
     Terms,
+    Verdict,
     Watch,
     course_of,
 )
 from mlflow_tune.diagnosis.stopping.auto import EVIDENCE, KEEPS, choose
 from mlflow_tune.diagnosis.stopping.blind import why_blind
 from mlflow_tune.diagnosis.stopping.extrapolate import forecast
-from mlflow_tune.diagnosis.stopping.recorded import course_from_json, course_to_json, is_control
+from mlflow_tune.diagnosis.stopping.recorded import (
+    bar_from_json,
+    course_from_json,
+    course_to_json,
+    is_control,
+    steps_from_json,
+)
 from mlflow_tune.diagnosis.stopping.replay import best_survives, lower_bound, replay, saved_share, simulate
 from mlflow_tune.diagnosis.stopping.watch import MOST_LOOKS
 
@@ -225,6 +232,17 @@ def test_a_long_curve_is_thinned_to_what_a_tag_holds(steps):
 def test_a_control_is_told_apart():
     assert is_control(course_to_json(SPREAD[0], control=True))
     assert not is_control(course_to_json(SPREAD[0])) and not is_control("") and not is_control("[]")
+
+
+def test_what_was_asked_of_a_stopped_trial_stands_with_its_curve():
+    made = course(7, 3, 2, 2.5, done=False)
+    text = course_to_json(made, verdict=Verdict("median", 2, 2.0, 1.25, "median: too bad"))
+    assert (bar_from_json(text), steps_from_json(text)) == ((2, 1.25), 3)
+    assert bar_from_json(course_to_json(made, verdict=Verdict("diverged", 2, 2.0, None, "diverged"))) is None
+    for bar in ("[]", "[1]", '["1", 2]', "[true, 2]", "[0, 2]", "[1, null]", '[1, "2"]', "3", "{}"):
+        assert bar_from_json(f'{{"bar": {bar}}}') is None
+    for foreign in ("", "[]", "3", '{"steps": "3"}', '{"steps": 0}'):
+        assert bar_from_json(foreign) is None and steps_from_json(foreign) is None
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ NOT_RUN = {
         "mlflow_tune/spec/README.md",
         "mlflow-tune init train.py       # a script; -e COMMAND if it has several, --metric NAME, -o FILE",
     ): "PROJECT stands for yours: tests/cli/test_init_runs.py",
+    (
+        "mlflow_tune/diagnosis/stopping/README.md",
+        "mlflow-tune resume alpha-and-depth --train-on 3,7             "
+        "# 7 was stopped: to its end; 3 had finished: twice as long",
+    ): "it needs a stopped trial: tests/study/test_train_on.py",
     ("mlflow_tune/executors/README.md", "class RayExecutor(Executor):"): "tests/executors/test_executors.py",
     (
         "projects/README.md",

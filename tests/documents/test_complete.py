@@ -64,7 +64,7 @@ def test_exit_codes():
 
 
 def test_environment_variables():
-    used = set(re.findall(r"(?<!_)MLFLOW_TUNE_[A-Z]+", SOURCES)) - INTERNAL_VARIABLES
+    used = set(re.findall(r"(?<!_)MLFLOW_TUNE_[A-Z_]+", SOURCES)) - INTERNAL_VARIABLES
     assert undocumented(used, section(COMMAND_LINE, "Environment variables")) == []
 
 

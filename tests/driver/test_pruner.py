@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
@@ -10,11 +11,16 @@ from types import SimpleNamespace
 
 import mlflow
 import pytest
+from rich.console import Console
 
 import mlflow_tune
 from mlflow_tune import Categorical, Float, Study
+from mlflow_tune.cli.follow import Follower
 from mlflow_tune.driver import pruner
-from mlflow_tune.trial import EXPECTED, Trial
+from mlflow_tune.report.figures.style import words_of
+from mlflow_tune.spec.stop_trials import StopTrials
+from mlflow_tune.tracking.steps import trained_steps
+from mlflow_tune.trial import EXPECTED, Suggestion, Trial
 from tests.driver.test_requests import SUBPROCESS
 from tests.fixtures import TRAINING_CODE
 from tests.fixtures.training_code.light import AGENT
@@ -86,7 +92,19 @@ def test_plain_mlflow_sees_killed_runs_with_their_curves(pruned):
     curves = [json.loads(run.data.tags["tune.curve"]) for run in pruned.runs]
     assert curves[0] == {"steps": 4, "every": 1, "values": [0.4, 0.3, 0.2, 0.1]}
     assert curves[6]["values"][-1] == "nan"
+    assert ["bar" in curve for curve in curves] == [False] * 3 + [True] * 3 + [False] * 2
+    used = [run.data.metrics["steps_used"] for run in pruned.runs]
+    assert used == [curve["steps"] for curve in curves]
     assert not any("objective" in run.data.metrics for run in pruned.runs[3:7])
+
+
+def test_a_picture_shows_what_was_stopped_and_by_which_threshold(pruned):
+    figure = pruned.study.plot("stopping")
+    words = words_of(figure)
+    assert "Learning curves of 8 trials. Stopped: trials 4, 5, 6, 7." in words and "The best is trial 8." in words
+    (asked,) = [each for each in figure.axes[0].collections if each.get_label() == "asked for by the rule"]
+    bars = [json.loads(run.data.tags["tune.curve"])["bar"] for run in pruned.runs[3:6]]
+    assert sorted(asked.get_offsets().tolist()) == sorted(bars)
 
 
 def test_the_life_cycle_costs_what_it_did_and_a_look_one_search(pruned):
@@ -122,6 +140,7 @@ def test_an_objective_of_this_process_asks_whether_it_should_stop(sqlite_store):
     assert [trial.outcome for trial in study.trials] == ["ok", "ok", "pruned", "pruned", "ok"]
     steps = [json.loads(trial.curve)["steps"] for trial in study.trials]
     assert steps == [29, 29, 1, 1, 29]
+    assert trained_steps(study.client, study.record, "loss") == sum(steps)
     assert mlflow_tune.should_stop() is False
 
 
@@ -130,6 +149,17 @@ def test_without_the_key_nothing_is_looked_at(sqlite_store, monkeypatch):
     study = study_of(sqlite_store, [(3, "mild"), (4, "mild")], objective=curve).run()
     assert [trial.outcome for trial in study.trials] == ["ok", "ok"]
     assert not any(trial.curve for trial in study.trials)
+
+
+def test_the_steps_of_a_study_that_stops_nothing_are_counted_too(sqlite_store):
+    def batches(level, manner):
+        with mlflow.start_run():
+            for step in range(int(level)):
+                mlflow.log_metric("loss", level, step=100 * step)
+
+    study = study_of(sqlite_store, [(3, "mild"), (1, "mild"), (5, "mild")], objective=batches).run()
+    assert trained_steps(study.client, study.record, "loss") == 3 + 1 + 5
+    assert trained_steps(study.client, study.record, "val_loss") is None
 
 
 def test_looks_are_paced_to_the_steps(server):
@@ -150,6 +180,88 @@ def test_looks_are_paced_to_the_steps(server):
             seen.add(40, 0.3, at=1000 + int(2000 * seconds))
             assert watched._pause(running) == pytest.approx(pause)
             assert seen.values == [0.5, 0.4, 0.4, 0.3]
+
+
+def test_the_looks_are_one_search_a_pace_and_two_where_runs_are_followed(server):
+    """However many trials run, and however often the driver's loop comes round."""
+    for mode, searches in (("bind", 1), ("follow", 2)):
+        with Proxy(server) as proxy, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pruner, "SHORTEST", 600.0)
+            run = {"command": COMMAND, "mlflow": mode}
+            study = study_of(proxy.uri, TRIES, run=run, stop_trials={"rule": "median", "after": 9}).create()
+            store = study.handle.trial_store
+            suggestions = [Suggestion({"level": level, "manner": manner}, "") for level, manner in TRIES]
+            running = [store.start(number, each, "manual", 1, {}) for number, each in enumerate(suggestions, start=1)]
+            watched = pruner.Pruner(study.spec, store)
+            for step in (1, 2, 3):
+                for trial in running:
+                    study.client.send("log_metric", trial.run_id, "loss", 1.0, step=step)
+                proxy.requests.clear()
+                found = [watched.look(running) for _ in range(20)]
+                assert found == [[]] * 20
+                calls = [request.call for request in proxy.requests]
+                reads = calls.count("GET metrics/get-history")
+                assert calls.count("POST runs/search") == searches and reads == (len(running) if step < 3 else 0)
+                assert len(calls) == searches + reads + (mode == "follow" and step == 1)  # which experiments there are
+                watched._next = 0.0  # a pace later
+
+
+def test_a_diverged_trial_is_found_within_two_looks(sqlite_store):
+    study = study_of(sqlite_store, TRIES, objective=curve, stop_trials={"rule": "median", "after": 9}).create()
+    store = study.handle.trial_store
+    trial = store.start(1, Suggestion({"level": 1.0, "manner": "nan"}, ""), "manual", 1, {})
+    watched = pruner.Pruner(study.spec, store)
+    looks = []
+    for step, value in enumerate((0.5, 0.4, 0.3, float("nan")), start=1):
+        study.client.send("log_metric", trial.run_id, "loss", value, step=step)
+        watched._next = 0.0
+        looks.append(watched.look([trial]))
+    watched._next = 0.0
+    looks.append(watched.look([trial]))
+    assert [len(found) for found in looks[:3]] == [0, 0, 0] and len(looks[3]) + len(looks[4]) == 1
+    assert (looks[3] or looks[4])[0][1].reason.startswith("diverged: ")
+
+
+def slow_start(level, manner):
+    """Log the level for three steps, and where it is high at first, the best value of all from then on."""
+    with mlflow.start_run():
+        for step in range(1, 8):
+            mlflow.log_metric("loss", level if step <= 3 or level < 1 else 0.1, step=step)
+            if mlflow_tune.should_stop():
+                return
+
+
+def test_a_trial_that_starts_slowly_and_becomes_the_best_survives_after(sqlite_store):
+    tries = [(0.5, "mild"), (0.4, "mild"), (5, "mild")]
+    for after, outcome, best in ((0, "pruned", 2), (4, "ok", 3)):
+        study = study_of(sqlite_store, tries, objective=slow_start, stop_trials={"rule": "median", "after": after})
+        done = study.run()
+        assert (done.trials[2].outcome, done.best.number) == (outcome, best)
+
+
+def test_a_person_who_tries_a_point_is_told_what_the_rule_would_do_and_decides(sqlite_store):
+    tries = [(0.5, "mild"), (0.4, "mild"), (3, "mild")]
+    study = study_of(sqlite_store, tries, objective=curve, stop_trials="median").run()
+    assert study.trials[2].outcome == "pruned"
+    for level in (6.0, 0.3):
+        study.enqueue({"level": level, "manner": "mild"})
+    tried = study.resume(only_queued=True).trials
+    assert [trial.outcome for trial in tried[3:]] == ["ok", "ok"]
+    spec, store = study.spec, study.handle.trial_store
+    told = []
+    for chosen in (spec, spec.model_copy(update={"stop_trials": StopTrials()})):
+        watched = pruner.Pruner(chosen, store)
+        watched.know(tried[:3])
+        told += [watched.opinion(trial) for trial in tried[3:]]
+        watched.close()
+    assert told[0].startswith("would be stopped by median: loss was 7 at best by its step 1, ")
+    assert told[1] == "would go on by median: loss was 0.334483 at best by its step 29; rank 1 of 3"
+    assert told[2] == "would go on; auto: no rule before 5 complete curves, of which there are 2 yet"
+    assert pruner.Pruner(spec.model_copy(update={"stop_trials": None}), store).opinion(tried[3]) == ""
+    screen = Console(force_terminal=True, width=120, file=io.StringIO())
+    running = replace(tried[3], outcome=None, end_time=None)
+    screen.print(Follower(screen, study.client, study.record, spec)._picture(running))
+    assert "would be stopped by median" in screen.file.getvalue()
 
 
 def test_a_script_that_logs_without_steps_is_told_after_its_first_trial(sqlite_store, caplog):

@@ -1,6 +1,7 @@
-"""The full form of the fault suite, outside of pytest: `python -m tests.faults kills|network|peers`.
+"""The full form of the fault suite, outside of pytest: `python -m tests.faults kills|pruning|network|peers`.
 
-`kills` kills processes of studies of each kind of training code at each store, `network` runs studies behind a proxy
+`kills` kills processes of studies of each kind of training code at each store, `pruning` the drivers of studies while
+they stop trials, `network` runs studies behind a proxy
 that spoils 5 and 20 % of the requests, `peers` kills the same study under Optuna's RDB storage with heartbeat and under
 MLflow's own MlflowStorage. Each prints a table and exits 1 when a count of mlflow_tune is not zero.
 """
@@ -22,7 +23,10 @@ from tests.faults.at_stores import STORES, at_store
 from tests.faults.campaign import HEAD, Counts
 from tests.faults.killed_peers import TOOLS, compared
 from tests.faults.network import Unreliable, study_behind
+from tests.faults.pruning import killed_while_it_prunes
 from tests.support.server import make_template, mlflow_server
+
+EACH = 5  # kills of one study that stops trials
 
 
 def kills(given: argparse.Namespace, home: Path) -> int:
@@ -38,6 +42,18 @@ def kills(given: argparse.Namespace, home: Path) -> int:
                 total += each
     print(total.row("all", f"seed {given.seed}"))
     return int(total.wrong > 0)
+
+
+def pruning(given: argparse.Namespace, home: Path) -> int:
+    """Kill the drivers of studies that stop trials, a few times each; print what was counted."""
+    (home / "server").mkdir()
+    with mlflow_server(make_template(home / "template.db"), home / "server") as uri:
+        kills = sum(
+            killed_while_it_prunes(uri, home / str(seed), 1000 * given.seed + seed, EACH)
+            for seed in range(given.kills // EACH)
+        )
+    print(f"{kills} drivers were killed: no trial is both pruned and finished, none ran twice, and none is lost")
+    return 0
 
 
 def network(given: argparse.Namespace, home: Path) -> int:
@@ -87,11 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, run in (("kills", kills), ("network", network), ("peers", peers)):
+    for name, run in (("kills", kills), ("pruning", pruning), ("network", network), ("peers", peers)):
         command = commands.add_parser(name)
         command.add_argument("--seed", type=int, default=1)
         command.set_defaults(run=run)
     commands.choices["kills"].add_argument("--kills", type=int, default=100)
+    commands.choices["pruning"].add_argument("--kills", type=int, default=30)
     commands.choices["network"].add_argument("--studies", type=int, default=20)
     commands.choices["peers"].add_argument("--rounds", type=int, default=5, help="studies of each tool")
     add_option(commands.choices["peers"])

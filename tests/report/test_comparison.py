@@ -49,7 +49,9 @@ def trials_of(values):
 def entrant(name, values, strategy="random", seed=0, goal="minimize", **more):
     """Return a study of made-up values; `more` are further keys of its definition, or fields of an entrant."""
     fields = {
-        key: more.pop(key) for key in ("state", "run_id", "commit", "metric", "unmet", "experiment_id") if key in more
+        key: more.pop(key)
+        for key in ("state", "run_id", "commit", "metric", "unmet", "experiment_id", "steps")
+        if key in more
     }
     options = {"name": strategy, **({} if seed is None else {"seed": seed}), **more.pop("options", {})}
     subject = Subject(fields.pop("metric", "val_loss"), goal, SPACE, fields.pop("unmet", frozenset()))
@@ -71,6 +73,21 @@ def reaching(name, after, strategy, seed, count=20):
 
 def several(strategy, *afters, first=0):
     return [reaching(f"{strategy}-{seed}", after, strategy, seed) for seed, after in enumerate(afters, start=first)]
+
+
+def test_studies_that_stop_trials_are_a_group_of_their_own_and_show_their_steps():
+    full = [entrant(f"full-{seed}", [0.3, 0.2], seed=seed, steps=60) for seed in (0, 1)]
+    stopping = {"stop_trials": {"rule": "auto"}, "steps": 20}
+    half = [Trial(1, {"x": 0.5}, "pruned", start_time=0, end_time=MINUTE), *trials_of([0.3, 0.2])[1:]]
+    stopped = [entrant(f"stopped-{seed}", half, seed=seed, **stopping) for seed in (0, 1)]
+    found = compare([*full, *stopped, entrant("grid", [0.3], "grid")])
+    assert [group.label for group in found.groups] == ["random (stop_trials=none)", "random (stop_trials=auto)", "grid"]
+    at = HEADINGS.index("steps")
+    assert [cells(found, group)[at] for group in found.groups] == ["60 [60, 60]", "20 [20, 20]", ""]
+    assert [member.course.failures for member in stopped] == [0, 0]
+    assert [study["steps"] for study in comparison_json(found)["studies"]] == [60, 60, 20, 20, None]
+    table = list(csv.DictReader(io.StringIO(comparison_csv(found))))
+    assert [row["steps"] for row in table if row["kind"] == "group"] == ["60.0", "20.0", ""]
 
 
 # --- one study -------------------------------------------------------------------------------------------------------
@@ -412,10 +429,10 @@ def test_settings_that_differ_are_named_and_are_not_called_other_code():
 def test_the_table_has_a_row_a_group_and_a_row_a_study():
     found = compare([*several("random", 5, 6), entrant("other", [0.1, None, 0.1], "grid", None)])
     assert [(member, *cells(found, group)) for member, group in rows(found)] == [
-        (False, "random", "random", "2", "20", "0.1 [0.1, 0.1]", "5.5 [1, 11.9]", "20 min [20 min, 20 min]", "0"),
-        (True, "random-0", "random", "1", "20", "0.1", "5", "20 min", "0"),
-        (True, "random-1", "random", "1", "20", "0.1", "6", "20 min", "0"),
-        (False, "other", "grid", "1", "3", "0.1", "1", "3 min", "1"),
+        (False, "random", "random", "2", "20", "0.1 [0.1, 0.1]", "5.5 [1, 11.9]", "", "20 min [20 min, 20 min]", "0"),
+        (True, "random-0", "random", "1", "20", "0.1", "5", "", "20 min", "0"),
+        (True, "random-1", "random", "1", "20", "0.1", "6", "", "20 min", "0"),
+        (False, "other", "grid", "1", "3", "0.1", "1", "", "3 min", "1"),
     ]
 
 

@@ -12,18 +12,21 @@ from collections import Counter
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from PIL import Image
 
+from mlflow_tune.diagnosis.stopping import Course
 from mlflow_tune.errors import InternalError
 from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure, bracket_figure, learning_curves_figure
 from mlflow_tune.report.figures.scales import unit_ticks
+from mlflow_tune.report.figures.stopping import stopping_figure
 from mlflow_tune.report.figures.study import study_figures
 from mlflow_tune.report.figures.style import clean, pixels, render, save_figures, words_of
 from mlflow_tune.report.places import limits, places
+from mlflow_tune.report.stopping import Stopping
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Int, Ordinal, Space
 from mlflow_tune.strategies import Bisection, Constraint
@@ -302,6 +305,45 @@ def test_learning_curves_are_overlaid_and_the_best_is_bold():
 def test_no_learning_curve_no_figure():
     assert learning_curves_figure(SUBJECT, made(3), {}) is None
     assert learning_curves_figure(SUBJECT, made(3), {1: [(0, 0.5)], 2: [], 9: [(0, 1.0), (1, 2.0)]}) is None
+
+
+def stopped_study(goal="minimize"):
+    """Return trials, five whole and three stopped, with the curves by which that happened."""
+    sign = 1 if goal == "minimize" else -1
+    trials = made(8)
+    whole = {number: tuple(sign * number / step for step in range(1, 11)) for number in range(1, 6)}
+    courses = {number: Course(number, "val_loss", goal, values, 0.1) for number, values in whole.items()}
+    courses |= {number: Course(number, "val_loss", goal, (sign * 9.0,) * (number - 5)) for number in (6, 7, 8)}
+    trials = [*trials[:5], *(dataclasses.replace(each, outcome="pruned", value=None) for each in trials[5:])]
+    return trials, Stopping(courses, frozenset({6, 7, 8}), {6: (1, sign * 2.0), 8: (3, sign * 1.0)})
+
+
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_stopped_trials_are_marked_where_they_ended_with_the_threshold_and_the_steps_saved(goal):
+    trials, stopping = stopped_study(goal)
+    figure = stopping_figure(dataclasses.replace(SUBJECT, goal=goal), trials, stopping)
+    above, below = figure.axes
+    lines = {each.get_label(): len(each.get_paths()) for each in above.collections if isinstance(each, LineCollection)}
+    assert lines == {"trained to its end": 5, "stopped": 3}
+    points = {each.get_label(): each for each in above.collections if isinstance(each, PathCollection)}
+    ends = points.pop("asked for by the rule"), *points.values()
+    assert [[step for step, _ in each.get_offsets().tolist()] for each in ends] == [[1, 3], [1, 2, 3]]
+    used, whole = (patch.get_data() for patch in below.patches)
+    assert used.values.tolist() == [10] * 5 + [1, 2, 3]
+    assert (whole.values - whole.baseline).tolist() == [0] * 5 + [9, 8, 7]
+    assert "Stopped: trials 6, 7, 8. 56 steps used and 24 saved, where a complete trial takes 10." in words_of(figure)
+    assert "30% of the steps saved" in figure.get_suptitle()
+    assert not clipped(figure)
+
+
+def test_a_study_that_stops_nothing_yet_shows_its_curves_and_one_without_steps_nothing():
+    trials, stopping = stopped_study()
+    early = Stopping({6: stopping.courses[6], 8: stopping.courses[8]}, frozenset({6}), {})
+    assert "1 trial stopped" in stopping_figure(SUBJECT, trials, early).get_suptitle()
+    nothing = Stopping({1: Course(1, "val_loss", "minimize", (math.nan, math.inf))}, frozenset(), {})
+    assert "None was stopped." in words_of(stopping_figure(SUBJECT, trials, nothing))
+    for none in (None, Stopping({}, frozenset(), {}), Stopping({6: stopping.courses[6]}, frozenset({6}), {})):
+        assert stopping_figure(SUBJECT, trials, none) is None
 
 
 def bisected(log=False):

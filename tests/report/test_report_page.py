@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
+import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
+import zlib
 from html.parser import HTMLParser
 
 import pytest
 
+from mlflow_tune.report.figures.interactive import interactive_charts
+from mlflow_tune.report.figures.parameters import parallel_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page, report_html
@@ -21,6 +26,8 @@ from mlflow_tune.report.table import trials_csv, trials_table
 from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.text import iso_time
 from mlflow_tune.trial import Trial
+from tests.support.drawn import SUBJECT
+from tests.support.drawn import made as random_trials
 
 SPACE = Space({"lr": Float(1e-4, 1e-1, log=True), "units": Int(8, 64, step=8), "act": Categorical(["relu", "tanh"])})
 STANDING = Standing(
@@ -235,9 +242,44 @@ def test_tables_scroll_in_their_own_box_and_dark_mode_is_there():
 
 
 def test_a_page_without_figures_loads_no_matplotlib():
-    code = "import sys, mlflow_tune.report.page, mlflow_tune.report.table; print('matplotlib' in sys.modules)"
+    code = "import sys; from mlflow_tune.report import page, table; print({'matplotlib', 'bokeh'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "set()"
+
+
+# --- charts ----------------------------------------------------------------------------------------------------------
+
+
+def inflated(text):
+    return zlib.decompress(base64.b64decode(text)).decode()
+
+
+def test_charts_of_a_thousand_trials_are_packed_into_a_small_page_and_nothing_else_may_run():
+    trials = random_trials(1000)
+    drawn = {"parallel_coordinates": parallel_figure(SUBJECT, trials)}
+    html = report_html(PAGE, trials, drawn, interactive_charts(SUBJECT, trials))
+    assert len(html.encode()) < 4_000_000
+    packed = dict(re.findall(r'<script type="text/plain" id="(\w+)">([\w+/=]+)</script>', html))
+    (run,) = re.findall(r'<script type="module">(.*?)</script>', html, re.DOTALL)
+    allowed = re.search(r"script-src ([^;]*);", html)[1].split()
+    digests = [hashlib.sha256(text.encode()).digest() for text in (run, inflated(packed["library"]))]
+    assert allowed == [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    assert json.loads(inflated(packed["charts"]))["root_id"]
+    assert html.count("<script") == 3 and ' src="http' not in html
+
+
+def test_a_page_without_charts_allows_no_script():
+    trials = made(3)
+    for figures, charts in (({}, {"root_id": "x"}), ({"parallel_coordinates": parallel_figure(SUBJECT, trials)}, None)):
+        html = report_html(PAGE, trials, figures, charts)
+        assert "<script" not in html and "script-src" not in html
+
+
+def test_charts_need_two_parameters_and_two_trials():
+    alone, trials = Subject("loss", "minimize", Space({"x": Float(0, 1)})), [Trial(1, {"x": 0.5}, "ok", 1.0)] * 2
+    assert interactive_charts(alone, trials) is None
+    assert interactive_charts(SUBJECT, random_trials(1)) is None
+    assert interactive_charts(SUBJECT, random_trials(2))
 
 
 def test_words_of_other_scripts_come_through():

@@ -217,10 +217,11 @@ def test_the_gradient_of_the_likelihood_is_right():
     draws = np.random.default_rng(0)
     points, owners = features(MIXED, draws.random((12, 3)))
     squares, aims = gp._squares(points, owners), draws.standard_normal(12)
+    doubts = np.where(draws.random(12) < 0.3, draws.random(12), 0.0)
     for theta in draws.uniform(-2, 0.5, (5, 5)):
         error = check_grad(
-            lambda at: gp._negative_log_likelihood(at, squares, aims)[0],
-            lambda at: gp._negative_log_likelihood(at, squares, aims)[1],
+            lambda at: gp._negative_log_likelihood(at, squares, aims, doubts)[0],
+            lambda at: gp._negative_log_likelihood(at, squares, aims, doubts)[1],
             theta,
         )
         assert error < 1e-4
@@ -232,9 +233,12 @@ def test_it_predicts_as_scikit_learn_does_with_the_same_kernel():
 
     draws = np.random.default_rng(0)
     points, values, others = draws.random((45, 2)), draws.standard_normal(45), draws.random((20, 2))
-    model, scale = gp.gaussian_process(points, values, (0, 1))
+    errors = np.where(draws.random(45) < 0.3, draws.random(45), 0.0)  # of trials that were stopped
+    model, scale = gp.gaussian_process(points, values, (0, 1), errors)
+    noise = model.noise + model.doubts
+    assert np.array_equal(model.doubts > 0, errors > 0)
     kernel = ConstantKernel(model.kernel.variance) * Matern(model.kernel.lengths, nu=2.5)
-    theirs = GaussianProcessRegressor(kernel, alpha=model.noise, optimizer=None).fit(points, scale.forward(values))
+    theirs = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(points, scale.forward(values))
     np.testing.assert_allclose(model.predict(others), theirs.predict(others, return_std=True), atol=1e-6)
     np.testing.assert_allclose(model.smoothed, theirs.predict(points), atol=1e-6)
 
@@ -475,3 +479,20 @@ def test_a_pruned_trial_counts_as_what_it_would_have_come_to():
     seen = observe(LINE, trials, "maximize")
     assert seen.values.tolist()[:2] == [-0.5, -0.8] and math.isnan(seen.values[2])
     assert seen.seconds.tolist()[:1] == [2.0] and np.isnan(seen.seconds[1:]).all()
+
+
+def test_the_model_is_as_uncertain_of_a_stopped_trial_as_its_forecast():
+    """Seen, the value of 3 bends the curve to it; predicted with a deviation of 2, it is one more doubtful word."""
+    seen = tried(LINE, [0.1 * number for number in range(8)])
+
+    def belief(deviation):
+        metrics = {"expected_end": 3.0, "expected_end_std": deviation}
+        stopped = Trial(9, {"x": 0.5}, "pruned", metrics=metrics, start_time=1000, end_time=2000)
+        found = Bayesian(initial=4).posterior(LINE, [*seen, stopped], [{"x": 0.5}])
+        return found.mean[0], found.std[0]
+
+    (sure, narrow), (unsure, wide) = belief(0.0), belief(2.0)
+    assert sure > 2.9 and unsure < 2 and wide > 2 * narrow
+    history = [*seen, Trial(9, {"x": 0.5}, "pruned", metrics={"expected_end": 3.0, "expected_end_std": 2.0})]
+    for kind in ("GP", "RF"):
+        assert Bayesian(initial=4, surrogate=kind).suggest(LINE, history, 1)

@@ -14,7 +14,7 @@ from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Grid, Random, make_strategy, strategy_to_json
 from mlflow_tune.strategies.random import sobol_point
 from mlflow_tune.tracking.reading import MOST_TRIALS
-from mlflow_tune.trial import Trial
+from mlflow_tune.trial import Trial, best_trial, ranked
 
 SMALL = Space({"a": Int(0, 9, grid=[5, 0]), "b": Categorical(["x", "y", "z"])})
 
@@ -231,3 +231,10 @@ def test_numpy_scalars_and_arrays_are_options_too():
 def test_strategies_are_frozen():
     with pytest.raises(FrozenInstanceError):
         Random().seed = 1
+
+
+def test_a_stopped_trial_is_never_the_best():
+    good = Trial(1, {"x": 0.1}, "ok", 1.0)
+    stopped = Trial(2, {"x": 0.2}, "pruned", metrics={"expected_end": 0.0, "loss": 0.5})
+    assert best_trial([good, stopped], "minimize") is good and ranked([stopped, good], "minimize") == [good]
+    assert best_trial([stopped], "minimize") is None

@@ -18,7 +18,7 @@ from mlflow_tune.report.subject import Subject
 from mlflow_tune.trial import Goal, Trial
 
 # What studies share that differ in seed alone. Budget and workers may differ: the curves are against trials and hours.
-ALIKE = ("metric", "goal", "value", "space", "run")
+ALIKE = ("metric", "goal", "value", "space", "run", "stop_trials")
 MeanCurve = list[tuple[float, Sample]]
 
 
@@ -26,8 +26,8 @@ MeanCurve = list[tuple[float, Sample]]
 class Entrant:
     """A study that is compared.
 
-    `definition` is the study file as JSON. The subject names the trials that break the study's constraint: they are
-    never the best.
+    `definition` is the study file as JSON, `steps` for how many of the metric's own steps its trials trained, None
+    where nothing tells. The subject names the trials that break the study's constraint: they are never the best.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Entrant:
     subject: Subject
     trials: Sequence[Trial]
     commit: str = ""
+    steps: int | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -163,6 +164,10 @@ class Comparison:
         """Return the hours that each study took."""
         return group.sample(lambda entrant: entrant.course.hours, 0.0)
 
+    def steps(self, group: Group) -> Sample:
+        """Return for how many steps the trials of each study trained, None where nothing tells."""
+        return group.sample(lambda entrant: entrant.steps, 0.0)
+
     def to_target(self, group: Group) -> Sample:
         """Return the number of trials after which each study had reached the target, None where it did not."""
 
@@ -231,9 +236,17 @@ def _label(members: Sequence[Entrant], groups: Sequence[Sequence[Entrant]]) -> s
     first = members[0]
     if len(members) == 1:
         return first.name
-    rivals = [other[0].options for other in groups if other[0].strategy == first.strategy]
+    rivals = [other[0] for other in groups if other[0].strategy == first.strategy]
     differing = {
-        key: option for key, option in first.options.items() if any(each.get(key) != option for each in rivals)
+        key: option for key, option in first.options.items() if any(each.options.get(key) != option for each in rivals)
     }
+    if any(each.but_for_seed("stop_trials") != first.but_for_seed("stop_trials") for each in rivals):
+        differing["stop_trials"] = _rule_words(first.but_for_seed("stop_trials"))
     shown = ", ".join(f"{key}={option}" for key, option in differing.items())
     return f"{first.strategy} ({shown})" if shown else first.strategy
+
+
+def _rule_words(given: Any) -> str:
+    """Return which rule stops trials, in a word."""
+    rule = given.get("rule") if isinstance(given, Mapping) else given
+    return str(rule.get("name") if isinstance(rule, Mapping) else rule or "none")

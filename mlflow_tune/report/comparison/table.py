@@ -17,7 +17,7 @@ from mlflow_tune.report.comparison.words import (
 )
 from mlflow_tune.text import Cell, columns_csv, count_text, hours_text, short
 
-HEADINGS = ("study or group", "strategy", "studies", "trials", "best", "trials to target", "time", "failures")
+HEADINGS = ("study or group", "strategy", "studies", "trials", "best", "trials to target", "steps", "time", "failures")
 
 
 def rows(comparison: Comparison) -> list[tuple[bool, Group]]:
@@ -41,6 +41,7 @@ def cells(comparison: Comparison, group: Group) -> list[str]:
         _range([course.trials for course in courses]),
         _best_cell(comparison.best(group)),
         "" if comparison.target is None else _reached_cell(reached),
+        _steps_cell(comparison.steps(group)),
         mean_text(comparison.hours(group), hours_text),
         str(sum(course.failures for course in courses)),
     ]
@@ -80,6 +81,7 @@ def _group_json(comparison: Comparison, group: Group) -> dict[str, Any]:
         "best": _sample_json(comparison.best(group)),
         "best_after": {"trials": comparison.shared, **_sample_json(comparison.best(group, comparison.shared))},
         "trials_to_target": _sample_json(comparison.to_target(group)),
+        "steps": _sample_json(comparison.steps(group)),
         "hours": _sample_json(comparison.hours(group)),
     }
 
@@ -96,6 +98,7 @@ def _study_json(comparison: Comparison, entrant: Entrant) -> dict[str, Any]:
         "seed": entrant.seed,
         "trials": course.trials,
         "failures": course.failures,
+        "steps": entrant.steps,
         "hours": course.hours,
         "best": entrant.best,
         "trials_to_target": comparison.to_target(alone).values[0],
@@ -114,7 +117,8 @@ def _sample_json(sample: Sample) -> dict[str, Any]:
 
 
 def _numbers(comparison: Comparison, kind: str, group: Group) -> dict[str, Cell]:
-    best, reached, hours = comparison.best(group), comparison.to_target(group), comparison.hours(group)
+    best, reached = comparison.best(group), comparison.to_target(group)
+    steps, hours = comparison.steps(group), comparison.hours(group)
     return {
         "kind": kind,
         "label": group.label,
@@ -128,6 +132,7 @@ def _numbers(comparison: Comparison, kind: str, group: Group) -> dict[str, Cell]
         "reached": len(reached.known),
         "trials_to_target": reached.mean,
         **_ends("trials_to_target", reached),
+        "steps": steps.mean,
         "hours": hours.mean,
         "failures": sum(member.course.failures for member in group.members),
         "run_id": group.members[0].run_id if kind == "study" else None,
@@ -151,6 +156,10 @@ def _reached_cell(sample: Sample) -> str:
     if len(sample.known) == len(sample.values):
         return mean_text(sample, count_text)
     return "not reached" if len(sample.values) == 1 else f"reached by {len(sample.known)} of {len(sample.values)}"
+
+
+def _steps_cell(sample: Sample) -> str:
+    return mean_text(sample, count_text) if len(sample.known) == len(sample.values) else ""
 
 
 def _range(counts: Sequence[int]) -> str:

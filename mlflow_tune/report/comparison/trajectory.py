@@ -20,7 +20,7 @@ Steps = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Course:
-    """How one study went: how many trials ended, and of these without a value; the hours; the best so far.
+    """How one study went: how many trials ended, and how many of these failed; the hours; the best so far.
 
     `by_trial` and `by_hour` hold (trials or hours, best value) at each improvement.
     """
@@ -44,7 +44,7 @@ def course(subject: Subject, trials: Sequence[Trial]) -> Course:
     for trial in sorted(found, key=lambda trial: (trial.end_time or 0, trial.number)):
         if not by_hour or _better(value_of(trial), by_hour[-1][1], subject.goal):
             by_hour.append((clock(trial.end_time or 0) / SECONDS_AN_HOUR, value_of(trial)))
-    failures = sum(trial.value is None for trial in done)
+    failures = sum(trial.value is None and trial.outcome != "pruned" for trial in done)
     return Course(len(done), failures, clock(latest) / SECONDS_AN_HOUR, tuple(by_trial), tuple(by_hour))
 
 

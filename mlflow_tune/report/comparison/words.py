@@ -13,7 +13,8 @@ MOST_NAMES = 8
 MOST_PARTS = 8
 DEFINITIONS = (
     "Trials are those that ended by themselves, failures too; time is that during which at least one attempt at "
-    "a trial ran, idle time between sessions left out. A group are studies that differ in seed alone: "
+    "a trial ran, idle time between sessions left out; steps are the epochs or batches of all attempts, one a value of "
+    "the metric. A group are studies that differ in seed alone: "
     "budget and workers may differ. In brackets is the interval of the mean over its studies at 95 % (Student's t), of "
     "a difference at 95 % for all pairs of groups together (Welch's t, Bonferroni)."
 )

@@ -93,10 +93,10 @@ def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     than 1,000 trials a part is drawn, evenly from the worst to the best. None with fewer than two parameters or than
     two trials with a value.
     """
-    found, names = list(reversed(subject.ranked(trials))), list(subject.space)[:MOST_LINES]
+    found, names = subject.ranked(trials), list(subject.space)[:MOST_LINES]
     if len(names) < 2 or len(found) < 2:
         return None
-    drawn = found[:: len(found) // -MOST_DRAWN][::-1]  # the best is among them
+    drawn = subject.spread(trials, MOST_DRAWN)
     figure = sheet(4.2, max(WIDTH, 1.5 + 1.0 * len(names)))
     axes = figure.add_subplot()
     norm, colours = shading(subject, [value_of(trial) for trial in found]), shades(subject)
@@ -107,7 +107,7 @@ def parallel_figure(subject: Subject, trials: Sequence[Trial]) -> Figure | None:
     for index, name in enumerate(names):
         _upright(axes, index, name, subject.space[name])
     _metric_strip(axes, len(names), subject, norm, colours)
-    best = found[-1]
+    best = found[0]
     count = f"{len(drawn)} of {len(found)}" if len(drawn) < len(found) else f"{len(found)}"
     part = f" ({count} trials)" if len(drawn) < len(found) else ""
     headline(figure, f"Parallel coordinates: the thick orange line is the best, trial {best.number}{part}")

@@ -107,8 +107,8 @@ def numbered(numbers: Sequence[int], most: int = 10) -> str:
 def learning_curves_figure(subject: Subject, trials: Sequence[Trial], curves: Curves) -> Figure | None:
     """Draw the metric against the step for every trial that logged it more than once, the best one bold.
 
-    `curves` are (step, value) by trial number. A curve of a trial that failed ends in a cross. None without such a
-    curve.
+    `curves` are (step, value) by trial number. A curve of a trial that failed, or was stopped, ends in a cross. None
+    without such a curve.
     """
     known = {trial.number: trial for trial in trials}
     drawn = {number: _finite(curve) for number, curve in sorted(curves.items()) if number in known}
@@ -140,8 +140,9 @@ def _curve(axes: Axes, curve: Sequence[tuple[int, float]], trial: Trial, best: b
     if best:
         axes.plot(steps, values, color=VERMILLION, linewidth=2.6, zorder=4, label=f"best (trial {trial.number})")
     elif trial.done and trial.value is None:
-        axes.plot(steps, values, color=INK, linewidth=1.0, alpha=0.7, zorder=3, label="failed")
-        axes.plot(steps[-1:], values[-1:], color=INK, marker="x", zorder=3)
+        colour, label = (ORANGE, "stopped") if trial.outcome == "pruned" else (INK, "failed")
+        axes.plot(steps, values, color=colour, linewidth=1.0, alpha=0.7, zorder=3, label=label)
+        axes.plot(steps[-1:], values[-1:], color=colour, marker="x", zorder=3)
     else:
         axes.plot(steps, values, color=BLUE, linewidth=0.9, alpha=0.35, zorder=2, label="trial")
 

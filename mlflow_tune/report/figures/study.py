@@ -14,7 +14,9 @@ from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
 from mlflow_tune.report.figures.parameters import parallel_figure, parameters_figure
 from mlflow_tune.report.figures.progress import Curves, best_so_far_figure, bracket_figure, learning_curves_figure
+from mlflow_tune.report.figures.stopping import stopping_figure
 from mlflow_tune.report.forest import Forests, least_trials
+from mlflow_tune.report.stopping import Stopping
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.strategies import Constraint
 from mlflow_tune.text import unknown
@@ -26,7 +28,7 @@ class Material:
     """What the figures of a study are drawn of.
 
     `curves` are the learning curves by trial number, `constraint` that of a boundary search, `bracket` what a bisection
-    has left, `forests` what is fitted to these trials.
+    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials.
     """
 
     subject: Subject
@@ -35,6 +37,7 @@ class Material:
     constraint: Constraint | None
     bracket: tuple[float, float] | None
     forests: Forests
+    stopping: Stopping | None = None
 
 
 # By the name of their files, in the order in which they are looked at.
@@ -47,6 +50,7 @@ _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
     "importance": lambda of: importance_figure(of.subject, of.trials, of.forests),
     "partial_dependence": lambda of: dependence_figure(of.subject, of.trials, of.forests),
     "learning_curves": lambda of: learning_curves_figure(of.subject, of.trials, of.curves),
+    "stopping": lambda of: stopping_figure(of.subject, of.trials, of.stopping),
     "calibration": lambda of: calibration_figure(of.subject, of.trials),
 }
 _FOREST = "two parameters, and {least} trials whose values differ"
@@ -59,6 +63,7 @@ _NEEDED: Mapping[str, str] = {
     "importance": _FOREST,
     "partial_dependence": _FOREST,
     "learning_curves": "a metric that is logged with steps",
+    "stopping": "stop_trials in the study file, and a metric that is logged with steps",
     "calibration": "three trials with a value that a model chose",
     "posterior": "a trial that a model chose, and one parameter, a numeric one",
 }
@@ -91,13 +96,15 @@ def study_figures(
     constraint: Constraint | None = None,
     bracket: tuple[float, float] | None = None,
     forests: Forests | None = None,
+    stopping: Stopping | None = None,
 ) -> dict[str, Figure]:
     """Return the figures that the trials give, by the name of their files, in the order in which they are looked at.
 
     Those that there is too little for are left out; each function tells its rule. `curves` are the learning curves by
     trial number, `constraint` that of a boundary search, `bracket` what a bisection has left, `forests` what is fitted
-    to these trials already.
+    to these trials already, `stopping` the curves of a study that may stop trials.
     """
-    material = Material(subject, trials, curves or {}, constraint, bracket, forests or Forests(subject, trials))
+    forests = forests or Forests(subject, trials)
+    material = Material(subject, trials, curves or {}, constraint, bracket, forests, stopping)
     drawn = {name: draw(material) for name, draw in _DRAWN.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlflow_tune.space import Categorical, Float, Space, Value
-from mlflow_tune.trial import EXPECTED, Goal, Params, Trial
+from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Goal, Params, Trial
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Row: TypeAlias = tuple[float, ...]
@@ -25,13 +25,15 @@ LARGEST = 1e150  # larger values are taken for infinite, which MLflow holds as 1
 class Observations:
     """The trials of a history that lie in the space, as coordinates in the unit cube (a row a trial, by number).
 
-    `points` (n, d) are those that ended, with their `values` (n,), to be minimised and NaN where there is none, and
-    `seconds` (n,), NaN where they are not known. `pending` (k, d) are those that run. `visited` has those that were
+    `points` (n, d) are those that ended, with their `values` (n,), to be minimised and NaN where there is none, their
+    `errors` (n,), the standard deviations of those values that were only predicted, else 0, and `seconds` (n,), NaN
+    where they are not known. `pending` (k, d) are those that run. `visited` has those that were
     interrupted too: they will run again, so they tell nothing yet, but nobody should propose them.
     """
 
     points: Array
     values: Array
+    errors: Array
     seconds: Array
     pending: Array
     visited: frozenset[Row]
@@ -47,6 +49,7 @@ def observe(space: Space, history: Sequence[Trial], goal: Goal) -> Observations:
     return Observations(
         points=_matrix([row for _, row in ended], len(space)),
         values=np.where(np.abs(values) < LARGEST, values, np.nan),
+        errors=np.array([_error(trial) for trial, _ in ended], dtype=float),
         seconds=np.array([_trial_seconds(trial) for trial, _ in ended], dtype=float),
         pending=_matrix([row for trial, row in rows if trial.running], len(space)),
         visited=frozenset(row for _, row in rows),
@@ -119,6 +122,12 @@ def _value(trial: Trial) -> float:
     """Return the trial's value: of one that was stopped what it would have come to, NaN where nobody knows."""
     value = trial.metrics.get(EXPECTED) if trial.outcome == "pruned" else trial.value
     return float("nan") if value is None else value
+
+
+def _error(trial: Trial) -> float:
+    """Return how uncertain the trial's value is: that of one that was stopped is a prediction."""
+    error = trial.metrics.get(EXPECTED_STD, 0.0) if trial.outcome == "pruned" else 0.0
+    return error if 0.0 <= error < LARGEST else 0.0
 
 
 def _trial_seconds(trial: Trial) -> float:

@@ -53,13 +53,17 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcess:
-    """The posterior given points (n, columns) and targets (n,); `factor` is the Cholesky factor of the covariance."""
+    """The posterior given points (n, columns) and targets (n,); `factor` is the Cholesky factor of the covariance.
+
+    `doubts` (n,) are the variances of those targets that are uncertain, beside the noise of all.
+    """
 
     kernel: Kernel
     points: Array
     factor: Array
     targets: Array
     weights: Array
+    doubts: Array
 
     @property
     def noise(self) -> float:
@@ -69,7 +73,7 @@ class GaussianProcess:
     @property
     def smoothed(self) -> Array:
         """The function's predicted mean (n,) at the points that the posterior is given."""
-        return self.targets - self.noise * self.weights
+        return self.targets - (self.noise + self.doubts) * self.weights
 
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Return the function's predicted mean and standard deviation at points (m, columns): two arrays (m,)."""
@@ -80,24 +84,33 @@ class GaussianProcess:
 
     def given(self, points: Array, targets: Array) -> GaussianProcess:
         """Return the posterior given these points (k, columns) and targets (k,) too."""
-        factor = _extended(self.kernel, self.points, self.factor, points)
+        certain = np.zeros(len(points))
+        factor = _extended(self.kernel, self.points, self.factor, points, certain)
         points = np.vstack([self.points, points])
         targets = np.concatenate([self.targets, targets])
-        return GaussianProcess(self.kernel, points, factor, targets, cho_solve((factor, True), targets))
+        doubts = np.concatenate([self.doubts, certain])
+        return GaussianProcess(self.kernel, points, factor, targets, cho_solve((factor, True), targets), doubts)
 
 
-def gaussian_process(points: Array, values: Array, owners: tuple[int, ...]) -> tuple[GaussianProcess, Scale]:
+def gaussian_process(
+    points: Array, values: Array, owners: tuple[int, ...], errors: Array | None = None
+) -> tuple[GaussianProcess, Scale]:
     """Return the process fitted to points (n, columns) and values (n,), NaN where a trial has none, and their scale.
+
+    A value whose standard deviation stands in `errors` (n,) has so much noise of its own.
 
     The kernel is fitted to a prefix of the trials, whose size grows in steps of a tenth. So most trials find their
     kernel, and most of their factor, in a cache. A lost cache changes no answer: each fit has the same starts.
     """
+    errors = np.zeros(len(values)) if errors is None else errors
     size = _prefix_size(len(values))
     fitted = min(size, FITTED)
-    kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), owners)
-    factor = _extended(kernel, points[:size], _factor(kernel, points[:size].tobytes()), points[size:])
+    kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), errors[:fitted].tobytes(), owners)
     aims, scale = targets(values)
-    return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims)), scale
+    doubts = scale.variances(values, errors)
+    factor = _factor(kernel, points[:size].tobytes(), doubts[:size].tobytes())
+    factor = _extended(kernel, points[:size], factor, points[size:], doubts[size:])
+    return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims), doubts), scale
 
 
 def _prefix_size(count: int) -> int:
@@ -108,31 +121,36 @@ def _prefix_size(count: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _fitted(points: bytes, values: bytes, owners: tuple[int, ...]) -> Kernel:
-    aims, _ = targets(np.frombuffer(values))
-    return fit_kernel(np.frombuffer(points).reshape(len(aims), -1), aims, owners)
+def _fitted(points: bytes, values: bytes, errors: bytes, owners: tuple[int, ...]) -> Kernel:
+    seen = np.frombuffer(values)
+    aims, scale = targets(seen)
+    doubts = scale.variances(seen, np.frombuffer(errors))
+    return fit_kernel(np.frombuffer(points).reshape(len(aims), -1), aims, owners, doubts)
 
 
 @lru_cache(maxsize=2)
-def _factor(kernel: Kernel, points: bytes) -> Array:
+def _factor(kernel: Kernel, points: bytes, doubts: bytes) -> Array:
     rows = np.frombuffer(points).reshape(-1, len(kernel.owners))
-    return _cholesky(kernel(rows, rows), kernel.noise)
+    return _cholesky(kernel(rows, rows), kernel.noise + np.frombuffer(doubts))
 
 
-def _cholesky(covariance: Array, noise: float) -> Array:
-    return np.asarray(cholesky(covariance + noise * np.eye(len(covariance)), lower=True, check_finite=False))
+def _cholesky(covariance: Array, noise: Array) -> Array:
+    return np.asarray(cholesky(covariance + np.diag(noise), lower=True, check_finite=False))
 
 
-def _extended(kernel: Kernel, points: Array, factor: Array, more: Array) -> Array:
+def _extended(kernel: Kernel, points: Array, factor: Array, more: Array, doubts: Array) -> Array:
     if not len(more):
         return factor
     across = solve_triangular(factor, kernel(points, more), lower=True, check_finite=False)
-    corner = _cholesky(kernel(more, more) - across.T @ across, kernel.noise)
+    corner = _cholesky(kernel(more, more) - across.T @ across, kernel.noise + doubts)
     return np.block([[factor, np.zeros(across.shape)], [across.T, corner]])
 
 
-def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
-    """Return the kernel of the largest posterior density given points (n, columns) and targets (n,)."""
+def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...], doubts: Array) -> Kernel:
+    """Return the kernel of the largest posterior density given points (n, columns) and targets (n,).
+
+    `doubts` (n,) are the variances of those targets that are uncertain.
+    """
     squares = _squares(points, owners)
     size = len(squares)
     middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, NOISE_MEDIAN])
@@ -140,7 +158,7 @@ def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...]) -> Kernel:
     bounds = np.log([LENGTHS] * size + [VARIANCES, NOISES])
 
     def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = _negative_log_likelihood(theta, squares, aims)
+        value, gradient = _negative_log_likelihood(theta, squares, aims, doubts)
         away = (theta - middle) / spread
         return value + float(away @ away) / 2, gradient + away / spread
 
@@ -156,7 +174,7 @@ def _squares(points: Array, owners: tuple[int, ...]) -> Array:
     return np.stack([cdist(part, part, "sqeuclidean") for part in parts])
 
 
-def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple[float, Array]:
+def _negative_log_likelihood(theta: Array, squares: Array, aims: Array, doubts: Array) -> tuple[float, Array]:
     """Return -log p(aims | theta) (Rasmussen and Williams, eq. 5.8) and its gradient in theta (eq. 5.9).
 
     `theta` holds the logarithms of the length scales (p,), of the variance and of the noise; `squares` (p, n, n) the
@@ -168,7 +186,7 @@ def _negative_log_likelihood(theta: Array, squares: Array, aims: Array) -> tuple
     decay = np.exp(-distances)
     covariance = variance * (1 + distances + distances**2 / 3) * decay
     try:
-        factor = _cholesky(covariance, noise)
+        factor = _cholesky(covariance, noise + doubts)
     except LinAlgError:
         return 1e25, np.zeros(len(theta))
     weights = cho_solve((factor, True), aims)

@@ -95,7 +95,7 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
     rows, owners = features(space, seen.points)
     seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
     acquisition, kappa = _acquisition(options, number, len(seen.pending))
-    surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed)
+    surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed, seen.errors)
     incumbent = float(surrogate.smoothed.min())
     if len(seen.pending):
         pending, _ = features(space, seen.pending)

@@ -84,13 +84,14 @@ class Forest:
 
 
 def fit_surrogate(
-    kind: str, points: Array, values: Array, owners: tuple[int, ...], seed: int
+    kind: str, points: Array, values: Array, owners: tuple[int, ...], seed: int, errors: Array | None = None
 ) -> tuple[Surrogate, Scale]:
     """Return the surrogate GP, RF or ET for points (n, columns) and values (n,), NaN where a trial has none.
 
     `owners` has the index of each column's parameter. The scale leads from the surrogate's units to the values'.
+    `errors` (n,) are the standard deviations of values that are uncertain, else 0; forests do not heed them.
     """
     if kind == "GP":
-        return gaussian_process(points, values, owners)
+        return gaussian_process(points, values, owners, errors)
     aims, scale = targets(values)
     return Forest.of(kind, points, aims, seed), scale

@@ -49,6 +49,11 @@ class Scale:
         low = _compress(values / self.size, self.ceiling, self.reach)
         return (_bend((low - self.shift) / self.width, self.power) - self.mean) / self.std
 
+    def variances(self, values: Array, errors: Array) -> Array:
+        """Return the variances (n,), in the model's units, of values that have these standard deviations."""
+        half = (self.forward(values + errors) - self.forward(values - errors)) / 2
+        return np.where(errors > 0, half**2, 0.0)
+
     def back(self, units: Array) -> Array:
         """Return the values that are so many of the model's units: the inverse of `forward`."""
         low = _straighten(units * self.std + self.mean, self.power) * self.width + self.shift

@@ -47,7 +47,7 @@ def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
     time = f"({seconds_text(seconds_of(trial))})"
     found = [found_text(spec.metric, trial), constraint_text(spec, trial)]
-    words = [outcome_text(trial), *filter(None, found), point_text(trial.params), time]
+    words = [outcome_text(trial), *filter(None, found), point_text(trial.trained_with), time]
     if best := best_text(spec, history):
         words.append(best)
     return "  ".join(map(one_line, words))
@@ -139,7 +139,7 @@ class Bar(Screen):
         return {
             "completed": done,
             "total": None if most is None else max(most, done),
-            "failed": sum(each.done and each.value is None for each in history),
+            "failed": sum(each.done and each.value is None and each.outcome != "pruned" for each in history),
             "best": best_text(self._spec, history),
         }
 

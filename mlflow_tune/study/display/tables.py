@@ -35,7 +35,8 @@ _LEAST = {"diagnosis": 21, "reason": 32}  # the width of a column with its margi
 def trial_json(trial: Trial) -> dict[str, Any]:
     """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
     names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
-    return {**{name: getattr(trial, name) for name in names}, "diagnosis": diagnosed(trial)}
+    raised = {"raised": trial.raised} if trial.raised else {}
+    return {**{name: getattr(trial, name) for name in names}, **raised, "diagnosis": diagnosed(trial)}
 
 
 def study_json(
@@ -71,7 +72,7 @@ class TrialsView:
         self._trials = trials
         self._constraint = constraint
         self._title = title
-        self._names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+        self._names = list(dict.fromkeys(name for trial in trials for name in trial.trained_with))
         bound = [] if constraint is None else [str(constraint)]
         self._headings = ["trial", "outcome", metric, *bound, *self._names, "time"]
         words = {"diagnosis": [*map(diagnosis_text, trials)], "reason": [*map(_reason_text, trials)]}
@@ -101,7 +102,7 @@ class TrialsView:
             trial.outcome or "running",
             number_text(trial.value),
             *([] if self._constraint is None else [self._constraint.text(trial)]),
-            *(param_of(trial.params, name) for name in self._names),
+            *(param_of(trial.trained_with, name) for name in self._names),
             seconds_text(seconds_of(trial)),
         ]
 
