@@ -208,7 +208,7 @@ def _print_files(console: Console, difference: Difference) -> None:
     cells = [[short(name), *sizes] for (name, _, _), sizes in zip(rows, told_sizes, strict=True)]
     console.print(table_of(headings, cells, left=headings[:1], words=headings))
     if not difference.files.complete:
-        console.print("The list is cut: there are more.")
+        console.print("The list is not complete: there are more files.")
 
 
 def _print_artifact(console: Console, difference: Difference, artifact: Artifact, page: Path | None) -> None:

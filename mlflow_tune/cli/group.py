@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from mlflow_tune.cli.common import INTERRUPTED, Ended, print_json, print_line
 from mlflow_tune.errors import TuneError
-from mlflow_tune.text.output import SafeStream, safe_streams
+from mlflow_tune.text.output import SafeStream, one_printed_line, safe_streams
 from mlflow_tune.text.redaction import masked
 
 COMPLETION = "_MLFLOW_TUNE_COMPLETE"  # what a shell that completes a word puts into the environment
@@ -83,7 +83,8 @@ class TuneGroup(click.Group):
             _show_error(str(error))
             ctx.exit(error.exit_code)
         except click.ClickException as error:
-            error.message = masked(error.message)  # type: ignore[misc]  # it may show what was typed
+            # It may show what was typed.
+            error.message = one_printed_line(masked(error.message))  # type: ignore[misc]
             raise
         except Ended as end:
             print_line(str(end), err=True)
@@ -125,9 +126,9 @@ def _words_and_code(error: BaseException) -> tuple[str, int]:
         case click.ClickException():
             found = error.format_message(), error.exit_code
         case click.exceptions.Exit():
-            found = "it has ended", error.exit_code
+            found = "ended without an answer", error.exit_code
         case SystemExit():
-            found = "it has ended", error.code if isinstance(error.code, int) else int(bool(error.code))
+            found = "ended without an answer", error.code if isinstance(error.code, int) else int(bool(error.code))
         case KeyboardInterrupt():
             found = "interrupted", INTERRUPTED
         case click.Abort():

@@ -103,8 +103,8 @@ def _drafted(asked: _Asked) -> Draft:
 def _with_metric(request: DraftRequest) -> DraftRequest:
     if not request.metrics:
         raise InputError(
-            'no metric is found in the code, as log_metric("...") or log_metrics({...}): name the one that it logs by '
-            "--metric NAME"
+            'no metric was found in the code, as log_metric("...") or log_metrics({...}): name the one that it logs '
+            "with --metric NAME"
         )
     return request
 
@@ -133,12 +133,12 @@ def _sweep(asked: _Asked, path: Path) -> Draft:
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
     if not is_sweep(form):
         hint = "; it is a study file already" if isinstance(form, dict) and "space" in form else ""
-        raise InputError(f"{str(path)!r} is no sweep of W&B, which has a method and parameters{hint}")
+        raise InputError(f"{str(path)!r} is not a W&B sweep, which has a method and parameters{hint}")
     found = sweep_draft(form, path, asked.home, asked.metric, asked.experiment)
     try:
         parse_study(load_yaml(found.text))
     except InputError as error:  # a name that MLflow refuses, a password, more text than a tag holds
-        raise InputError(f"what the sweep says makes no study: {error}") from None
+        raise InputError(f"the sweep does not make a valid study: {error}") from None
     return found
 
 

@@ -24,13 +24,13 @@ from mlflow_tune.text.yaml import load_yaml
 @click.option(
     "--train-on",
     metavar="N[,M]",
-    help="Train these trials on first, finished or stopped ones: each runs again, longer. The run whose checkpoint it "
-    "may load is named by MLFLOW_TUNE_RESUME_FROM.",
+    help="Train these finished or stopped trials further first: each runs again, for longer. MLFLOW_TUNE_RESUME_FROM "
+    "names the run whose checkpoint it may load.",
 )
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="For how many epochs those train in all [default: twice as many as they had; of a stopped trial, as many].",
+    help="For how many epochs in all these train  [default: twice as many as they had; of a stopped trial, as many]",
 )
 @folder_option
 @dask_option

@@ -40,7 +40,7 @@ def drive(
             raise
     except TrackingError as error:
         if study.started and not isinstance(error, AccessRefused):
-            shown.print("What ended before is safe on the tracking server. When it is back, go on by:")
+            shown.print("The trials that have ended are safe on the tracking server. When it is back, continue with:")
             print_whole(shown, study.resume_command)
         raise
     assert study.ending is not None

@@ -20,6 +20,6 @@ def stop(study: str, common: Common) -> Answer:
     if asked:
         Studies(client).request_stop(record.run_id)
     form = {"study": record.name, "run_id": record.run_id, "state": record.state, "asked": asked}
-    asked_words = f"{record.name} was asked to stop; it ends when the trials that run now have ended."
+    asked_words = f"{record.name} was asked to stop; it ends once the trials that are running have ended."
     words = asked_words if asked else f"{record.name} is not running: it is {record.state}."
     return Answer(lambda: form, lambda: print_line(words))

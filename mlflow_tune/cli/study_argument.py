@@ -46,7 +46,7 @@ def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
     record, spec = _found(study, common, client)
     loaded = Study.recorded(record, client, tracking_uri=common.tracking_uri, folder=folder)
     if spec is not None and _essence(spec) != _essence(loaded.spec):
-        logger.warning("%s has been changed since its study began, which goes on as it began", study)
+        logger.warning("%s has changed since its study began; the study goes on as it began", study)
     return loaded
 
 
@@ -74,7 +74,7 @@ def _not_started(file: str, spec: StudySpec, common: Common, asked: str) -> Stud
     where = experiment_name(spec.experiment) or os.environ["MLFLOW_EXPERIMENT_ID"]
     command = run_command(file, common.tracking_uri, common.experiment)
     return StudyNotFound(
-        f"no study is named {spec.name!r} in the experiment {where!r} at {public_uri(asked)}; start it by `{command}`"
+        f"no study is named {spec.name!r} in the experiment {where!r} at {public_uri(asked)}; start it with `{command}`"
     )
 
 
@@ -97,7 +97,7 @@ def file_spec(study: str, common: Common) -> StudySpec:
         return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
     except InputError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            hint = "a study whose name ends so is given by its run id, which `mlflow-tune list` shows"
+            hint = "a study whose own name ends like this is given by its run id, which `mlflow-tune list` shows"
             raise InputError(f"{error}; {hint}") from None
         raise
 

@@ -27,7 +27,7 @@ def ask_before_running(study: Study, yes: bool) -> None:
     """
     if not yes and (what := unapproved(study.handle)):
         if not sys.stdin.isatty():
-            raise InputError(f"{what.sentence}; look at it, and let it run here by `{_with_yes()}`")
+            raise InputError(f"{what.sentence}; look at it, and allow it to run here with `{_with_yes()}`")
         for line in what.lines:
             print_line(line, err=True)
         if not click.confirm("Run it here?", err=True):

@@ -114,4 +114,4 @@ def _wait_for(base: str, process: subprocess.Popen[bytes]) -> None:
             requests.get(f"{base}/health", timeout=5).raise_for_status()
             return
         time.sleep(0.2)
-    raise TrackingError("MLflow's server did not start; see what it says: mlflow server --backend-store-uri ...")
+    raise TrackingError("MLflow's server did not start; to see why, run: mlflow server --backend-store-uri ...")

@@ -166,7 +166,7 @@ def test_what_is_refused(tmp_path):
         (["code", "-o", "nowhere/a.yaml"], "--output: there is no folder 'nowhere'"),
         (["nowhere"], "project: there is no folder "),
         (["code", "-e", "mian"], "entry_point: unknown entry point 'mian'; did you mean 'main'?"),
-        (["silent"], "no metric is found in the code"),
+        (["silent"], "no metric was found in the code"),
         (["code", "--metric", "trial"], "--metric: "),
         (["code", "--experiment", " x"], "--experiment: must be one line of text without blanks at its ends"),
         (["text"], "the entry point 'main' has no parameter to search, for none of 'epochs', 'optimizer' is a number"),
@@ -350,12 +350,12 @@ def test_what_of_a_sweep_does_not_carry_over_is_told():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: a\nspace: {}\n", "'a.yaml' is no sweep of W&B, which has a method and parameters; it is a study file"),
-        ("[1]", "'a.yaml' is no sweep of W&B"),
+        ("name: a\nspace: {}\n", "'a.yaml' is not a W&B sweep, which has a method and parameters; it is a study file"),
+        ("[1]", "'a.yaml' is not a W&B sweep"),
         ("a: [1", "line 1: "),
         (
             "method: random\nprogram: t.py\nmetric: {name: loss}\nparameters: {trial: {min: 0, max: 1}}",
-            "what the sweep",
+            "the sweep does not make a valid study: ",
         ),
     ],
 )

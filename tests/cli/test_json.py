@@ -72,7 +72,7 @@ def test_what_is_wrong_is_one_object_with_the_exit_code(words, place):
     [
         (TrackingError("away"), "away", 3),
         (Ended("Nothing was run.", 1), "Nothing was run.", 1),
-        (SystemExit(130), "it has ended", 130),
+        (SystemExit(130), "ended without an answer", 130),
         (click.Abort(), "the question was not answered", 1),
         (KeyboardInterrupt(), "interrupted", 130),
         (ZeroDivisionError("oh"), "unexpected ZeroDivisionError: oh", 1),

@@ -101,7 +101,7 @@ def test_every_command_takes_a_run_id_a_name_and_a_file(shared, command, form):
         assert (told["study"], parent) == (shared.name, shared.run_id)
     else:
         assert shared.run_id in result.stdout
-    assert "has been changed" not in result.stderr
+    assert "has changed" not in result.stderr
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in MAKE])
@@ -109,7 +109,9 @@ def test_of_a_file_without_a_study_the_command_that_starts_it_is_told(shared, tm
     file = study_file(tmp_path, name="not yet", experiment=shared.experiment)
     result = shared.command(command, file)
     start = f"mlflow-tune run {file} --tracking-uri {shared.uri}"
-    said = f"no study is named 'not yet' in the experiment '{shared.experiment}' at {shared.uri}; start it by `{start}`"
+    said = (
+        f"no study is named 'not yet' in the experiment '{shared.experiment}' at {shared.uri}; start it with `{start}`"
+    )
     assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
 
 
@@ -150,7 +152,7 @@ def test_a_file_that_was_changed_since_is_told_of(shared, tmp_path):
     file = study_file(tmp_path, name=shared.name, experiment=shared.experiment, space=space)
     result = shared.invoke("show", file, "--json")
     assert json.loads(result.stdout)["run_id"] == shared.run_id
-    assert result.stderr == f"Warning: {file} has been changed since its study began, which goes on as it began\n"
+    assert result.stderr == f"Warning: {file} has changed since its study began; the study goes on as it began\n"
 
 
 def test_files_that_cannot_be_read_are_told_in_words(shared, tmp_path):
@@ -158,8 +160,8 @@ def test_files_that_cannot_be_read_are_told_in_words(shared, tmp_path):
     (tmp_path / "wrong.yaml").write_text("name: wrong\ncolour: red\n")
     (tmp_path / "folder.yaml").mkdir()
     for name, said in {
-        "missing.yaml": "missing.yaml: the study file cannot be read: No such file or directory; a study whose name "
-        "ends so is given by its run id, which `mlflow-tune list` shows",
+        "missing.yaml": "missing.yaml: the study file cannot be read: No such file or directory; a study whose own "
+        "name ends like this is given by its run id, which `mlflow-tune list` shows",
         f"{'x' * 300}.yaml": "the study file cannot be read: File name too long",
         ".yaml": ".yaml: the study file cannot be read: No such file or directory",
         "folder.yaml": "folder.yaml: the study file cannot be read: Is a directory",
