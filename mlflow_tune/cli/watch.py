@@ -43,18 +43,14 @@ def watch(study: str, common: Common, interval: float) -> Answer:
     loaded = find_study(study, common)
     shown = console(common)
     record, trials = _watched(loaded, shown, interval)
+    shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
+    print_links(shown, loaded.handle)
     if record.running:
         print_gone(shown, record, loaded.client.uri)
     return Answer(
         lambda: study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()),
-        lambda: _print_end(shown, loaded, record),
         exit_code=1 if record.running else 0,
     )
-
-
-def _print_end(shown: Console, study: Study, record: StudyRecord) -> None:
-    shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
-    print_links(shown, study.handle)
 
 
 def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord, list[Trial]]:

@@ -47,7 +47,8 @@ COMMANDS = {
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--gpus", "--yes"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--train-on", "--epochs"}
+    | {"--folder", "--dask", "--gpus", "--yes"},
     "list": set(),
     "show": set(),
     "best": {"--command"},
