@@ -23,7 +23,7 @@ from tests.support import commands
 from tests.support.json_answers import answered
 
 POINT = ["-P", "x=2"]
-OTHERS = {"run", "init", "list", "mlproject", "schema"}  # they take a new file, a project, or no study
+OTHERS = {"advise", "run", "init", "list", "mlproject", "schema"}  # they take a new file, a project, or no study
 COMMANDS: dict[str, Sequence[str]] = {
     "show": [],
     "best": [],
