@@ -11,7 +11,7 @@ from mlflow_tune.cli.group import TuneGroup
 # What the group's help says about each command; one without words is hidden.
 _COMMANDS = {
     "adopt": "Turn runs that were made by hand or by autolog into trials of STUDY.",
-    "advise": "Say what to expect from the study that FILE describes, before it runs.",
+    "advise": "Say what to expect of the study that FILE describes, before it runs.",
     "best": "Show the best trial of STUDY and the parameters to use.",
     "compare": "Compare two or more studies of the same metric.",
     "diff": "Compare two trials of STUDY, given by their numbers.",

@@ -13,8 +13,9 @@ from mlflow_tune.cli.common import Answer, Common, common_options, example, prin
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, project_by_hand
+from mlflow_tune.report.answer import answer_lines
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.tables import answer_lines, constraint_text, found_text, trial_json
+from mlflow_tune.study.display.tables import found_text, trial_json
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import value_text
 from mlflow_tune.trial import Trial
@@ -39,7 +40,7 @@ def best(study: str, common: Common, wants_command: bool) -> Answer:
     if wants_command and (used := found if spec.strategy.requirement else trial):
         command = training_command(spec, used, loaded.handle.folder)
     return Answer(
-        lambda: _json(loaded, trial, trials, command),
+        lambda: _json(loaded, trial, found, trials, command),
         lambda: print_line(command) if command else _print_best(spec, trial, trials, loaded.record.name),
         exit_code=1 if trial is None else 0,
     )
@@ -49,17 +50,17 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
     if trial is None:
         print_line(f"No trial of {name} has a value of {spec.metric}.")
     else:
-        found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
-        print_line(f"{found} at trial {trial.number}, run {trial.run_id}")
+        print_line(f"{found_text(spec, trial)} at trial {trial.number}, run {trial.run_id}")
         for parameter, value in trial.trained_with.items():
             print_line(f"{parameter}={value_text(value)}")
     for line in answer_lines(spec, trials):
         print_line(line)
 
 
-def _json(study: Study, best: Trial | None, trials: Sequence[Trial], command: str | None) -> dict[str, Any]:
+def _json(
+    study: Study, best: Trial | None, found: Trial | None, trials: Sequence[Trial], command: str | None
+) -> dict[str, Any]:
     spec = study.spec
-    found = spec.strategy.answer(spec.space, trials)
     told = best and trial_json(best)
     form = {
         "study": study.record.name,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from mlflow_tune.cli.common import Answer, Common, common_options, example, print_line
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.study.display.summary import print_links
+from mlflow_tune.study.study import Study
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command(epilog=example("mlflow-tune report my-study"))
@@ -21,5 +28,10 @@ def report(study: str, common: Common) -> Answer:
     loaded = found.report()
     return Answer(
         lambda: {"study": loaded.record.name, "run_id": loaded.run_id},
-        lambda: print_line(f"report.html, trials.csv and figures/ are artifacts of the run {loaded.run_id}."),
+        lambda: _print(console(common), loaded),
     )
+
+
+def _print(shown: Console, study: Study) -> None:
+    print_line(f"report.html, trials.csv and figures/ are artifacts of the run {study.run_id}.")
+    print_links(shown, study.handle)

@@ -9,7 +9,8 @@ import click
 
 from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.study.display.tables import TrialsView, answer_lines, state_text, study_json
+from mlflow_tune.report.answer import answer_lines
+from mlflow_tune.study.display.tables import TrialsView, state_text, study_json
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import counted, one_line, point_text
 from mlflow_tune.tracking import Queue, Queued

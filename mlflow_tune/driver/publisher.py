@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.driver.reporter import Reporter
+from mlflow_tune.report.answer import answer_lines
 from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.settings import reports_wanted
@@ -120,7 +121,10 @@ class Publisher:
         findings = tuple(self._findings(history))
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
         local = is_local(self._reporter.artifacts.client.uri)
-        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local)
+        answer = answer_lines(spec, history)
+        return Standing(
+            state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local, answer
+        )
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
         return study_note(standing, self._spec.strategy.eligible(history))

@@ -14,13 +14,13 @@ from mlflow_tune.cli.common import Ended
 from mlflow_tune.cli.show import show
 from mlflow_tune.errors import TrackingError
 from tests.cli.test_study_argument import COMMANDS as OF_A_STUDY
-from tests.fixtures import ROOT, TRAINING_CODE
+from tests.fixtures import TRAINING_CODE
 from tests.fixtures.small_studies.helpers import study_file
 from tests.support import commands
 from tests.support.json_answers import PAGE, answered, documented
 from tests.support.server import copy_store
 
-HERE = {"run", "list", "init", "schema", "best", "advise"}  # all others are tried on a study by test_study_argument
+HERE = {"advise", "run", "list", "init", "schema", "best"}  # all others are tried on a study by test_study_argument
 
 
 def invoke(*words: object) -> Result:
@@ -34,6 +34,7 @@ def uri(store_template, tmp_path_factory):
     uri = copy_store(store_template, folder)
     ran = invoke("run", study_file(folder, name="s", stop={"trials": 1}), "--tracking-uri", uri, "--json")
     answered("run", json.loads(ran.stdout))
+    answered("advise", json.loads(invoke("advise", folder / "study.yaml", "--tracking-uri", uri, "--json").stdout))
     return uri
 
 
@@ -46,7 +47,6 @@ def test_the_keys_of_commands_that_take_no_study(uri):
     answered("list", listed := json.loads(invoke("list", "--tracking-uri", uri, "--json").stdout))
     assert all(f"`{key}`" in PAGE.read_text() for key in listed["studies"][0])
     answered("schema", json.loads(invoke("schema", "--json").stdout))
-    answered("advise", json.loads(invoke("advise", ROOT / "examples" / "digits.yaml", "--json").stdout))
     shutil.copytree(TRAINING_CODE.parent / "drafted", "drafted")
     answered("init", json.loads(invoke("init", "drafted/with_argparse.py", "--json").stdout))
 

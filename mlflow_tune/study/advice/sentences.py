@@ -70,13 +70,11 @@ class Adviser:
     def most_useful(self) -> Advice | None:
         """Return the one sentence that a study should start with; None where there is nothing to choose.
 
-        A budget that cuts a grid off comes first, then a strategy that is clearly behind another one, then what may be
-        expected of the one that it has.
+        That is a strategy that is clearly behind another one, else what may be expected. Of a grid that the budget cuts
+        off a study warns by itself.
         """
         if self.spec.strategy.by_hand or not self._searches_best:
             return None
-        if self._cut_grid:
-            return self.points()
         expected, ahead = self.expected(), self.ahead()
         behind = self._leader is not None and self._leader.strategy != self._own and self._told_apart
         return ahead if behind else expected
@@ -131,7 +129,8 @@ class Adviser:
         if not found:
             return None
         reached = ", ".join(f"{NAMES[each.strategy]} {_with_interval(each)}" for each in found)
-        says = f"{self._where(found[0])} the way from a middling point to the best one was gone: {reached}."
+        gone = "this much of the way from a middling point to the best one was gone"
+        says = f"{self._where(found[0])} {gone}: {reached}."
         return Advice("strategies", says, [each.to_json() for each in found])
 
     def ahead(self) -> Advice | None:
