@@ -1,4 +1,4 @@
-"""The group of commands: each is loaded when it is called, and ends with the exit codes of the README."""
+"""The group of commands: each is loaded when it is called, and ends with the exit codes that README.md lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPLETION = "_MLFLOW_TUNE_COMPLETE"  # what a shell that completes a word puts 
 
 
 class TuneGroup(click.Group):
-    """A group whose commands end with the exit codes of the README, without a traceback for what people can mend.
+    """A group whose commands end with the exit codes of README.md, without a traceback for what people can fix.
 
     `loaded` tells of each command its module, and what the group's help says of it: nothing, if it is hidden.
     """
