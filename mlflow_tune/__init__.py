@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow_tune.study.search_cv import StudySearchCV
     from mlflow_tune.trial import Suggestion, Trial
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "AccessRefused",
     "Bayesian",

@@ -4,7 +4,7 @@ TuneError                    exit code 1
 ├── InputError               2   fix the study file, the option or the argument that is named
 │   └── StudyNotFound        2   name a study that exists
 ├── StudyConflict            2   resume the study that exists, or choose another name
-├── StudyFailed              1   mend the code that is named, then run the failed trials again
+├── StudyFailed              1   fix the code that is named, then run the failed trials again
 ├── TrackingError            3   look after the tracking server, then resume: nothing is lost
 │   └── AccessRefused        3   get the right credentials or permissions
 └── InternalError            1   report a bug

@@ -426,7 +426,7 @@ def test_what_was_not_approved_here_is_refused_unless_the_config_says_yes(uri, f
     for each in ({}, {"yes": False}):
         refused = refusal("parabola", {**more, **each})
         assert refused.startswith(f"{said}run.project: parabola; run.parameters.epochs: ")
-        assert refused.endswith('; look at it, and let it run here by "yes": true in the config')
+        assert refused.endswith('; look at it, and allow it to run here with "yes": true in the config')
     assert refusal("parabola", {**more, "yes": "no"}) == "yes: must be true or false, but got 'no'"
     assert len(runs_of(uri, name)[1]) == held
     assert typed("parabola", {**more, "yes": True}).exit_code == 0

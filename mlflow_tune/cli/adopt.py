@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.study.adoption import Candidate, candidates
 from mlflow_tune.study.adoption import adopt as adopt_runs
@@ -19,30 +19,34 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-@click.command()
+@click.command(
+    epilog=example("mlflow-tune adopt my-study --filter \"params.depth = '4'\" --dry-run"),
+)
 @study_argument()
-@click.option("--filter", "query", required=True, metavar="FILTER", help="Which runs, in MLflow's search language.")
-@click.option("--from-experiment", metavar="NAME", help="Where they are, when not in the study's experiment.")
-@click.option("--copy", is_flag=True, help="Copy the runs and leave the originals as they are.")
-@click.option("--dry-run", is_flag=True, help="Show what would become of each run, and change nothing.")
+@click.option(
+    "--filter", "query", required=True, metavar="FILTER", help="Which runs: a filter in MLflow's search syntax."
+)
+@click.option("--from-experiment", metavar="NAME", help="Where the runs are, if not in the study's experiment.")
+@click.option("--copy", is_flag=True, help="Copy the runs and leave the originals untouched.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen to each run, and change nothing.")
 @common_options
-def adopt(study: str, common: Common, query: str, from_experiment: str | None, copy: bool, dry_run: bool) -> None:
-    """Make trials of STUDY from runs that people made by hand or by autolog.
+def adopt(study: str, common: Common, query: str, from_experiment: str | None, copy: bool, dry_run: bool) -> Answer:
+    """Turn runs that were made by hand or by autolog into trials of STUDY.
 
-    A run is adopted when it is finished, its params are a point of the search space, and it has the metric; any other
-    is told with the reason. Nothing of the run is altered but its tags and the metrics `trial` and `objective`. Runs of
+    A run is adopted if it is finished, its params are a point of the search space, and it has the metric. Every other
+    run is listed with the reason. Only the run's tags and the metrics `trial` and `objective` are changed. Runs of
     another experiment are copied.
     """
     loaded = find_study(study, common)
     found = candidates(loaded.handle, query, from_experiment, copy)
     adopted = [] if dry_run else adopt_runs(loaded.handle, found)
-    if common.as_json:
-        form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
-        print_json({**form, "runs": [_json(candidate) for candidate in found]})
-    else:
-        _print(console(common), loaded, found, f"{len(adopted)} adopted" if not dry_run else "")
-    if not dry_run and not adopted:
-        raise SystemExit(1)
+    form = {"study": loaded.record.name, "run_id": loaded.run_id, "adopted": len(adopted), "dry_run": dry_run}
+    told = "" if dry_run else f"{len(adopted)} adopted"
+    return Answer(
+        lambda: {**form, "runs": [_json(candidate) for candidate in found]},
+        lambda: _print(console(common), loaded, found, told),
+        exit_code=0 if dry_run or adopted else 1,
+    )
 
 
 def _json(candidate: Candidate) -> dict[str, Any]:

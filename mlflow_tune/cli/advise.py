@@ -7,27 +7,27 @@ from pathlib import Path
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.errors import StudyNotFound
 from mlflow_tune.spec.study_file import StudySpec, read_study_file
 from mlflow_tune.study.advice import Advice, Adviser, Cost, earlier_cost
 from mlflow_tune.tracking import Client
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune advise study.yaml", "mlflow-tune advise study.yaml --trials 100"))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--trials", type=click.IntRange(1), help="The budget of trials, over the file's stop.trials.")
-@click.option("--workers", type=click.IntRange(1), help="How many trials run at once, over the file's.")
+@click.option("--trials", type=click.IntRange(1), help="The budget of trials, instead of the file's stop.trials.")
+@click.option("--workers", type=click.IntRange(1), help="How many trials run at once, instead of the file's workers.")
 @click.option(
     "--minutes-per-trial",
     "minutes",
     type=click.FloatRange(0, min_open=True, max=1e6),
     metavar="M",
-    help="What one trial takes [default: as in an earlier study of this name, or of the same code].",
+    help="How long one trial takes  [default: as in an earlier study of this name, or of the same code]",
 )
 @common_options
-def advise(file: Path, common: Common, trials: int | None, workers: int | None, minutes: float | None) -> None:
-    """Say what may be expected of the study that FILE describes, before it runs.
+def advise(file: Path, common: Common, trials: int | None, workers: int | None, minutes: float | None) -> Answer:
+    """Say what to expect of the study that FILE describes, before it runs.
 
     How many trials its grid takes and how long; how far each strategy came on problems of as many parameters with
     about as many trials; whether bisection applies, and what stopping hopeless trials would save. Each sentence names
@@ -36,10 +36,8 @@ def advise(file: Path, common: Common, trials: int | None, workers: int | None, 
     given = {"stop.trials": trials, "workers": workers, "experiment": common.experiment}
     spec = read_study_file(file, {key: value for key, value in given.items() if value is not None})
     found = Adviser(spec, Cost(60 * minutes) if minutes else _earlier(spec, common)).everything()
-    if common.as_json:
-        print_json({"study": spec.name, "advice": [each.to_json() for each in found]})
-        return
-    _show(found, common)
+    form = {"study": spec.name, "advice": [each.to_json() for each in found]}
+    return Answer(lambda: form, lambda: _show(found, common))
 
 
 def _earlier(spec: StudySpec, common: Common) -> Cost | None:

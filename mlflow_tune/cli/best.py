@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json, print_line
+from mlflow_tune.cli.common import Answer, Common, common_options, example, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, project_by_hand
@@ -20,15 +21,15 @@ from mlflow_tune.text import value_text
 from mlflow_tune.trial import Trial
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune best my-study", "mlflow-tune best my-study --command"))
 @study_argument()
-@click.option("--command", "wants_command", is_flag=True, help="Print the command that trains with those parameters.")
+@click.option("--command", "wants_command", is_flag=True, help="Print the command that trains with these parameters.")
 @common_options
-def best(study: str, common: Common, wants_command: bool) -> None:
-    """Show the best trial of STUDY, with the parameters to use.
+def best(study: str, common: Common, wants_command: bool) -> Answer:
+    """Show the best trial of STUDY and the parameters to use.
 
-    Of a search for an optimum or a boundary, the trial that it has come to and its bracket stand there as well. The
-    command is that of the answer of a search for a boundary, else that of the best trial.
+    For a bisection, the trial that it has arrived at and its bracket are shown too. The command is that of the best
+    trial or, if a boundary is searched for, that of the trial found there.
     """
     loaded = find_study(study, common)
     spec = loaded.spec
@@ -38,14 +39,11 @@ def best(study: str, common: Common, wants_command: bool) -> None:
     command = None
     if wants_command and (used := found if spec.strategy.requirement else trial):
         command = training_command(spec, used, loaded.handle.folder)
-    if common.as_json:
-        _print_json(loaded, trial, found, trials, command)
-    elif command is not None:
-        print_line(command)
-    else:
-        _print_best(spec, trial, trials, loaded.record.name)
-    if trial is None:
-        raise SystemExit(1)
+    return Answer(
+        lambda: _json(loaded, trial, found, trials, command),
+        lambda: print_line(command) if command else _print_best(spec, trial, trials, loaded.record.name),
+        exit_code=1 if trial is None else 0,
+    )
 
 
 def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], name: str) -> None:
@@ -59,9 +57,9 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
         print_line(line)
 
 
-def _print_json(
+def _json(
     study: Study, best: Trial | None, found: Trial | None, trials: Sequence[Trial], command: str | None
-) -> None:
+) -> dict[str, Any]:
     spec = study.spec
     told = best and trial_json(best)
     form = {
@@ -71,7 +69,7 @@ def _print_json(
         "answer": trial_json(found) if found else told,
         "bracket": spec.strategy.bracket(spec.space, trials),
     }
-    print_json({**form, "command": command} if command else form)
+    return {**form, "command": command} if command else form
 
 
 def training_command(spec: StudySpec, trial: Trial, folder: Path) -> str:
@@ -88,6 +86,8 @@ def training_command(spec: StudySpec, trial: Trial, folder: Path) -> str:
     elif run.function is not None:
         words = function_by_hand(run.function, values)
     else:
-        raise InputError("the study runs a Python object, which no command line names; its parameters tell `best`")
+        raise InputError(
+            "the study runs a Python object, which cannot be run from a command line; `best` shows its parameters"
+        )
     here = Path.cwd() == folder or "://" in (run.project or "")
     return words if here else f"cd {shlex.quote(str(folder))} && {words}"

@@ -1,4 +1,4 @@
-"""What every command shares: options, the console, JSON."""
+"""What every command shares: options, the console, and the one way in which it answers people and programs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
+JSON_VERSION = 1  # of what --json prints: a key that goes, or means something else, makes it the next
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -31,9 +32,39 @@ class Common:
     as_json: bool
 
 
+def nothing_more() -> None:
+    """Print nothing: what people read was printed while the command worked."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command returns: `form` makes the answer for programs, `show` prints the one for people.
+
+    What is printed while the command works, on `console`, is neither.
+    """
+
+    form: Callable[[], Mapping[str, Any]]
+    show: Callable[[], object] = nothing_more
+    exit_code: int = 0
+
+
+class Ended(Exception):
+    """The command has ended before it had an answer, and nothing is wrong: the words say why."""
+
+    def __init__(self, words: str, exit_code: int) -> None:
+        super().__init__(words)
+        self.exit_code = exit_code
+
+
+def example(*commands: str) -> str:
+    """Return what stands last in a command's help: how it is typed."""
+    heading = "Example:" if len(commands) == 1 else "Examples:"
+    return "\n".join(["\b", heading, *(f"  {command}" for command in commands)])
+
+
 _OPTIONS = (
-    click.option("-v", "--verbose", is_flag=True, help="Say every decision on standard error."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."),
+    click.option("-v", "--verbose", is_flag=True, help="Report every decision on standard error."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else."),
     click.option("--experiment", metavar="NAME", help="The MLflow experiment, by name."),
     click.option(
         "--tracking-uri", metavar="URI", help="The tracking server [default: MLFLOW_TRACKING_URI, else ./mlflow.db]."
@@ -49,13 +80,21 @@ def shared_options(command: Command) -> Command:
 
 
 def common_options(command: Command) -> Command:
-    """Add --tracking-uri, --experiment, --json and -v; the command gets them as one argument `common`."""
+    """Add --tracking-uri, --experiment, --json and -v; the command gets them as one argument `common`.
+
+    The `Answer` that it returns is told, and its exit code is the command's.
+    """
 
     def wrapped(
         *args: Any, tracking_uri: str | None, experiment: str | None, as_json: bool, verbose: bool, **more: Any
     ) -> Any:
         set_up_logging(verbose)
-        return command(*args, common=Common(tracking_uri, experiment, as_json), **more)
+        common = Common(tracking_uri, experiment, as_json)
+        answer: Answer | None = command(*args, common=common, **more)
+        if answer is not None:
+            tell(answer, common)
+            if answer.exit_code:
+                raise SystemExit(answer.exit_code)
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__
@@ -68,9 +107,20 @@ def console(common: Common) -> Console:
     return console_for_people(on_stderr=common.as_json)
 
 
-def print_json(form: Mapping[str, Any]) -> None:
-    """Print one JSON object on standard output."""
-    click.echo(json_text(form, sys.stdout.encoding or "utf-8"))
+def tell(answer: Answer, common: Common) -> None:
+    """Print the answer: one JSON object on standard output where that is asked for, else what people read."""
+    if common.as_json:
+        print_json(answer.form())
+    else:
+        answer.show()
+
+
+def print_json(form: Mapping[str, Any], ctx: click.Context | None = None) -> None:
+    """Print one JSON object on standard output, with the version of what it holds; a second one is left out."""
+    typed = (ctx or click.get_current_context()).ensure_object(dict)
+    if not typed.get("told"):
+        click.echo(json_text({"schema": JSON_VERSION, **form}, sys.stdout.encoding or "utf-8"))
+    typed["told"] = True
 
 
 def print_line(text: str, err: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example, write_page
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.report.comparison.comparison import Comparison
 from mlflow_tune.report.comparison.table import HEADINGS, cells, comparison_json, rows
@@ -23,25 +23,26 @@ if TYPE_CHECKING:
 WIDEST = 10_000  # columns: a table is asked for the width that it wants, not for what a terminal has
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune compare bayes-0 bayes-1 random-0 random-1 --html compared.html"))
 @study_argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...")
-@click.option("--target", type=float, help="The value to reach [default: the worst of the studies' best values].")
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the comparison as a page, too.")
+@click.option("--target", type=float, help="The value to reach  [default: the worst of the studies' best values]")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the comparison as a page.")
 @click.option("--no-log", is_flag=True, help="Log nothing to MLflow.")
 @common_options
-def compare(studies: tuple[str, ...], common: Common, target: float | None, html: Path | None, no_log: bool) -> None:
-    """Compare two or more studies of one metric.
+def compare(studies: tuple[str, ...], common: Common, target: float | None, html: Path | None, no_log: bool) -> Answer:
+    """Compare two or more studies of the same metric.
 
-    Those that differ in seed alone are a group, whose means have an interval. The comparison becomes a run of its own
-    in the experiment of the first, with a page, figures, a table, and a link to the studies' curves side by side.
+    Studies that differ only in the seed form a group, whose mean gets an interval. The comparison becomes a run of its
+    own in the experiment of the first study, with a page, figures, a table, and a link to the studies' curves side by
+    side.
     """
     loaded = [find_study(each, common) for each in studies]
     found = StudyComparison([each.handle for each in loaded], loaded[0].client, target)
-    show_comparison(found, common, html, no_log)
+    return comparison_answer(found, common, html, no_log)
 
 
-def show_comparison(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> None:
-    """Log the comparison, write its page, and print it; end with exit code 1 when no trial has a value.
+def comparison_answer(found: StudyComparison, common: Common, html: Path | None = None, no_log: bool = False) -> Answer:
+    """Log the comparison and write its page; return what there is to tell, with exit code 1 when no trial has a value.
 
     Raises InputError for a page that cannot be written.
     """
@@ -50,12 +51,12 @@ def show_comparison(found: StudyComparison, common: Common, html: Path | None = 
     logged = None if no_log else found.log()
     if page and logged and logged.links:
         write_page(page, found.html(logged))
-    if common.as_json:
-        print_json(_json(found.numbers, logged, page))
-    else:
-        _show(common, found.numbers, logged, page)
-    if all(entrant.best is None for entrant in found.numbers.entrants):
-        raise SystemExit(1)
+    nothing = all(entrant.best is None for entrant in found.numbers.entrants)
+    return Answer(
+        lambda: _json(found.numbers, logged, page),
+        lambda: _show(common, found.numbers, logged, page),
+        exit_code=1 if nothing else 0,
+    )
 
 
 def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict[str, Any]:

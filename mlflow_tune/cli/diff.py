@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json, write_page
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example, write_page
 from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.report.difference.difference import (
@@ -48,28 +48,36 @@ MOST_LINES = 200
 LOOKS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "mlflow-tune diff my-study 3 7", "mlflow-tune diff my-study 3 7 --artifact plot.png --html diff.html"
+    )
+)
 @study_argument()
 @click.argument("trials", type=click.IntRange(1), nargs=2, metavar="TRIAL TRIAL")
 @click.option(
-    "--artifact", "paths", multiple=True, metavar="PATH", help="Compare this file of both trials; may come many times."
+    "--artifact",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Compare this file of both trials; may be given several times.",
 )
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page, too.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the comparison as a page.")
 @common_options
-def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, ...], html: Path | None) -> None:
-    """Hold two trials of STUDY against each other, by their numbers.
+def diff(study: str, common: Common, trials: tuple[int, int], paths: tuple[str, ...], html: Path | None) -> Answer:
+    """Compare two trials of STUDY, given by their numbers.
 
-    What was changed from the first to the second, their metrics and curves, how each ended, and the files that they
-    logged. With --artifact, images stand side by side on the page that --html writes, and texts are compared line by
-    line. Nothing is written to MLflow.
+    It shows what was changed from the first to the second, their metrics and curves, how each ended, and the files that
+    they logged. With --artifact, texts are compared line by line, and images are put side by side on the page that
+    --html writes. Nothing is written to MLflow.
     """
     found = difference_of(find_study(study, common).handle, trials, paths)
     if html:
         _write_page(html, found)
-    if common.as_json:
-        print_json({**difference_json(found), "html": html and str(html)})
-    else:
-        print_difference(console(common), found, html)
+    return Answer(
+        lambda: {**difference_json(found), "html": html and str(html)},
+        lambda: print_difference(console(common), found, html),
+    )
 
 
 def _write_page(path: Path, found: Difference) -> None:
@@ -200,7 +208,7 @@ def _print_files(console: Console, difference: Difference) -> None:
     cells = [[short(name), *sizes] for (name, _, _), sizes in zip(rows, told_sizes, strict=True)]
     console.print(table_of(headings, cells, left=headings[:1], words=headings))
     if not difference.files.complete:
-        console.print("The list is cut: there are more.")
+        console.print("The list is not complete: there are more files.")
 
 
 def _print_artifact(console: Console, difference: Difference, artifact: Artifact, page: Path | None) -> None:
@@ -211,7 +219,7 @@ def _print_artifact(console: Console, difference: Difference, artifact: Artifact
             digest = f", SHA-256 {file.sha256}" if file.sha256 and artifact.kind == "other" else ""
             console.print(f"  {label} {bytes_text(file.size)}{pixels}{digest}")
     if artifact.kind == "image" and page is None and any(file and file.shown for file in artifact.files):
-        console.print("  --html FILE writes a page on which the images are seen side by side.")
+        console.print("  --html FILE writes a page that shows the images side by side.")
     _print_diff(console, unified(difference, artifact))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, example
 from mlflow_tune.cli.study_argument import run_command
 from mlflow_tune.errors import InputError, InternalError
 from mlflow_tune.launchers import mlproject
@@ -19,6 +19,7 @@ from mlflow_tune.spec.draft.scripts import script_request
 from mlflow_tune.spec.draft.scripts.metrics import logged_metrics
 from mlflow_tune.spec.draft.sweeps import is_sweep, sweep_draft
 from mlflow_tune.spec.fields import as_line, as_metric
+from mlflow_tune.spec.schema import MODELINE, write_beside
 from mlflow_tune.spec.study_file import parse_study
 from mlflow_tune.text import at, escaped, short
 from mlflow_tune.text.yaml import load_yaml
@@ -26,30 +27,35 @@ from mlflow_tune.text.yaml import load_yaml
 _STANDARD_OUTPUT = "-"
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune init train.py --metric val_loss", "mlflow-tune init train.py -o study.yaml"))
 @click.argument("source")
 @click.option(
     "-e",
     "--entry-point",
     default="main",
     show_default=True,
-    help="Which entry point of a project, or command of a script.",
+    help="The entry point of a project, or the command of a script.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", default="study.yaml", show_default=True, help="The file to write; - prints it."
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="study.yaml",
+    show_default=True,
+    help="The file to write; - prints it instead.",
 )
-@click.option("--metric", metavar="NAME", help="The metric to tune [default: one that the code logs].")
+@click.option("--metric", metavar="NAME", help="The metric to tune  [default: one that the code logs]")
 @common_options
-def init(source: str, common: Common, entry_point: str, output: str, metric: str | None) -> None:
-    """Draft a study file for SOURCE: a script, an MLflow project or a sweep of W&B.
+def init(source: str, common: Common, entry_point: str, output: str, metric: str | None) -> Answer:
+    """Draft a study file from SOURCE: a script, an MLflow project or a W&B sweep.
 
-    A script ends in .py and takes its parameters by argparse, click, typer, a Hydra configuration or a LightningCLI. A
-    project is a folder with an MLproject file or a git URI. A sweep file ends in .yaml or .yml. Numeric parameters are
-    searched around their defaults, the others stay as they are. Each line of the file is explained in a comment. Code
-    is read, never run.
+    A script ends in .py and takes its parameters through argparse, click, typer, Hydra or LightningCLI. A project is a
+    folder with an MLproject file, or a git URI. A sweep file ends in .yaml or .yml. Numeric parameters are searched
+    around their defaults; the others stay as they are. A comment explains each line of the file. Your code is read,
+    never run. Beside the file, study.schema.json lets editors complete and check it.
     """
     if output == _STANDARD_OUTPUT and common.as_json:
-        raise InputError("both the file and the JSON would go to standard output: give another -o FILE", "--output")
+        raise InputError("the file and the JSON would both go to standard output: give another -o FILE", "--output")
     path = None if output == _STANDARD_OUTPUT else Path(output)
     _refuse_to_overwrite(path)
     asked = _Asked(source, entry_point, metric, common.experiment, (path.parent if path else Path()).resolve())
@@ -58,13 +64,7 @@ def init(source: str, common: Common, entry_point: str, output: str, metric: str
     if path is not None:
         _write(path, found.text)
     following = run_command(path or "study.yaml", common.tracking_uri)
-    if common.as_json:
-        print_json(_json(found, path, following))
-    elif path is None:
-        click.echo(found.text, nl=False)
-        _tell(found, "", following, to_error=True)
-    else:
-        _tell(found, f"{path} is written: ", following)
+    return Answer(lambda: _json(found, path, following), lambda: _print(found, path, following))
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def _drafted(asked: _Asked) -> Draft:
 def _with_metric(request: DraftRequest) -> DraftRequest:
     if not request.metrics:
         raise InputError(
-            'no metric is found in the code, as log_metric("...") or log_metrics({...}): name the one that it logs by '
-            "--metric NAME"
+            'no metric was found in the code, as log_metric("...") or log_metrics({...}): name the one that it logs '
+            "with --metric NAME"
         )
     return request
 
@@ -133,12 +133,12 @@ def _sweep(asked: _Asked, path: Path) -> Draft:
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
     if not is_sweep(form):
         hint = "; it is a study file already" if isinstance(form, dict) and "space" in form else ""
-        raise InputError(f"{str(path)!r} is no sweep of W&B, which has a method and parameters{hint}")
+        raise InputError(f"{str(path)!r} is not a W&B sweep, which has a method and parameters{hint}")
     found = sweep_draft(form, path, asked.home, asked.metric, asked.experiment)
     try:
         parse_study(load_yaml(found.text))
     except InputError as error:  # a name that MLflow refuses, a password, more text than a tag holds
-        raise InputError(f"what the sweep says makes no study: {error}") from None
+        raise InputError(f"the sweep does not make a valid study: {error}") from None
     return found
 
 
@@ -159,9 +159,11 @@ def _check(found: Draft) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write the file, and beside it the schema that its first line names."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(f"{MODELINE}{text}")
+        write_beside(path.parent)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}", "--output") from error
 
@@ -171,14 +173,19 @@ def _json(found: Draft, path: Path | None, following: str) -> dict[str, object]:
     return {"file": str(path), **{name: getattr(found, name) for name in names}, "next": following}
 
 
-def _tell(found: Draft, begin: str, following: str, to_error: bool = False) -> None:
-    file = sys.stderr if to_error else sys.stdout
-    click.echo(f"{begin}{found.goal} {found.metric} over {', '.join(found.searched)}.", file)
+def _print(found: Draft, path: Path | None, following: str) -> None:
+    """Print the file, or where it was written, and what to know of it."""
+    if path is None:
+        click.echo(found.text, nl=False)
+    file = sys.stderr if path is None else sys.stdout
+    click.echo(
+        f"{f'{path} is written: ' if path else ''}{found.goal} {found.metric} over {', '.join(found.searched)}.", file
+    )
     if not found.goal_known:
-        click.echo(f"Check `goal`: the name {found.metric} does not tell which way is better.", file)
+        click.echo(f"Check `goal`: the name {found.metric} does not say which way is better.", file)
     for note in found.notes:
         click.echo(f"{escaped(note)}.", file)
     if found.missing:
-        click.echo(f"Before it can run, give a value under run.parameters to: {', '.join(found.missing)}.", file)
-    click.echo("Read it, then start the study by:", file)
+        click.echo(f"Before it can run, give these a value under run.parameters: {', '.join(found.missing)}.", file)
+    click.echo("Read it, then start the study:", file)
     click.echo(following, file)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.errors import StudyNotFound
 from mlflow_tune.text import counted, local_time, number_text, table_of
 from mlflow_tune.text.console import print_whole
@@ -23,30 +23,31 @@ _NAMES = (
 _WORDS = 26  # the width of a column with its margins, below which a reason cannot be read
 
 
-@click.command("list")
+@click.command("list", epilog=example("mlflow-tune list --experiment houses"))
 @common_options
-def list_studies(common: Common) -> None:
-    """List the studies, of one experiment or of all.
+def list_studies(common: Common) -> Answer:
+    """List the studies of one experiment or of all.
 
-    Trials, best value and time are those of the last look that a driver wrote down, at most 15 seconds before.
+    The trials, the best value and the time of a running study may be up to 15 seconds old.
     """
-    shown = console(common)
     try:
         client = Client(common.tracking_uri, only_read=True)
         records = Studies(client).all(common.experiment)
         where = public_uri(client.uri)
+        words = f"Studies at {where}:" if records else f"No studies at {where}{near_words(client.uri)}"
     except StudyNotFound as error:  # there is no store yet, and to look makes none
-        records, where = [], ""
-        if not common.as_json:
-            print_whole(shown, str(error))
-    if common.as_json:
-        print_json({"studies": [{name: getattr(record, name) for name in _NAMES} for record in records]})
-    elif records:
-        print_whole(shown, f"Studies at {where}:")
+        records, words = [], str(error)
+    return Answer(
+        lambda: {"studies": [{name: getattr(record, name) for name in _NAMES} for record in records]},
+        lambda: _print(console(common), words, records),
+    )
+
+
+def _print(shown: Console, words: str, records: Sequence[StudyRecord]) -> None:
+    print_whole(shown, words)
+    if records:
         _print_records(shown, records)
-    elif where:
-        print_whole(shown, f"No studies at {where}{near_words(client.uri)}")
-    if not records and not common.as_json:
+    else:
         shown.print("`mlflow-tune run study.yaml` starts one.")
 
 

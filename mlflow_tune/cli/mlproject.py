@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console
-from mlflow_tune.cli.compare import show_comparison
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
+from mlflow_tune.cli.compare import comparison_answer
 from mlflow_tune.cli.session import drive
 from mlflow_tune.errors import InputError, StudyFailed
 from mlflow_tune.spec.study_file import StudySpec, read_study, read_study_file
@@ -45,17 +46,16 @@ _PLACES = {
 _TEXTS = {"project", "git", "version", "entry_point", "metric", "goal", "name", "study", "constraint"}
 
 
-@click.command(hidden=True)
+@click.command(hidden=True, epilog=example("mlflow-tune mlproject random project=train metric=loss trials=20"))
 @click.argument("strategy")
 @click.argument("settings", nargs=-1)
 @common_options
-def mlproject(strategy: str, settings: tuple[str, ...], common: Common) -> None:
+def mlproject(strategy: str, settings: tuple[str, ...], common: Common) -> Answer:
     """Run the study that SETTINGS (NAME=VALUE) describe by STRATEGY, or `compare` several strategies."""
     given = _given(settings)
     if strategy == "compare":
-        _compare(given, common)
-    else:
-        _run(_spec(strategy, given, common), given, common)
+        return _compare(given, common)
+    return _run(_spec(strategy, given, common), given, common)
 
 
 def _given(settings: Sequence[str]) -> dict[str, Any]:
@@ -106,12 +106,12 @@ def _folder(given: Mapping[str, Any]) -> Path:
     return Path(given.get("project", "."))
 
 
-def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> None:
+def _run(spec: StudySpec, given: Mapping[str, Any], common: Common) -> Answer:
     study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
-    drive(study, common, lambda shown: study.run(quiet=True, callbacks=[shown]))
+    return drive(study, common, lambda shown: study.run(quiet=True, callbacks=[shown]))
 
 
-def _compare(given: Mapping[str, Any], common: Common) -> None:
+def _compare(given: Mapping[str, Any], common: Common) -> Answer:
     """Run one study a strategy, all with the same budget, and compare them."""
     shown = console(common)
     studies = []
@@ -122,9 +122,9 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
         studies.append(study)
     if run_id:
         os.environ["MLFLOW_RUN_ID"] = run_id
-    show_comparison(StudyComparison([each.handle for each in studies], studies[0].client), common)
-    if any(study.ending is None or study.ending.state != "finished" for study in studies):
-        raise SystemExit(1)
+    answer = comparison_answer(StudyComparison([each.handle for each in studies], studies[0].client), common)
+    unfinished = any(study.ending is None or study.ending.state != "finished" for study in studies)
+    return replace(answer, exit_code=1) if unfinished else answer
 
 
 def _run_one(study: Study, shown: Console) -> None:

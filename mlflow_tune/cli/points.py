@@ -32,17 +32,17 @@ _OPTIONS = (
         "texts",
         multiple=True,
         metavar="NAME=VALUE[,VALUE]",
-        help="A parameter; several values are several trials.",
+        help="A parameter's value; several values make several trials.",
     ),
-    click.option("--note", default="", help="Why, in your words; it stands in the trial's description."),
+    click.option("--note", default="", help="Why, in your words; shown in the trial's description."),
     click.option(
         "--from",
         "start",
         type=click.IntRange(1),
         metavar="N",
-        help="Take what is left out from trial N [default: the best].",
+        help="Take the values that are left out from trial N  [default: the best]",
     ),
-    click.option("--outside", is_flag=True, help="Also run points outside the search space."),
+    click.option("--outside", is_flag=True, help="Allow points outside the search space."),
 )
 
 
@@ -154,7 +154,7 @@ def _value(name: str, dimension: Dimension, text: str, outside: bool) -> Value:
     except InputError as error:
         if outside:
             return _listed_or_text(text) if _is_of_texts(dimension) else _number(name, dimension, text)
-        hint = " (--outside runs it all the same)" if _only_outside(name, dimension, text) else ""
+        hint = " (--outside allows it)" if _only_outside(name, dimension, text) else ""
         raise InputError(f"{error.message}{hint}", f"-P {name}") from None
     return value
 
@@ -197,5 +197,5 @@ def _from(base: Params, name: str, dimension: Dimension, outside: bool) -> Value
         )
     if not outside and not dimension.contains(base[name]):
         held = value_text(base[name])
-        raise InputError(f"{held}, taken from an earlier trial, is outside its range; --outside runs it", name)
+        raise InputError(f"{held}, taken from an earlier trial, is outside its range; --outside allows it", name)
     return base[name]

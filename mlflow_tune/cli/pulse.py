@@ -35,5 +35,5 @@ class Pulse:
 
 def print_gone(shown: Console, record: StudyRecord, uri: str) -> None:
     """Print what to do about a driver that is dead."""
-    shown.print(f"nobody drives {record.name} any more; go on with it by:")
+    shown.print(f"{record.name} is no longer being run by anybody; to continue it:")
     print_whole(shown, study_command("resume", record.run_id, uri))

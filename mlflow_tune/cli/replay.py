@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.diagnosis.stopping import Terms, make_rule, rule_to_json
 from mlflow_tune.diagnosis.stopping.replay import Replay
@@ -16,23 +16,54 @@ from mlflow_tune.study.replay import StudyReplay, replay_study
 from mlflow_tune.text import counted, table_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 HEADINGS = ("rule", "saves", "keeps the best", "at least")
 
 
-@click.command()
+@click.command(
+    epilog=example("mlflow-tune replay my-study", "mlflow-tune replay my-study --rule median --rule 'asha(eta=3)'")
+)
 @study_argument()
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="A rule, such as median or 'asha(eta=3)'.")
-@click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="So many steps of a trial are safe.")
-@click.option("--protect", type=click.IntRange(0), default=0, metavar="N", help="So many best trials are safe.")
-@click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the resampled replays [default: 0].")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    help="A rule such as median or 'asha(eta=3)'; may be given several times.",
+)
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How many steps of each trial are safe from the rules.",
+)
+@click.option(
+    "--protect",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How many of the best trials are safe from the rules.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="The seed by which trials are drawn for the replays.",
+)
 @common_options
-def replay(study: str, common: Common, rules: tuple[str, ...], after: int, protect: int, seed: int) -> None:
-    """Tell what stopping trials early would have saved in STUDY, and whether its best had survived.
+def replay(study: str, common: Common, rules: tuple[str, ...], after: int, protect: int, seed: int) -> Answer:
+    """Show what stopping trials early would have saved in STUDY, and whether its best would have survived.
 
-    The curves of the trials that trained to their end are replayed, many times, each time as many of them drawn anew.
-    Without --rule all rules are replayed that `stop_trials: {rule: auto}` chooses from, and its choice is told.
+    The learning curves of the trials that ran to their end are replayed many times, each time with as many trials drawn
+    anew from them. Without --rule, all the rules that `stop_trials: auto` chooses from are replayed, and its choice is
+    shown.
     """
     try:
         chosen = [make_rule(rule) for rule in rules]
@@ -40,14 +71,15 @@ def replay(study: str, common: Common, rules: tuple[str, ...], after: int, prote
         raise error.under("--rule") from None
     handle = find_study(study, common).handle
     found = replay_study(handle, chosen, Terms(after=after, protect=protect), seed)
-    if common.as_json:
-        print_json({"study": handle.record.name, "run_id": handle.run_id, **_json(found)})
-        return
-    shown = console(common)
+    named = {"study": handle.record.name, "run_id": handle.run_id}
+    return Answer(lambda: {**named, **_json(found)}, lambda: _print(console(common), found))
+
+
+def _print(shown: Console, found: StudyReplay) -> None:
     shown.print(_table(best_of_each(found.table) if found.choice else found.table))
     shown.print(f"Replayed: {counted(found.curves, 'complete curve')} with {counted(found.steps, 'step')}.")
     if found.choice and found.table:
-        shown.print(f"Of each rule the best of its settings; --json lists all {len(found.table)}.")
+        shown.print(f"Each rule is shown with its best settings; --json lists all {len(found.table)}.")
     if found.choice:
         shown.print(found.choice.why)
 

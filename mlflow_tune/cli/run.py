@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_line
+from mlflow_tune.cli.common import Answer, Common, Ended, common_options, console, example
 from mlflow_tune.cli.session import dask_option, drive, gpus_option
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.definition import tell_goal
@@ -19,12 +19,12 @@ from mlflow_tune.study.study import Study
 from mlflow_tune.text.console import print_whole
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune run study.yaml", "mlflow-tune run study.yaml --trials 50 --workers 4"))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="The study's name, over the file's.")
-@click.option("--trials", type=click.IntRange(1), help="The budget of trials, over the file's stop.trials.")
-@click.option("--workers", type=click.IntRange(1), help="How many trials run at once, over the file's.")
-@click.option("--seed", type=click.IntRange(0), help="The strategy's seed, over the file's.")
+@click.option("--name", help="The study's name, instead of the file's.")
+@click.option("--trials", type=click.IntRange(1), help="The budget of trials, instead of the file's stop.trials.")
+@click.option("--workers", type=click.IntRange(1), help="How many trials run at once, instead of the file's workers.")
+@click.option("--seed", type=click.IntRange(0), help="The strategy's seed, instead of the file's strategy.seed.")
 @dask_option
 @gpus_option
 @common_options
@@ -37,8 +37,12 @@ def run(
     seed: int | None,
     dask: str | None,
     gpus: str | None,
-) -> None:
-    """Run the study that FILE describes."""
+) -> Answer:
+    """Run the study that FILE describes.
+
+    Its progress is shown while it runs. Ctrl-C once lets the running trials end, twice kills them. The last line
+    printed is then the command that resumes the study.
+    """
     given = {
         "name": name,
         "stop.trials": trials,
@@ -52,7 +56,7 @@ def run(
     _ask_for_goal(spec)
     try:
         study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
-        drive(
+        return drive(
             study, common, lambda shown: study.run(quiet=True, callbacks=[shown]), lambda: _tell_at_start(study, common)
         )
     except InputError as error:
@@ -63,9 +67,8 @@ def _ask_for_goal(spec: StudySpec) -> None:
     """Ask a person at a terminal whether an odd goal is meant; elsewhere it is said at the start, and no more."""
     if is_odd(spec.metric, spec.goal) and sys.stdin.isatty() and sys.stderr.isatty():
         tell_goal(spec)
-        if not click.confirm("Run it so?", err=True):
-            print_line("Nothing was run.", err=True)
-            raise SystemExit(1)
+        if not click.confirm("Run it anyway?", err=True):
+            raise Ended("Nothing was run.", 1)
 
 
 def _tell_at_start(study: Study, common: Common) -> None:
@@ -80,5 +83,5 @@ def _tell_earlier(study: Study, common: Common) -> None:
     if (record := study.earlier) is None:
         return
     shown = console(common)
-    shown.print(f"a finished study {record.name!r} exists (run {record.run_id}): to go on with that one:")
+    shown.print(f"a finished study {record.name!r} exists (run {record.run_id}): to continue that one:")
     print_whole(shown, resume_command(record, study.spec, study.client.uri))

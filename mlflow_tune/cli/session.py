@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, console, print_json
+from mlflow_tune.cli.common import INTERRUPTED, Answer, Common, console
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.errors import AccessRefused, StudyFailed, TrackingError
 from mlflow_tune.study.display.progress import screen_for
@@ -19,15 +19,15 @@ from mlflow_tune.tracking import Queue
 from mlflow_tune.trial import Trial
 
 gpus_option = click.option(
-    "--gpus", metavar="auto|N|0,1|none", help="Which GPUs the trials share out: all, so many, these, or none."
+    "--gpus", metavar="auto|N|0,1|none", help="Which GPUs the trials share: all, this many, these, or none."
 )
 dask_option = click.option("--dask", metavar="ADDRESS", help="The Dask scheduler whose workers run the trials.")
 
 
 def drive(
     study: Study, common: Common, action: Callable[[Callback], Study], at_start: Callable[[], None] = lambda: None
-) -> None:
-    """Drive the study by `action`, show its progress and its end, and exit as the README's table says.
+) -> Answer:
+    """Drive the study by `action` and show its progress and its end; return it, with the exit code of the group's help.
 
     `at_start` is called when the study is on the tracking server, before its first trial.
     """
@@ -43,15 +43,16 @@ def drive(
             raise
     except TrackingError as error:
         if study.started and not isinstance(error, AccessRefused):
-            shown.print("What ended before is safe on the tracking server. When it is back, go on by:")
+            shown.print("The trials that have ended are safe on the tracking server. When it is back, continue with:")
             print_whole(shown, study.resume_command)
         raise
     assert study.ending is not None
     trials = study.history
-    if common.as_json:
-        print_json(study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()))
     print_summary(shown, study.handle, trials, bool(screen.ran))
-    raise SystemExit(_exit_code(study, trials))
+    return Answer(
+        lambda: study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()),
+        exit_code=_exit_code(study, trials),
+    )
 
 
 def _exit_code(study: Study, trials: Sequence[Trial]) -> int:

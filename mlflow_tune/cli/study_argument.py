@@ -13,16 +13,16 @@ from typing import Any
 import click
 
 from mlflow_tune.cli.common import Command, Common
+from mlflow_tune.cli.completion import FILES, complete_study
 from mlflow_tune.errors import InputError, StudyNotFound
 from mlflow_tune.spec.study_file import StudySpec, read_study_file
 from mlflow_tune.study.study import Study
 from mlflow_tune.tracking import Client, Studies, StudyRecord, experiment_name, public_uri
 
 logger = logging.getLogger(__name__)
-FILES = (".yaml", ".yml")
 DESCRIPTION = """\
-STUDY is a run id, a name (the newest study of that name), or a study file: a word that ends in .yaml or .yml, which
-stands for the newest study of its `name` in its `experiment`."""
+STUDY is a run id, a name (the newest study of that name), or a study file: a word that ends in .yaml or .yml stands
+for the newest study with the file's `name` in its `experiment`."""
 
 
 def study_argument(name: str = "study", **options: Any) -> Callable[[Command], Command]:
@@ -30,7 +30,7 @@ def study_argument(name: str = "study", **options: Any) -> Callable[[Command], C
 
     def decorated(command: Command) -> Command:
         command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{DESCRIPTION}"
-        return click.argument(name, **options)(command)
+        return click.argument(name, shell_complete=complete_study, **options)(command)
 
     return decorated
 
@@ -46,7 +46,7 @@ def find_study(study: str, common: Common, folder: Path | None = None) -> Study:
     record, spec = _found(study, common, client)
     loaded = Study.recorded(record, client, tracking_uri=common.tracking_uri, folder=folder)
     if spec is not None and _essence(spec) != _essence(loaded.spec):
-        logger.warning("%s has been changed since its study began, which goes on as it began", study)
+        logger.warning("%s has changed since its study began; the study goes on as it began", study)
     return loaded
 
 
@@ -74,7 +74,7 @@ def _not_started(file: str, spec: StudySpec, common: Common, asked: str) -> Stud
     where = experiment_name(spec.experiment) or os.environ["MLFLOW_EXPERIMENT_ID"]
     command = run_command(file, common.tracking_uri, common.experiment)
     return StudyNotFound(
-        f"no study is named {spec.name!r} in the experiment {where!r} at {public_uri(asked)}; start it by `{command}`"
+        f"no study is named {spec.name!r} in the experiment {where!r} at {public_uri(asked)}; start it with `{command}`"
     )
 
 
@@ -97,7 +97,7 @@ def file_spec(study: str, common: Common) -> StudySpec:
         return read_study_file(Path(study), {"experiment": common.experiment} if common.experiment else {})
     except InputError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            hint = "a study whose name ends so is given by its run id, which `mlflow-tune list` shows"
+            hint = "a study whose own name ends like this is given by its run id, which `mlflow-tune list` shows"
             raise InputError(f"{error}; {hint}") from None
         raise
 

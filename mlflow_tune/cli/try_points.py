@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, console, print_json
+from mlflow_tune.cli.common import INTERRUPTED, Answer, Common, common_options, console, example
 from mlflow_tune.cli.follow import Follower
 from mlflow_tune.cli.points import asked_points, point_options
 from mlflow_tune.cli.study_argument import study_argument
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@click.command("try")
+@click.command(
+    "try",
+    epilog=example("mlflow-tune try study.yaml -P lr=0.01", "mlflow-tune try my-study -P lr=0.01,0.1 --note 'a hunch'"),
+)
 @study_argument()
 @point_options
 @folder_option
@@ -46,11 +49,11 @@ def try_points(
     outside: bool,
     folder: Path | None,
     yes: bool,
-) -> None:
-    """Run a trial of STUDY with parameters of your choice, and see what it did.
+) -> Answer:
+    """Run a trial of STUDY with parameters of your choice and see how it does.
 
-    The study of a file is made on first use. Parameters left out take the value of the best trial so far. While
-    somebody drives the study, that driver runs the trial next.
+    If STUDY is a file whose study does not exist yet, the study is created. Parameters that you leave out take their
+    value from the best trial so far. If the study is running elsewhere, the trial is run there, next.
     """
     refuse_secrets(note, "--note")
     loaded, points = asked_points(study, common, folder, texts, start, outside)
@@ -66,7 +69,7 @@ def try_points(
             _run_queued(loaded, run_ids, shown)
     except StudyConflict:  # somebody else began to drive it since we looked
         _follow(loaded, run_ids, shown)
-    _tell(loaded, run_ids, common, shown)
+    return _answer(loaded, run_ids, shown)
 
 
 def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
@@ -74,7 +77,7 @@ def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     try:
         Follower(shown, study.client, study.record, study.spec, elsewhere=True).follow(run_ids)
     except KeyboardInterrupt:
-        shown.print("It goes on without you; see it again by:")
+        shown.print("It goes on without you; to watch it again:")
         print_whole(shown, study.handle.command("watch"))
         raise SystemExit(INTERRUPTED) from None
 
@@ -102,27 +105,34 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
         follower.over.set()
 
 
-def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) -> None:
+def _answer(study: Study, run_ids: Sequence[str], shown: Console) -> Answer:
     history = study.trials
     trials = Trials(study.client, study.record)
     numbers = {found.number for run_id in run_ids if (found := trials.of_run(run_id)) is not None}
     tried = [trial for trial in history if trial.number in numbers]  # its latest attempt may be another run
-    if common.as_json:
-        pages = [page_json(study.spec, trial, history) for trial in tried]
-        waiting = len(run_ids) - len(numbers)
-        print_json({"study": study.record.name, "run_id": study.run_id, "trials": pages, "waiting": waiting})
+    waiting = len(run_ids) - len(numbers)
     for trial in tried:
         print_page(shown, study.spec, trial, history)
-    if not common.as_json:
-        shown.print(f"\n{_best_words(study.spec, history)}")
-        print_links(shown, study.handle)
-    if len(numbers) < len(run_ids):
-        shown.print(f"{len(run_ids) - len(numbers)} still wait; they run first when the study goes on:")
+    if waiting:
+        shown.print(f"{waiting} still wait; they run first when the study goes on:")
         print_whole(shown, study.handle.resume_now())
+    pages = [page_json(study.spec, trial, history) for trial in tried]
+    return Answer(
+        lambda: {"study": study.record.name, "run_id": study.run_id, "trials": pages, "waiting": waiting},
+        lambda: _print_end(shown, study, history),
+        _exit_code(study, tried, waiting),
+    )
+
+
+def _print_end(shown: Console, study: Study, history: Sequence[Trial]) -> None:
+    shown.print(f"\n{_best_words(study.spec, history)}")
+    print_links(shown, study.handle)
+
+
+def _exit_code(study: Study, tried: Sequence[Trial], waiting: int) -> int:
     if study.ending is not None and study.ending.state == "interrupted" and study.ending.signal:
-        raise SystemExit(128 + study.ending.signal)
-    if any(trial.outcome != "ok" for trial in tried) or len(numbers) < len(run_ids):
-        raise SystemExit(1)
+        return 128 + study.ending.signal
+    return 1 if waiting or any(trial.outcome != "ok" for trial in tried) else 0
 
 
 def _best_words(spec: StudySpec, history: Sequence[Trial]) -> str:

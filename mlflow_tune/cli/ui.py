@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import click
 import requests
 
-from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json, print_line
+from mlflow_tune.cli.common import INTERRUPTED, Answer, Common, common_options, example, print_line, tell
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
 from mlflow_tune.tracking import Client, Studies, near_words, noted, public_uri, study_links
@@ -25,18 +25,22 @@ START_SECONDS = 120.0
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the runs needs no more processes
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune ui", "mlflow-tune ui my-study --port 5001"))
 @study_argument(required=False)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="The port to serve on, 0 for any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5000,
+    show_default=True,
+    help="The port to serve on; 0 for any free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
 @common_options
 def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
     """Open the comparison of STUDY, or of the newest study, in MLflow's UI.
 
-    For a local store, MLflow's own server is started on it, for this machine alone, until Ctrl-C; one that another
-    `mlflow-tune ui` runs on it already is used.
+    For a local store, MLflow's own server is started, for this machine only, until you press Ctrl-C; one that another
+    `mlflow-tune ui` already runs on it is used.
     """
     loaded = find_study(study or _newest(common), common)
     uri = loaded.client.uri
@@ -64,10 +68,7 @@ def _newest(common: Common) -> str:
 
 
 def _show(link: str, common: Common, no_browser: bool) -> None:
-    if common.as_json:
-        print_json({"link": link})
-    else:
-        print_line(link)
+    tell(Answer(lambda: {"link": link}, lambda: print_line(link)), common)  # at once: the server goes on
     if not no_browser:
         webbrowser.open(link)
 
@@ -114,4 +115,4 @@ def _wait_for(base: str, process: subprocess.Popen[bytes]) -> None:
             requests.get(f"{base}/health", timeout=5).raise_for_status()
             return
         time.sleep(0.2)
-    raise TrackingError("MLflow's server did not start; see what it says: mlflow server --backend-store-uri ...")
+    raise TrackingError("MLflow's server did not start; to see why, run: mlflow server --backend-store-uri ...")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, console, print_json
+from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.cli.plots import curves_text
 from mlflow_tune.cli.pulse import Pulse, print_gone
 from mlflow_tune.cli.study_argument import find_study, study_argument
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 ROWS = 5
 
 
-@click.command()
+@click.command(epilog=example("mlflow-tune watch my-study"))
 @study_argument()
 @click.option(
     "--interval", type=click.FloatRange(0.5, 3600), default=2.0, show_default=True, help="Seconds between two looks."
 )
 @common_options
-def watch(study: str, common: Common, interval: float) -> None:
-    """Watch STUDY, which somebody drives elsewhere, until it ends.
+def watch(study: str, common: Common, interval: float) -> Answer:
+    """Watch STUDY, which is running elsewhere, until it ends.
 
     Only what is new is read from the tracking server.
     """
     loaded = find_study(study, common)
     shown = console(common)
     record, trials = _watched(loaded, shown, interval)
-    if common.as_json:
-        print_json(study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()))
-    else:
-        shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
-        print_links(shown, loaded.handle)
+    shown.print(f"{record.name} is {state_text(record.state, record.why_stopped)}")
+    print_links(shown, loaded.handle)
     if record.running:
         print_gone(shown, record, loaded.client.uri)
-        raise SystemExit(1)
+    return Answer(
+        lambda: study_json(record, loaded.spec, trials, Queue(loaded.client, record).waiting()),
+        exit_code=1 if record.running else 0,
+    )
 
 
 def _watched(study: Study, shown: Console, interval: float) -> tuple[StudyRecord, list[Trial]]:

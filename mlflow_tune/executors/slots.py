@@ -146,7 +146,7 @@ def devices_here(share: float) -> Iterator[Devices]:
         slot = next((slot for slot in range(most) if slot not in _taken), None)
         if slot is None:
             message = (
-                f"the worker takes more trials than its devices ({', '.join(devices)}) hold: mend its resource GPU"
+                f"the worker takes more trials than its devices ({', '.join(devices)}) hold: correct its resource GPU"
             )
             raise InputError(message, "gpus")
         _taken.add(slot)

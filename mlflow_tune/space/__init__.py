@@ -72,7 +72,7 @@ class Space(Mapping[str, Dimension]):
     def from_json(cls, form: Any, reserved: Sequence[str] = RESERVED_NAMES) -> Space:
         """Build the space from `{name: {type: float, low: 1e-4, high: 1e-1, log: true}, ...}`, or from dimensions.
 
-        `reserved` are names that no parameter may have. The faults of all parameters are told at once.
+        `reserved` are names that no parameter may have. Raises `InputError` with the faults of all parameters.
         """
         if not isinstance(form, Mapping):
             hint = "{lr: {type: float, low: 1e-4, high: 1e-1}}"

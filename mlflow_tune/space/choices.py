@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from mlflow_tune.errors import Faults, InputError
-from mlflow_tune.space.dimensions import BaseDimension, cell_of, set_field
+from mlflow_tune.space.dimensions import BaseDimension, Role, cell_of, set_field
 from mlflow_tune.text import (
     Value,
     as_value,
@@ -35,9 +35,13 @@ class Choice(BaseDimension):
 
     log: ClassVar[bool] = False
     values: Sequence[Value]
+    """The values: text, numbers, true, false, null, or lists of them."""
     grid: Sequence[Value] | None = None
+    """The values that grid search tries; all of them unless given."""
     default: Value = None
-    role: str | None = None
+    """The value that you use today."""
+    role: Role | None = None
+    """What the parameter does; what to change next is said in these terms."""
 
     def __post_init__(self) -> None:
         faults = Faults()
@@ -122,7 +126,8 @@ class Choice(BaseDimension):
 class Categorical(Choice):
     """One of `values`, in no order: null, texts, numbers, booleans or lists of such, distinct as text.
 
-    `grid` is all of them unless given. A function gets the value as Python's own: None, [64, 32].
+    `grid` is all of them unless given. A function gets the value as Python's own: None, [64, 32]. A broken rule raises
+    `InputError`, whose key is the field.
     """
 
 
@@ -130,7 +135,8 @@ class Categorical(Choice):
 class Ordinal(Choice):
     """One of `values`, in the order in which they stand: what lies next to one another is taken to be alike.
 
-    So a model and the pictures see one axis with the values at equal distances. Numbers must ascend or descend.
+    So a model and the pictures see one axis with the values at equal distances. Numbers must ascend or descend, else
+    `InputError`.
     """
 
     def __post_init__(self) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, get_args
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.text import as_integer, as_number, at, listed, plain, shown, unknown
 
-ROLES = ("learning_rate", "regularization", "capacity", "batch_size", "epochs")
+Role = Literal["learning_rate", "regularization", "capacity", "batch_size", "epochs"]
+ROLES: tuple[Role, ...] = get_args(Role)
 MAX_GRID = 10_000
 MAX_INT = 10**12  # beyond, the cells of the unit interval are too narrow for a float to tell them apart
 NEAR = 1e-9  # of a step: a value so near to one of the lattice is that one, as 0.1 + 0.2 is 0.3
@@ -176,12 +177,19 @@ class Float(_Range):
     """
 
     low: float
+    """The lowest value."""
     high: float
+    """The highest value, itself included."""
     log: bool = False
+    """Whether values are spread evenly over orders of magnitude."""
     grid: Sequence[float] | int | None = None
+    """The values that grid search tries: a list, or a number of points from low to high."""
     default: float | None = None
-    role: str | None = None
+    """The value that you use today."""
+    role: Role | None = None
+    """What the parameter does; what to change next is said in these terms."""
     step: float | None = None
+    """The distance between two values that are tried."""
 
     def __post_init__(self) -> None:
         faults = Faults()
@@ -281,15 +289,25 @@ def _on_lattice(low: float, step: float, index: int) -> float:
 
 @dataclass(frozen=True)
 class Int(_Range):
-    """A whole number low, low + step, ..., high; `log` spreads it evenly over orders of magnitude."""
+    """A whole number low, low + step, ..., high; `log` spreads it evenly over orders of magnitude.
+
+    Raises `InputError` as `Float` does.
+    """
 
     low: int
+    """The lowest value."""
     high: int
+    """The highest value, itself included."""
     log: bool = False
+    """Whether values are spread evenly over orders of magnitude."""
     step: int = 1
+    """The distance between two values that are tried."""
     grid: Sequence[int] | int | None = None
+    """The values that grid search tries: a list, or a number of points from low to high."""
     default: int | None = None
-    role: str | None = None
+    """The value that you use today."""
+    role: Role | None = None
+    """What the parameter does; what to change next is said in these terms."""
 
     def __post_init__(self) -> None:
         faults = Faults()

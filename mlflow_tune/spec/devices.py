@@ -9,6 +9,8 @@ from typing import Annotated, TypeAlias
 from pydantic import BeforeValidator
 
 from mlflow_tune.errors import InputError
+from mlflow_tune.spec import forms
+from mlflow_tune.spec.forms import Written
 from mlflow_tune.text import as_number, counted, number_text, shown
 
 AUTO = "auto"
@@ -71,8 +73,8 @@ def as_share(value: object) -> float:
     return int(share) if share >= 1 else share
 
 
-Gpus = Annotated[GIVEN, BeforeValidator(as_gpus)]
-Share = Annotated[float, BeforeValidator(as_share)]
+Gpus = Annotated[GIVEN, BeforeValidator(as_gpus), Written(forms.GPUS)]
+Share = Annotated[float, BeforeValidator(as_share), Written(forms.NUMBER)]
 
 
 def trials_at_once(devices: int, share: float) -> int:

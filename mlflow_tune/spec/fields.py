@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Scalar, Space, check_name
+from mlflow_tune.spec import forms
+from mlflow_tune.spec.forms import Written
 from mlflow_tune.spec.secrecy import refuse_password
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import as_integer, as_number, at, plain, shown, value_text
@@ -152,17 +154,19 @@ def _fixed(value: object) -> Scalar:
     return value
 
 
-Text = Annotated[str, BeforeValidator(as_text)]
-Name = Annotated[str, BeforeValidator(as_line)]
-Experiment = Annotated[str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT))]
-Metric = Annotated[str, BeforeValidator(as_metric)]
-Project = Annotated[str, BeforeValidator(as_project)]
-Address = Annotated[str, BeforeValidator(as_address)]
-Command = Annotated[list[str | list[str]], BeforeValidator(as_command)]
-Function = Annotated[str, BeforeValidator(as_function)]
-Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters)]
-Number = Annotated[float, BeforeValidator(as_number)]
-Count = Annotated[int, BeforeValidator(as_integer), Field(ge=1)]
-CountFromZero = Annotated[int, BeforeValidator(as_integer), Field(ge=0)]
-Duration = Annotated[float, BeforeValidator(as_duration), PlainSerializer(duration_text)]
-Size = Annotated[int, BeforeValidator(as_size), PlainSerializer(size_text)]
+Text = Annotated[str, BeforeValidator(as_text), Written(forms.TEXT)]
+Name = Annotated[str, BeforeValidator(as_line), Written(forms.line(_MAX_NAME))]
+Experiment = Annotated[
+    str, BeforeValidator(lambda value: as_line(value, _MAX_EXPERIMENT)), Written(forms.line(_MAX_EXPERIMENT))
+]
+Metric = Annotated[str, BeforeValidator(as_metric), Written(forms.METRIC)]
+Project = Annotated[str, BeforeValidator(as_project), Written(forms.TEXT)]
+Address = Annotated[str, BeforeValidator(as_address), Written(forms.TEXT)]
+Command = Annotated[list[str | list[str]], BeforeValidator(as_command), Written(forms.COMMAND)]
+Function = Annotated[str, BeforeValidator(as_function), Written(forms.FUNCTION)]
+Parameters = Annotated[dict[str, Scalar], BeforeValidator(as_parameters), Written(forms.PARAMETERS)]
+Number = Annotated[float, BeforeValidator(as_number), Written(forms.NUMBER)]
+Count = Annotated[int, BeforeValidator(as_integer), Field(ge=1), Written(forms.whole(1))]
+CountFromZero = Annotated[int, BeforeValidator(as_integer), Field(ge=0), Written(forms.whole(0))]
+Duration = Annotated[float, BeforeValidator(as_duration), PlainSerializer(duration_text), Written(forms.DURATION)]
+Size = Annotated[int, BeforeValidator(as_size), PlainSerializer(size_text), Written(forms.SIZE)]

@@ -11,6 +11,7 @@ from mlflow_tune.diagnosis.names import falls
 from mlflow_tune.diagnosis.stopping import RULES, Rule, Terms, make_rule, rule_to_json
 from mlflow_tune.errors import InputError
 from mlflow_tune.spec.fields import Count, CountFromZero, Duration, Metric
+from mlflow_tune.spec.forms import Written, rule_form
 from mlflow_tune.text import shown, unknown
 from mlflow_tune.trial import Goal
 
@@ -36,18 +37,25 @@ class StopTrials(BaseModel):
     study tunes. A trial gets SIGTERM, and SIGKILL after `grace` seconds. What diverged is stopped under every rule.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
     rule: Annotated[
         Rule | None,
         BeforeValidator(_rule),
         PlainSerializer(lambda rule: AUTO if rule is None else rule_to_json(rule)),
+        Written(rule_form),
     ] = None
+    """`auto`, which chooses by replaying the study's curves; or a rule such as `median` or `{name: asha, eta: 3}`."""
     metric: Metric | None = None
+    """The metric whose curve is judged, where that is not the one that the study tunes."""
     after: CountFromZero = 0
+    """How many steps of each trial are safe from the rule."""
     every: Count = 1
+    """After how many steps a trial is judged again."""
     protect: CountFromZero = 0
+    """How many of the best trials are safe from the rule."""
     grace: Duration = 30.0
+    """How long a trial that gets SIGTERM may take to end, before SIGKILL."""
 
     @property
     def terms(self) -> Terms:

@@ -27,14 +27,20 @@ class StopRules(BaseModel):
     code is then most likely broken, and a person should look.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     trials: Count | None = None
+    """How many points are tried; those that people tried, queued or adopted count."""
     time: Duration | None = None
+    """How long trials may run in all, every attempt of each. Idle time between sessions costs nothing."""
     target: Number | None = None
+    """A value of the metric that is good enough."""
     patience: Count | None = None
+    """How many trials in a row may fail to improve on the best."""
     expected_improvement: Number | None = None
+    """Ends a Bayesian study whose model promises less than this, relative to the spread of the values."""
     failures: Count = 5
+    """How many failures in a row abort the study."""
 
     @property
     def bounded(self) -> bool:

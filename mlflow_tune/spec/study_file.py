@@ -15,11 +15,11 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Dimension, Space, check_name
 from mlflow_tune.spec.devices import AUTO, NONE, Gpus, Share, refuse_more_workers
+from mlflow_tune.spec.faults import faults_of
 from mlflow_tune.spec.fields import (
     Address,
     Command,
@@ -36,6 +36,7 @@ from mlflow_tune.spec.fields import (
     Text,
     refuse_passwords,
 )
+from mlflow_tune.spec.forms import OrElse, Written, rule_text, space_form, strategy_form
 from mlflow_tune.spec.stop_trials import StopTrials, as_stop_trials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.strategies import (
@@ -46,7 +47,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.text import escaped, nearest, shown, value_text
+from mlflow_tune.text import escaped, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
 from mlflow_tune.trial import Goal, Trial, as_known, best_trial
@@ -88,20 +89,35 @@ class RunSpec(BaseModel):
     use it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     project: Project | None = None
+    """An MLflow project: a folder, relative to the study file, or a git URI."""
     command: Command | None = None
+    """A list of words, never run by a shell. `{name}` stands for a parameter; a list within it is a group of words that
+    goes by its parameter's value."""
     function: Function | None = None
+    """`module:function`. The study file's folder is importable. Runs in worker processes."""
     objective: str | None = None
+    """A Python object, which only `Study(objective=...)` can give."""
     entry_point: Text = "main"
+    """The project's entry point, or a script such as `train.py`."""
     version: Text | None = None
+    """The branch, tag or commit of a project in a git repository; the newest unless given."""
     parameters: Parameters = {}
+    """Fixed values, by the name of the parameter."""
     env_manager: Literal["local", "uv"] = "local"
+    """`local`: this environment. `uv`: the project's own, built once for a study."""
     mlflow: Literal["bind", "follow"] = "bind"
+    """`bind`: the first MLflow run that the code opens is the trial's own. `follow`: the code opens its own runs, as by
+    hand, and the metric is looked for there."""
     timeout: Duration | None = None
+    """How long a trial may take: 90s, 10m, 2h."""
     memory: Size | None = None
+    """How much memory all processes of a trial may use together: 512MiB, 2GiB, 1.5GB. Not for an objective that runs in
+    this process."""
     retries: CountFromZero = 0
+    """How many more attempts a trial gets after a failure."""
 
     @property
     def kind(self) -> str:
@@ -132,32 +148,49 @@ def _shown_part(part: str | list[str]) -> str:
 class ExecutorSpec(BaseModel):
     """Where trials run instead of on this machine: `dask` is a scheduler's address, or "local" for a cluster here."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     dask: Address
+    """The address of a Dask scheduler, or `local` for a cluster on this machine."""
 
 
 class StudySpec(BaseModel):
     """All that a study file may say; the README's section "The study file" tells what each key means."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
     name: Name
+    """The study's name, which is also that of its parent run."""
     experiment: Experiment | None = None
+    """The MLflow experiment, created when it is missing. Unless given, MLFLOW_EXPERIMENT_NAME, or else Default."""
     run: RunSpec
+    """What one trial runs: exactly one of `project`, `command` and `function`, and how."""
     metric: Metric
+    """The metric to tune, as the training code logs or returns it."""
     goal: Goal = "minimize"
+    """Which way is better."""
     value: Literal["last", "best"] = "last"
-    space: Annotated[Any, BeforeValidator(_space), PlainSerializer(lambda space: space.to_json())]
-    strategy: Annotated[Strategy, BeforeValidator(_strategy), PlainSerializer(strategy_to_json)]
+    """Which step of the metric counts: its last one, or its best one. What a function returns is the last."""
+    space: Annotated[Any, BeforeValidator(_space), PlainSerializer(lambda space: space.to_json()), Written(space_form)]
+    """The parameters to search, by name."""
+    strategy: Annotated[Strategy, BeforeValidator(_strategy), PlainSerializer(strategy_to_json), Written(strategy_form)]
+    """How points are chosen: a strategy's name, or its name and options."""
     reference: Function | None = None
+    """`module:function`: the true function of the only parameter, drawn beside the model."""
     stop: StopRules = StopRules()
-    stop_trials: Annotated[StopTrials | None, BeforeValidator(as_stop_trials)] = None
+    """When the study ends: whichever rule applies first."""
+    stop_trials: Annotated[StopTrials | None, BeforeValidator(as_stop_trials), OrElse(rule_text)] = None
+    """Which trials are stopped before their end: a rule's name, or the rule and its terms."""
     workers: Count = 1
+    """How many trials run at once."""
     batch: bool = False
+    """Whether `workers` trials make a round that ends before the next begins: slower, but the same points each time."""
     executor: ExecutorSpec | None = None
+    """Where trials run, when not on this machine."""
     gpus: Gpus | None = None
+    """The GPUs that trials share: `auto`, a count, a list such as `[0, 1]`, or `none`."""
     gpus_per_trial: Share | None = None
+    """How many GPUs a trial gets: 1, 2, or a part of one such as 0.5; 1 unless given."""
 
     @property
     def placed(self) -> bool:
@@ -252,6 +285,15 @@ def _longest(dimension: Dimension) -> int:
     return max(len(value_text(value)) for value in dimension.values) if isinstance(dimension, Choice) else NUMBER_LENGTH
 
 
+_PARTS: dict[str, type[BaseModel]] = {
+    "": StudySpec,
+    "run": RunSpec,
+    "stop": StopRules,
+    "stop_trials": StopTrials,
+    "executor": ExecutorSpec,
+}
+
+
 def read_study_file(path: Path, overrides: Mapping[str, object] | None = None) -> StudySpec:
     """Return what the study file says, with `overrides` (`{"stop.trials": 5}`) over it.
 
@@ -283,9 +325,7 @@ def parse_study(raw: object) -> StudySpec:
     try:
         return StudySpec.model_validate(raw)
     except ValidationError as error:
-        details = error.errors()
-        told = (_fault(detail) for detail in details if not _misspelt(detail, details))
-        faults = [fault for error in told for fault in error.faults]
+        faults = faults_of(error, _PARTS)
         raise InputError(
             "\n".join(dict.fromkeys(escaped(without_credentials(str(fault))) for fault in faults))
         ) from None
@@ -308,61 +348,3 @@ def _with(raw: object, keys: Sequence[str], value: object) -> object:
     inner = dict(raw or {})
     inner[keys[0]] = _with(inner.get(keys[0]), keys[1:], value)
     return inner
-
-
-def _fault(detail: ErrorDetails) -> InputError:
-    key = ".".join(str(part) for part in detail["loc"])
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause.under(key) if key else cause
-    if detail["type"] == "extra_forbidden":
-        return InputError(_unknown(detail["loc"]), key)
-    return InputError(_words(detail), key)
-
-
-def _words(detail: ErrorDetails) -> str:
-    got = shown(detail["input"])
-    context = detail.get("ctx", {})
-    if detail["type"] == "missing":
-        return "the key is missing"
-    if detail["type"] == "invalid_key":
-        return "a key must be text"
-    if detail["type"] == "literal_error":
-        return f"must be {context['expected']}, but got {got}"
-    if detail["type"] == "greater_than_equal":
-        return f"must be at least {context['ge']}, but got {got}"
-    if detail["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"must be a mapping with keys such as {', '.join(_keys(detail['loc'])[:4])}, but got {got}"
-    return f"{detail['msg']}, but got {got}"
-
-
-_PARTS: dict[str, type[BaseModel]] = {
-    "run": RunSpec,
-    "stop": StopRules,
-    "stop_trials": StopTrials,
-    "executor": ExecutorSpec,
-}
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    model = _PARTS.get(str(location[0]), StudySpec)
-    return [name for name in model.model_fields if name != "objective"]
-
-
-def _unknown(location: tuple[int | str, ...]) -> str:
-    key = str(location[-1])
-    known = _keys(location)
-    places: dict[str, type[BaseModel]] = {"": StudySpec, **_PARTS}
-    elsewhere = (f"{place}.{key}".strip(".") for place, model in places.items() if key in model.model_fields)
-    if close := next(elsewhere, None) or nearest(key, known):
-        return f"unknown key; did you mean {close!r}?"
-    return f"unknown key; known are {', '.join(known)}"
-
-
-def _misspelt(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
-    """Whether a key is missing only because it is misspelt, which the error for the unknown key tells."""
-    *above, name = detail["loc"] or ("",)
-    unknown = [other["loc"] for other in details if other["type"] == "extra_forbidden"]
-    return detail["type"] == "missing" and any(
-        [*above] == [*loc[:-1]] and nearest(str(loc[-1]), _keys(loc)) == name for loc in unknown
-    )

@@ -17,12 +17,14 @@ from mlflow_tune.trial import Suggestion, Trial
 class Manual(Strategy):
     """Tries the `points` that a person wrote down, in their order, and then leaves the choice to `mlflow-tune try`.
 
-    A point that any trial of the history has is skipped. Without points it asks for nothing by itself.
+    A point that any trial of the history has is skipped. Without points it asks for nothing by itself. `InputError` for
+    points that are no list of mappings.
     """
 
     name: ClassVar[str] = "manual"
     by_hand: ClassVar[bool] = True
     points: Sequence[Mapping[str, Value]] = field(default=(), hash=False)
+    """The points to try first, in this order: a value for each parameter."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", plain(self.points))

@@ -27,8 +27,11 @@ class Random(Strategy):
     """
 
     seed: int = 0
+    """What the draws depend on, a whole number from 0."""
     sampling: Literal["uniform", "sobol"] = "uniform"
+    """`uniform`: each point by itself. `sobol`: a scrambled Sobol sequence, which covers the space more evenly."""
     baseline: bool = False
+    """Whether the first point is that of the parameters' defaults, or the middle of a range without one."""
     name: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:

@@ -94,7 +94,7 @@ def refuse_unapproved(study: StudyHandle, yes: bool, how: str = "resume(yes=True
     A `yes` approves it now; `how` is the way to say so.
     """
     if not yes and (what := unapproved(study)):
-        raise InputError(f"{what.sentence}; look at it, and let it run here by {how}", key)
+        raise InputError(f"{what.sentence}; look at it, and allow it to run here with {how}", key)
 
 
 def approve(study: StudyHandle) -> None:

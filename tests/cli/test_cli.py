@@ -27,7 +27,19 @@ from tests.support import commands
 from tests.support.server import free_port
 from tests.support.terminal import at_terminal, plain
 
-SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials", "queued"]
+SHOW_KEYS = [
+    "schema",
+    "study",
+    "run_id",
+    "experiment_id",
+    "state",
+    "why_stopped",
+    "metric",
+    "goal",
+    "best",
+    "trials",
+    "queued",
+]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "advise": {"--trials", "--workers", "--minutes-per-trial"},
@@ -36,7 +48,8 @@ COMMANDS = {
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
     "enqueue": {"--param", "--note", "--from", "--outside"},
     "adopt": {"--filter", "--from-experiment", "--copy", "--dry-run"},
-    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--folder", "--dask", "--gpus", "--yes"},
+    "resume": {"--trials", "--strategy", "--workers", "--retry-failed", "--train-on", "--epochs"}
+    | {"--folder", "--dask", "--gpus", "--yes"},
     "list": set(),
     "show": set(),
     "best": {"--command"},
@@ -45,6 +58,7 @@ COMMANDS = {
     "ui": {"--port", "--no-browser"},
     "replay": {"--rule", "--after", "--protect", "--seed"},
     "report": set(),
+    "schema": set(),
     "compare": {"--target", "--html", "--no-log"},
     "stop": set(),
 }
@@ -156,7 +170,10 @@ def test_list_show_and_best_speak_to_people(finished):
     assert best.stdout.splitlines()[0].startswith("loss=1 at trial 1, run ")
     assert best.stdout.splitlines()[1:] == ["x=1"]
     found = parsed(invoke("best", "done", "--json"))
-    assert (list(found), found["best"]["params"]) == (["study", "metric", "best", "answer", "bracket"], {"x": 1})
+    assert (list(found), found["best"]["params"]) == (
+        ["schema", "study", "metric", "best", "answer", "bracket"],
+        {"x": 1},
+    )
     assert found["answer"] == found["best"]
 
 
@@ -232,7 +249,7 @@ def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
 def test_a_finished_study_of_the_name_is_told_of(finished):
     first = parsed(invoke("show", "done", "--json"))["run_id"]
     lines = invoke("run", finished).stdout.splitlines()
-    assert lines[2] == f"a finished study 'done' exists (run {first}): to go on with that one:"
+    assert lines[2] == f"a finished study 'done' exists (run {first}): to continue that one:"
     assert lines[3] == f"mlflow-tune resume {first}"
     assert "finished study" not in invoke("run", finished, "--name", "other").stdout
 
@@ -395,7 +412,7 @@ def test_wrong_input_is_told_in_words_and_in_json(finished, uri):
         assert "Traceback" not in result.stderr
         as_json = invoke(*words, "--json")
         assert as_json.exit_code == 2, words
-        assert list(parsed(as_json)) == ["error", "exit_code"]
+        assert list(parsed(as_json)) == ["schema", "error", "exit_code"]
         assert said in parsed(as_json)["error"]
         assert parsed(as_json)["exit_code"] == 2
     assert len(runs_of(uri, "done")[1]) == 4

@@ -157,8 +157,8 @@ def test_the_json_holds_all_that_is_shown(studies, tmp_path):
     page = tmp_path / "c.html"
     shown = parsed(invoke("r1", "r2", "grid", "--target", 0.5, "--html", page, "--no-log", "--json", uri=studies))
     assert list(shown) == [
-        "metric", "goal", "target", "target_given", "target_reason", "sentences", "findings", "groups", "studies",
-        "html", "run_id", "experiment_id", "links",
+        "schema", "metric", "goal", "target", "target_given", "target_reason", "sentences", "findings", "groups",
+        "studies", "html", "run_id", "experiment_id", "links",
     ]  # fmt: skip
     assert (shown["metric"], shown["goal"], shown["target"], shown["target_given"]) == ("loss", "minimize", 0.5, True)
     assert (shown["html"], shown["run_id"], shown["links"]) == (str(page), None, {})

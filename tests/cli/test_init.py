@@ -111,7 +111,7 @@ def test_every_line_is_explained_and_every_commented_line_is_right(tmp_path):
 def test_parameters_without_a_default_are_named(tmp_path):
     make_project(tmp_path / "code", {"data": "path", "lr": "float", "x": {"type": "float", "default": 0.5}})
     result = init("code")
-    assert "Before it can run, give a value under run.parameters to: data, lr." in result.stdout
+    assert "Before it can run, give these a value under run.parameters: data, lr." in result.stdout
     text = Path("study.yaml").read_text()
     assert "  # parameters:" in text
     assert "#   data: VALUE" in text
@@ -123,7 +123,8 @@ def test_json(tmp_path):
     make_project(tmp_path / "code", {**PARAMETERS, "data": "path"})
     result = init("code", "-o", "new.yaml", "--json")
     assert json.loads(result.stdout) == {
-        "file": "new.yaml", "metric": "loss", "goal": "minimize", "searched": ["x"], "fixed": ["epochs", "words"],
+        "schema": 1, "file": "new.yaml",
+        "metric": "loss", "goal": "minimize", "searched": ["x"], "fixed": ["epochs", "words"],
         "missing": ["data"], "notes": [], "next": "mlflow-tune run new.yaml",
     }  # fmt: skip
     assert Path("new.yaml").is_file()
@@ -135,7 +136,7 @@ def test_what_is_printed_is_the_file_alone(tmp_path):
     spec = parse_study(load_yaml(result.stdout))
     assert (spec.metric, spec.goal, spec.run.project) == ("outcome", "minimize", "code")
     assert spec.run.parameters["words"] == PARAMETERS["words"]["default"]
-    assert "Check `goal`: the name outcome does not tell which way is better." in result.stderr
+    assert "Check `goal`: the name outcome does not say which way is better." in result.stderr
     assert not Path("study.yaml").exists()
 
 
@@ -165,7 +166,7 @@ def test_what_is_refused(tmp_path):
         (["code", "-o", "nowhere/a.yaml"], "--output: there is no folder 'nowhere'"),
         (["nowhere"], "project: there is no folder "),
         (["code", "-e", "mian"], "entry_point: unknown entry point 'mian'; did you mean 'main'?"),
-        (["silent"], "no metric is found in the code"),
+        (["silent"], "no metric was found in the code"),
         (["code", "--metric", "trial"], "--metric: "),
         (["code", "--experiment", " x"], "--experiment: must be one line of text without blanks at its ends"),
         (["text"], "the entry point 'main' has no parameter to search, for none of 'epochs', 'optimizer' is a number"),
@@ -176,7 +177,7 @@ def test_what_is_refused(tmp_path):
         assert refusal(*words, *([] if "-o" in words else ["-o", "new.yaml"])).startswith(said), words
     assert not Path("new.yaml").exists()
     both = init("code", "-o", "-", "--json")
-    assert "both the file and the JSON would go to standard output" in json.loads(both.stdout)["error"]
+    assert "the file and the JSON would both go to standard output" in json.loads(both.stdout)["error"]
 
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
@@ -339,7 +340,7 @@ def test_what_of_a_sweep_does_not_carry_over_is_told():
     assert told == [
         "study.yaml is written: maximize acc over lr.",
         "Not carried over: early_terminate: every trial runs to its end.",
-        "Read it, then start the study by:",
+        "Read it, then start the study:",
         "mlflow-tune run study.yaml",
     ]
     assert json.loads(init("sweep.yaml", "-o", "b.yaml", "--json").stdout)["notes"] == [told[1].removesuffix(".")]
@@ -349,12 +350,12 @@ def test_what_of_a_sweep_does_not_carry_over_is_told():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: a\nspace: {}\n", "'a.yaml' is no sweep of W&B, which has a method and parameters; it is a study file"),
-        ("[1]", "'a.yaml' is no sweep of W&B"),
+        ("name: a\nspace: {}\n", "'a.yaml' is not a W&B sweep, which has a method and parameters; it is a study file"),
+        ("[1]", "'a.yaml' is not a W&B sweep"),
         ("a: [1", "line 1: "),
         (
             "method: random\nprogram: t.py\nmetric: {name: loss}\nparameters: {trial: {min: 0, max: 1}}",
-            "what the sweep",
+            "the sweep does not make a valid study: ",
         ),
     ],
 )

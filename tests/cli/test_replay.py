@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from mlflow_tune import Float, Study
 from mlflow_tune.cli import main
+from tests.support.json_answers import answered
 from tests.support.server import copy_store
 
 
@@ -53,11 +54,12 @@ def test_rules_are_told_side_by_side(uri):
 def test_without_a_rule_auto_says_what_it_takes(uri):
     done = invoke("s", uri=uri)
     assert "auto: " in done.output and " saves " in done.output
-    assert "Of each rule the best of its settings; --json lists all " in done.output
+    assert "Each rule is shown with its best settings; --json lists all " in done.output
 
 
 def test_the_table_as_json(uri):
     found = json.loads(invoke("s", "--rule", "percentile(keep=25)", "--json", uri=uri).stdout)
+    answered("replay", found)
     assert (found["curves"], found["steps"], found["chosen"]) == (8, 64, None)
     (row,) = found["table"]
     assert row["rule"] == {"name": "percentile", "keep": 25.0}

@@ -75,7 +75,7 @@ def test_to_look_makes_no_store_and_names_those_that_lie_near(tmp_path, monkeypa
         result = invoke(*words)
         assert said in result.output, result.output
         assert result.exit_code == (0 if words == ["list"] else 2)
-    assert json.loads(invoke("list", "--json").stdout) == {"studies": []}
+    assert json.loads(invoke("list", "--json").stdout)["studies"] == []
     with pytest.raises(StudyNotFound, match="there is no study yet"):
         Study.load("x")
     assert [*folder.iterdir()] == []
@@ -148,9 +148,9 @@ def test_an_odd_goal_is_asked_about_at_a_terminal_before_anything_is_made(sqlite
 
     screen, code = at_terminal(["run", path], sqlite_store, press)
     said = plain(screen)
-    assert (code, said.count("asked is to maximize val_loss"), "Run it so?" in said) == (1, 1, True)
+    assert (code, said.count("asked is to maximize val_loss"), "Run it anyway?" in said) == (1, 1, True)
     assert "Nothing was run." in said
-    assert invoke("list", "--json", "--tracking-uri", sqlite_store).stdout == '{\n  "studies": []\n}\n'
+    assert invoke("list", "--json", "--tracking-uri", sqlite_store).stdout == '{\n  "schema": 1,\n  "studies": []\n}\n'
 
 
 def test_the_text_of_a_resume_is_that_of_its_store(sqlite_store):

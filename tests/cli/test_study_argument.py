@@ -20,9 +20,10 @@ from mlflow_tune.cli.study_argument import DESCRIPTION
 from mlflow_tune.study.comparison import StudyComparison
 from tests.fixtures.small_studies.helpers import study_file
 from tests.support import commands
+from tests.support.json_answers import answered
 
 POINT = ["-P", "x=2"]
-OTHERS = {"advise", "run", "init", "list", "mlproject"}  # they take a new file, a project, or no study
+OTHERS = {"advise", "run", "init", "list", "mlproject", "schema"}  # they take a new file, a project, or no study
 COMMANDS: dict[str, Sequence[str]] = {
     "show": [],
     "best": [],
@@ -94,13 +95,13 @@ def test_every_command_takes_a_run_id_a_name_and_a_file(shared, command, form):
         assert f"0 trials of the study '{shared.name}' trained to the end" in result.stderr
         return
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
+    answered(command, told := json.loads(result.stdout))
     if command == "best":  # it names the study, and the run of its best trial
         parent = MlflowClient(shared.uri).get_run(told["best"]["run_id"]).data.tags["mlflow.parentRunId"]
         assert (told["study"], parent) == (shared.name, shared.run_id)
     else:
         assert shared.run_id in result.stdout
-    assert "has been changed" not in result.stderr
+    assert "has changed" not in result.stderr
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in MAKE])
@@ -108,7 +109,9 @@ def test_of_a_file_without_a_study_the_command_that_starts_it_is_told(shared, tm
     file = study_file(tmp_path, name="not yet", experiment=shared.experiment)
     result = shared.command(command, file)
     start = f"mlflow-tune run {file} --tracking-uri {shared.uri}"
-    said = f"no study is named 'not yet' in the experiment '{shared.experiment}' at {shared.uri}; start it by `{start}`"
+    said = (
+        f"no study is named 'not yet' in the experiment '{shared.experiment}' at {shared.uri}; start it with `{start}`"
+    )
     assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
 
 
@@ -149,7 +152,7 @@ def test_a_file_that_was_changed_since_is_told_of(shared, tmp_path):
     file = study_file(tmp_path, name=shared.name, experiment=shared.experiment, space=space)
     result = shared.invoke("show", file, "--json")
     assert json.loads(result.stdout)["run_id"] == shared.run_id
-    assert result.stderr == f"Warning: {file} has been changed since its study began, which goes on as it began\n"
+    assert result.stderr == f"Warning: {file} has changed since its study began; the study goes on as it began\n"
 
 
 def test_files_that_cannot_be_read_are_told_in_words(shared, tmp_path):
@@ -157,8 +160,8 @@ def test_files_that_cannot_be_read_are_told_in_words(shared, tmp_path):
     (tmp_path / "wrong.yaml").write_text("name: wrong\ncolour: red\n")
     (tmp_path / "folder.yaml").mkdir()
     for name, said in {
-        "missing.yaml": "missing.yaml: the study file cannot be read: No such file or directory; a study whose name "
-        "ends so is given by its run id, which `mlflow-tune list` shows",
+        "missing.yaml": "missing.yaml: the study file cannot be read: No such file or directory; a study whose own "
+        "name ends like this is given by its run id, which `mlflow-tune list` shows",
         f"{'x' * 300}.yaml": "the study file cannot be read: File name too long",
         ".yaml": ".yaml: the study file cannot be read: No such file or directory",
         "folder.yaml": "folder.yaml: the study file cannot be read: Is a directory",

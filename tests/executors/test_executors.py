@@ -306,13 +306,14 @@ def test_an_executor_that_breaks_interrupts_the_study_which_goes_on_elsewhere(sq
     assert [trial.outcome for trial in again.trials] == ["ok"] * 4
 
 
-def test_ray_by_the_adapter_of_the_readme(sqlite_store):
+def test_ray_by_the_adapter_of_its_document(sqlite_store):
     if find_spec("ray") is None:
         pytest.skip("ray is not installed")
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False)
-    source = (ROOT / "README.md").read_text().partition("class RayExecutor")[2].partition("```")[0]
+    document = ROOT / "mlflow_tune" / "executors" / "README.md"
+    source = document.read_text().partition("class RayExecutor")[2].partition("```")[0]
     names: dict = {}
     exec("import ray\nfrom concurrent.futures import Executor\nclass RayExecutor" + source, names)
     done = study(sqlite_store, objective=lambda x: x, name="ray").run(executor=names["RayExecutor"]())

@@ -104,8 +104,8 @@ def test_what_one_has_started_is_not_asked_about_and_nobody_elses_word_counts(sq
     [line] = refused.stderr.splitlines()
     assert "is none that you have started or approved on this machine; it runs here: run.function: mine:train; " in line
     command = f"mlflow-tune resume {forged} --tracking-uri {sqlite_store} --yes"
-    assert line.endswith(f"look at it, and let it run here by `{command}`")
-    with pytest.raises(InputError, match=r"let it run here by resume\(yes=True\)"):
+    assert line.endswith(f"look at it, and allow it to run here with `{command}`")
+    with pytest.raises(InputError, match=r"allow it to run here with resume\(yes=True\)"):
         Study.load(forged, tracking_uri=sqlite_store).resume()
     assert children(sqlite_store, forged) == 0, "not even started"
 

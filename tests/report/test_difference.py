@@ -175,7 +175,7 @@ def test_artifacts_are_compared_on_a_terminal(diff):
     result = diff(1, 2, *(word for name in names for word in ("--artifact", name)))
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert "#001 82 bytes, 8 x 6 pixels" in [re.sub(r"\d+ bytes", "82 bytes", line) for line in lines]
-    assert "--html FILE writes a page on which the images are seen side by side." in lines
+    assert "--html FILE writes a page that shows the images side by side." in lines
     at = lines.index("--- #001")
     assert lines[at : at + 5] == ["--- #001", "+++ #002", "@@ -1,4 +1,4 @@", "head", "-lr=0.1"]
     assert "same.txt: the same in both trials" in lines
@@ -253,7 +253,7 @@ def test_curves_that_cannot_be_drawn_are_left_out():
 def test_json_has_all_that_is_shown(diff):
     found = parsed(diff(1, 2, "--json"))
     assert list(found) == [
-        "study", "run_id", "metric", "goal", "against", "trials", "params", "metrics", "curves", "files",
+        "schema", "study", "run_id", "metric", "goal", "against", "trials", "params", "metrics", "curves", "files",
         "files_complete", "artifacts", "html",
     ]  # fmt: skip
     assert [trial["number"] for trial in found["trials"]] == [1, 2]
@@ -458,7 +458,7 @@ def test_the_list_is_cut_at_200_files(sqlite_store, tmp_path):
 
     made = study(sqlite_store, "many", [{"lr": 0.1}, {"lr": 0.2}], log, space={"lr": Float(0, 1)})
     result = invoke(sqlite_store, "many", 1, 2)
-    assert "The list is cut: there are more." in result.stdout
+    assert "The list is not complete: there are more files." in result.stdout
     assert ["deep/down/198.txt", "3", "bytes", "3", "bytes"] in rows(result)
     assert "199.txt" not in result.stdout, "the upper folders come first"
     found = parsed(invoke(sqlite_store, "many", 1, 2, "--json"))

@@ -22,7 +22,9 @@ class Asha(Rule):
     """
 
     eta: int = 3
+    """Of those that reach a rung, one in `eta` goes on; the next rung is `eta` times as far."""
     first: int = 1
+    """After how many steps the first rung stands."""
     name: ClassVar[str] = "asha"
 
     def __post_init__(self) -> None:

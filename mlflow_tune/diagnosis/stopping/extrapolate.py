@@ -63,6 +63,7 @@ class Extrapolate(Rule):
     """Stops a trial whose final value beats the best one of the finished trials with less than this `probability`."""
 
     probability: float = 0.05
+    """How probable it must be that the trial ends better than the best one."""
     name: ClassVar[str] = "extrapolate"
 
     def __post_init__(self) -> None:

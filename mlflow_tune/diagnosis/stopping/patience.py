@@ -18,6 +18,7 @@ class Patience(Rule):
     """Stops a trial that has not gained on its own best value for `steps` steps. It asks for no other trial."""
 
     steps: int = 10
+    """For how many steps a trial may fail to improve on its own best value."""
     name: ClassVar[str] = "patience"
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ class Percentile(Rule):
     """
 
     keep: float = 50.0
+    """The percentage of trials that a trial must be among to go on, by its best value so far."""
     name: ClassVar[str] = "percentile"
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.strategies.random import read_seed
@@ -20,11 +21,17 @@ class Options:
     `InputError` for values out of range, with the option as its key.
     """
 
-    surrogate: str = "GP"
-    acquisition: str = "EI"
+    surrogate: Literal["GP", "RF", "ET"] = "GP"
+    """The model of the metric: `GP`, a Gaussian process; `RF`, a random forest; `ET`, extremely randomised trees."""
+    acquisition: Literal["EI", "PI", "LCB", "uncertainty", "EIps"] = "EI"
+    """What chooses the next point: the `EI` expected improvement, the `PI` probability of one, the `LCB` confidence
+    bound, the model's `uncertainty`, or `EIps`, the expected improvement per second."""
     initial: int = 8
+    """How many points are drawn before the model chooses."""
     seed: int = 0
+    """What the draws depend on, a whole number from 0."""
     kappa: float = 1.96
+    """How much `LCB` explores: so many standard deviations below the mean."""
     goal: Goal = "minimize"
 
     def __post_init__(self) -> None:

@@ -48,12 +48,19 @@ class Bisection(Strategy):
     """
 
     parameter: str | None = None
+    """Which parameter is searched; the only one of more than one value unless given."""
     find: Literal["optimum", "boundary"] = "optimum"
+    """`optimum`: the best value of the metric. `boundary`: the last parameter value that meets the constraint."""
     tolerance: float | None = None
+    """How narrow the bracket must get; on a log scale, high/low - 1. A thousandth of the range unless given."""
     constraint: str | None = None
+    """With `find: boundary`, what must hold of a logged metric, such as `recall >= 0.95`."""
     keep: Keep | None = None
+    """With `find: boundary`, which value that meets the constraint is looked for; the largest unless given."""
     margin: float = 0.0
+    """With `find: boundary`, by how much the constraint must be met."""
     replicates: int = 1
+    """How often each new point is run; its values are averaged."""
     goal: Goal = "minimize"
     name: ClassVar[str] = "bisection"
     evidence: ClassVar[tuple[str, ...]] = ("bracket_low", "bracket_high")

@@ -139,7 +139,7 @@ class LiveTable(Callback):
     def _way_on(self, state: str) -> tuple[str, str]:
         """Return the command that people want next, after the words that tell what it does."""
         if state == "aborted":
-            return "Mend the code, then run the failed trials again by:", self._study().retry_command
+            return "Fix the code, then run the failed trials again by:", self._study().retry_command
         if state and state != "finished":
             return "Go on with it by:", self._study().resume_command
         if self._links:

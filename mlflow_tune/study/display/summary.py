@@ -87,7 +87,7 @@ def failure_words(study: StudyHandle, trials: Sequence[Trial]) -> str:
         lines[0] += f", and no trial has a value of {spec.metric!r}"
     if failed is not None:
         lines.append(f"trial {failed.number} failed first: {one_line(failed.reason)}")
-        lines.append(f"Mend the code, then run the failed trials again by: {study.retry_command}")
+        lines.append(f"Fix the code, then run the failed trials again by: {study.retry_command}")
     elif odd is not None:
         lines.append(f"trial {odd.number} ended {odd.outcome}: {one_line(odd.reason)}")
         lines.append("Change the code or the space, and run it under another name.")
@@ -101,10 +101,10 @@ def _print_resume(console: Console, study: StudyHandle) -> None:
         return
     if study.spec.run.objective is None:
         console.print(
-            "If the study file itself was wrong, mend it and run it under another name (--name): a resume keeps the "
+            "If the study file itself was wrong, fix it and run it under another name (--name): a resume keeps the "
             "definition that is stored."
         )
-    console.print("If the code was wrong, mend it, and run the failed trials again by:")
+    console.print("If the code was wrong, fix it, and run the failed trials again by:")
     print_whole(console, study.resume_now(retry_failed=True))
 
 
