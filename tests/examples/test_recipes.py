@@ -35,7 +35,6 @@ def loaded_gallery():
 gallery = loaded_gallery()
 RECIPES = gallery.RECIPES
 STUDY_FILES = {name: each for name, each in RECIPES.items() if each.words.endswith("study.yaml")}
-NOT_DRAWN = {"lightning_trainer"}  # `python examples/gallery.py lightning_trainer` draws it
 HEAVY = {"stop_hopeless": 3}  # trials: nothing is stopped before another one can be compared with
 
 
@@ -154,10 +153,9 @@ def width(path: Path) -> int:
 
 def test_the_gallery_shows_each_recipe_with_its_command_and_its_picture():
     section = GALLERY.partition("## Recipes\n")[2].partition("## Lessons")[0]
-    form = r"^### (\w+)\n(.*?)```sh\n(.+?)\n```\n(?:\n!\[[^\]]+\]\((.+?)\))?"
-    shown = re.findall(form, section, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^### (\w+)\n(.*?)```sh\n(.+?)\n```\n\n!\[[^\]]+\]\((.+?)\)", section, re.MULTILINE | re.DOTALL)
     assert {name: (words, picture) for name, _, words, picture in shown} == {
-        name: (recipe.words, "" if name in NOT_DRAWN else f"images/{name}.png") for name, recipe in RECIPES.items()
+        name: (recipe.words, f"images/{name}.png") for name, recipe in RECIPES.items()
     }
     assert all(said.strip() for _, said, _, _ in shown)
 
@@ -177,7 +175,7 @@ def test_every_example_is_in_the_gallery():
     assert not [name for name in folders | files if f"({name}" not in GALLERY]
 
 
-@pytest.mark.parametrize("name", sorted(set(RECIPES) - NOT_DRAWN))
+@pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_picture_is_a_small_file(name):
     path = EXAMPLES / "images" / f"{name}.png"
     assert path.stat().st_size < 60_000
