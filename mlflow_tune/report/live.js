@@ -24,13 +24,13 @@ async function draw(box) {
   const library = element("script", { textContent: await inflated("library") });
   document.head.append(library);
   const charts = JSON.parse(await inflated("charts"));
-  const place = element("div", { className: "charts" });
+  const place = element("div", { className: "charts", id: "charts_place" });
   const words = element("output");
   const all = element("button", { type: "button", textContent: "Show all", disabled: true });
   const ways = element("p", { className: "soft" });
   ways.textContent = "With Ctrl held a brush keeps what lies in both, with Shift in either; Esc shows all.";
   box.append(place, words, " ", all, ways);
-  const views = await Bokeh.embed.embed_item(charts, place);
+  await Bokeh.embed.embed_item(charts, place.id);
   const source = Bokeh.documents.at(-1).get_model_by_name("trials");
   const tell = () => {
     words.textContent = told(source);
@@ -39,7 +39,6 @@ async function draw(box) {
   source.selected.properties.indices.change.connect(tell);
   all.addEventListener("click", () => source.selection_manager.clear());
   tell();
-  return views;
 }
 
 if (picture) {
