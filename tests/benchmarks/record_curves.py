@@ -3,7 +3,7 @@
 `python tests/benchmarks/record_curves.py` trains `projects/digits` and `projects/convnet` on 200 settings each, drawn
 at random from wide ranges, for 27 epochs, and writes val_loss after each epoch to `tests/benchmarks/curves/`: a row a
 setting, five significant digits, the settings first. Half an hour on one core; `--project digits` makes one of them,
-and what is there already is not made again. The repository holds all 200 of digits, and the first 66 of convnet.
+and what is there already is not made again. The repository holds all of them.
 """
 
 from __future__ import annotations
