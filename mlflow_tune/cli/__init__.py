@@ -13,6 +13,7 @@ _COMMANDS = {
     "adopt": "Make trials of STUDY from runs that people made by hand or by autolog.",
     "best": "Show the best trial of STUDY, with the parameters to use.",
     "compare": "Compare two or more studies of one metric.",
+    "confirm": "Run the best trials of STUDY again under fresh seeds, to tell luck from merit.",
     "diff": "Hold two trials of STUDY against each other, by their numbers.",
     "enqueue": "Put points before whatever STUDY would try next.",
     "init": "Draft a study file for SOURCE: a script, an MLflow project or a sweep of W&B.",

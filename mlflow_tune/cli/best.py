@@ -13,7 +13,15 @@ from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, project_by_hand
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.tables import answer_lines, constraint_text, found_text, trial_json
+from mlflow_tune.strategies.recommendation import Recommendation
+from mlflow_tune.study.display.tables import (
+    answer_lines,
+    constraint_text,
+    found_text,
+    recommended_json,
+    recommended_lines,
+    trial_json,
+)
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import value_text
 from mlflow_tune.trial import Trial
@@ -26,23 +34,26 @@ from mlflow_tune.trial import Trial
 def best(study: str, common: Common, wants_command: bool) -> None:
     """Show the best trial of STUDY, with the parameters to use.
 
-    Of a search for an optimum or a boundary, the trial that it has come to and its bracket stand there as well. The
-    command is that of the answer of a search for a boundary, else that of the best trial.
+    The best value that was seen may be luck: which trial is recommended, and what may be expected of it, stands there
+    as well, and of a search for an optimum or a boundary the trial that it has come to and its bracket. The command is
+    that of the recommended trial.
     """
     loaded = find_study(study, common)
     spec = loaded.spec
     trials = loaded.trials
     trial = spec.best(trials)
-    found = spec.strategy.answer(spec.space, trials)
+    recommended = spec.recommended(trials)
     command = None
-    if wants_command and (used := found if spec.strategy.requirement else trial):
-        command = training_command(spec, used, loaded.handle.folder)
+    if wants_command and recommended:
+        command = training_command(spec, recommended.trial, loaded.handle.folder)
     if common.as_json:
-        _print_json(loaded, trial, trials, command)
+        _print_json(loaded, trial, trials, recommended, command)
     elif command is not None:
         print_line(command)
     else:
         _print_best(spec, trial, trials, loaded.record.name)
+        for line in recommended_lines(spec, recommended):
+            print_line(line)
     if trial is None:
         raise SystemExit(1)
 
@@ -59,7 +70,13 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
         print_line(line)
 
 
-def _print_json(study: Study, best: Trial | None, trials: Sequence[Trial], command: str | None) -> None:
+def _print_json(
+    study: Study,
+    best: Trial | None,
+    trials: Sequence[Trial],
+    recommended: Recommendation | None,
+    command: str | None,
+) -> None:
     spec = study.spec
     found = spec.strategy.answer(spec.space, trials)
     told = best and trial_json(best)
@@ -67,6 +84,7 @@ def _print_json(study: Study, best: Trial | None, trials: Sequence[Trial], comma
         "study": study.record.name,
         "metric": spec.metric,
         "best": told,
+        "recommended": recommended_json(recommended),
         "answer": trial_json(found) if found else told,
         "bracket": spec.strategy.bracket(spec.space, trials),
     }
@@ -79,7 +97,7 @@ def training_command(spec: StudySpec, trial: Trial, folder: Path) -> str:
     Raises InputError for a study of a Python object, which no command line names.
     """
     run = spec.run
-    values = {**run.parameters, **trial.trained_with}
+    values = {**run.parameters, **trial.trained_with, **spec.seeds.given(trial)}
     if run.command is not None:
         words = command_by_hand(run.command, values)
     elif run.project is not None:

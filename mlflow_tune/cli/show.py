@@ -6,7 +6,7 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.study.display.tables import TrialsView, answer_lines, state_text, study_json
+from mlflow_tune.study.display.tables import TrialsView, answer_lines, recommended_lines, state_text, study_json
 from mlflow_tune.text import counted, one_line, point_text
 from mlflow_tune.tracking import Queue
 
@@ -29,6 +29,8 @@ def show(study: str, common: Common) -> None:
     constraint = loaded.spec.strategy.requirement
     shown.print(TrialsView(loaded.spec.metric, trials, constraint=constraint) if trials else "No trial yet.")
     for line in answer_lines(loaded.spec, trials) if trials else ():
+        shown.print(line)
+    for line in recommended_lines(loaded.spec, loaded.spec.recommended(trials)):
         shown.print(line)
     if waiting:
         shown.print(f"{counted(len(waiting), 'point')} {'waits' if len(waiting) == 1 else 'wait'} in the queue:")

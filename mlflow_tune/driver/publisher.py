@@ -120,7 +120,17 @@ class Publisher:
         findings = tuple(self._findings(history))
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
         local = is_local(self._reporter.artifacts.client.uri)
-        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local)
+        used = "" if state == "running" else self._recommended(history)
+        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local, used)
+
+    def _recommended(self, history: Sequence[Trial]) -> str:
+        """Return which trial's parameters to use, where there is more to say than which is the best."""
+        try:
+            found = self._spec.recommended(history)
+        except Exception as error:  # whatever a library makes of odd values: the study's end is worth more
+            logger.warning("what to recommend cannot be told: %s: %s", type(error).__name__, first_line(error))
+            return ""
+        return found.sentence(self._spec.metric) if found is not None and found.tells else ""
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
         return study_note(standing, self._spec.strategy.eligible(history))

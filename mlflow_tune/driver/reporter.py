@@ -88,8 +88,8 @@ class Reporter:
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
         curves, forests = self._curves(subject, history), self._forests(subject, history)
-        stopping = stopping_of(self.spec, history)
-        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping)
+        stopping, again = stopping_of(self.spec, history), self.spec.confirmation(history)
+        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping, again)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -108,8 +108,8 @@ class Reporter:
             curves = self._curves(subject, history) if name == "learning_curves" else {}
             bracket = strategy.bracket(self.spec.space, history)
             forests = self._forests(subject, history)
-            stopping = stopping_of(self.spec, history)
-            material = Material(subject, history, curves, strategy.requirement, bracket, forests, stopping)
+            stopping, again = stopping_of(self.spec, history), self.spec.confirmation(history)
+            material = Material(subject, history, curves, strategy.requirement, bracket, forests, stopping, again)
             found = study_figure(name, material)
         return None if found is None else self_showing(found)
 

@@ -35,7 +35,7 @@ class Standing:
 
     `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption,
     `diagnoses` the names of what the learning curves of a trial show, by its number; `local` is whether its store is a
-    file.
+    file, `recommended` says which trial's parameters to use, where that is known.
     """
 
     state: str
@@ -47,6 +47,7 @@ class Standing:
     findings: Sequence[str] = ()
     diagnoses: Mapping[int, Sequence[str]] = field(default_factory=dict)
     local: bool = False
+    recommended: str = ""
 
 
 def study_note(study: Standing, trials: Sequence[Trial]) -> str:
@@ -55,7 +56,8 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     What does not fit is left out from the bottom: the headline, the links and the command that resumes always stay.
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
-    head = [_headline(study, trials) + "  ", _links(study.links) + "  ", _state(study, trials), ""]
+    used = [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
+    head = [_headline(study, trials) + "  ", *used, _links(study.links) + "  ", _state(study, trials), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
     where = "on the machine that holds the store" if study.local else "from any machine with the tracking URI"

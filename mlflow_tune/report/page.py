@@ -73,6 +73,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "metric": short(standing.metric),
         "sense": subject.sense,
         "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.trained_with)},
+        "recommended": short(standing.recommended, 400),
         "state": short(standing.state),
         "why": short(standing.why),
         "counts": _counts(ordered),

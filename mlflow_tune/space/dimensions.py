@@ -12,7 +12,7 @@ from typing import Any
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.text import as_integer, as_number, at, listed, plain, shown, unknown
 
-ROLES = ("learning_rate", "regularization", "capacity", "batch_size", "epochs")
+ROLES = ("learning_rate", "regularization", "capacity", "batch_size", "epochs", "seed")
 MAX_GRID = 10_000
 MAX_INT = 10**12  # beyond, the cells of the unit interval are too narrow for a float to tell them apart
 NEAR = 1e-9  # of a step: a value so near to one of the lattice is that one, as 0.1 + 0.2 is 0.3

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Dimension, Space, check_name
+from mlflow_tune.spec.confirm import ConfirmSpec, refuse_boundary
 from mlflow_tune.spec.devices import AUTO, NONE, Gpus, Share, refuse_more_workers
 from mlflow_tune.spec.fields import (
     Address,
@@ -46,6 +47,9 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
+from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.strategies.recommendation import Recommendation, recommend
+from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.text import escaped, nearest, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
@@ -113,6 +117,12 @@ class RunSpec(BaseModel):
         """The project, command or function in one line, as MLflow shows a run's source."""
         return " ".join(map(_shown_part, self.command)) if self.command else str(getattr(self, self.kind))
 
+    @property
+    def takes_seed(self) -> bool:
+        """Whether a command has a place for a seed, {seed}, whatever the parameters are."""
+        words = [word for part in self.command or () for word in ([part] if isinstance(part, str) else part)]
+        return any("{seed}" in word.replace("${", "") for word in words)
+
     @model_validator(mode="after")
     def _exactly_one(self) -> RunSpec:
         given = [kind for kind in (*KINDS, "objective") if getattr(self, kind) is not None]
@@ -153,6 +163,7 @@ class StudySpec(BaseModel):
     reference: Function | None = None
     stop: StopRules = StopRules()
     stop_trials: Annotated[StopTrials | None, BeforeValidator(as_stop_trials)] = None
+    confirm: ConfirmSpec | None = None
     workers: Count = 1
     batch: bool = False
     executor: ExecutorSpec | None = None
@@ -175,6 +186,18 @@ class StudySpec(BaseModel):
         return [isinstance(dimension, Choice) for dimension in self.space.values()] == [False]
 
     @property
+    def search_rules(self) -> StopRules:
+        """The rules that end the search: of the budget of trials the confirmation's part is kept."""
+        if self.confirm is None or self.stop.trials is None:
+            return self.stop
+        return self.stop.model_copy(update={"trials": max(self.stop.trials - self.confirm.plan.trials, 0)})
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where the trials' random seed comes from."""
+        return seeds_of(self.space, self.run.parameters, self.run.takes_seed)
+
+    @property
     def constrained(self) -> str | None:
         """The metric that the strategy's constraint is about, if it has one."""
         requirement = self.strategy.requirement
@@ -191,6 +214,17 @@ class StudySpec(BaseModel):
         """Return the best trial of those that meet the constraint, None when there is none."""
         return best_trial(self.strategy.eligible(as_known(history)), self.goal)
 
+    def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
+        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials."""
+        if self.confirm is None:
+            return None
+        trials = self.strategy.eligible(history)
+        return Confirmation(self.confirm.plan, self.goal, seeds or self.seeds, trials)
+
+    def recommended(self, history: Sequence[Trial]) -> Recommendation | None:
+        """Return the trial whose parameters to use, None while there is none. It may take a second."""
+        return recommend(self.strategy, self.space, history, self.confirmation(history), self.goal)
+
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
         faults = Faults()
@@ -201,7 +235,7 @@ class StudySpec(BaseModel):
             with faults.at():
                 of_space(self.space)
         self._check_strategy(faults)
-        for check in (self._check_pictures, self._check_devices):
+        for check in (self._check_pictures, self._check_devices, self._check_confirmation):
             with faults.at():
                 check()
         faults.tell()
@@ -226,6 +260,16 @@ class StudySpec(BaseModel):
     def _check_pictures(self) -> None:
         if self.reference is not None and not self.one_number:
             raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+
+    def _check_confirmation(self) -> None:
+        """Raise InputError when there is nothing that could be confirmed."""
+        if self.confirm is None:
+            return
+        refuse_boundary(self.strategy)
+        most, budget = self.confirm.plan.trials, self.stop.trials
+        if budget is not None and budget <= most:
+            message = f"takes up to {most} trials, and of the {budget} of stop.trials none would be left to search with"
+            raise InputError(message, "confirm")
 
     def _check_devices(self) -> None:
         """Raise InputError when the devices cannot be given out so, as far as this shows without looking for them."""
@@ -341,6 +385,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "stop": StopRules,
     "stop_trials": StopTrials,
     "executor": ExecutorSpec,
+    "confirm": ConfirmSpec,
 }
 
 
