@@ -22,7 +22,8 @@ from tests.support.server import make_template, mlflow_server
 
 METRIC = "val_loss"
 STRATEGIES = ("random", "bayesian")
-RULES: Mapping[str, object] = {"none": None, "auto": "auto", "asha": {"rule": "asha", "after": 3}}
+FULL = "none"  # is stopped
+RULES: Mapping[str, object] = {FULL: None, "auto": "auto", "asha": {"rule": "asha", "after": 3}}
 HALF = 0.5  # of the epochs of the full study
 
 
@@ -45,6 +46,7 @@ def add_options(parser: ArgumentParser) -> None:
     group.add_argument("--epochs", type=int, default=EPOCHS)
     group.add_argument("--workers", type=int, default=1)
     group.add_argument("--strategy", choices=STRATEGIES, action="append")
+    group.add_argument("--rule", choices=[rule for rule in RULES if rule != FULL], action="append")
 
 
 def live(args: Namespace) -> int:
@@ -61,9 +63,9 @@ def measured(uri: str, strategy: str, args: Namespace) -> int:
     print(f"\n{strategy}: {args.trials} trials of up to {args.epochs} epochs")
     print("  rule  seed  best      epochs  minutes  stopped")
     found: dict[str, list[Measured]] = {}
-    for rule in RULES:
+    for rule in [FULL, *args.rule] if args.rule else RULES:
         found[rule] = [tuned(uri, strategy, rule, seed, args) for seed in range(args.seeds)]
-    full = found.pop("none")
+    full = found.pop(FULL)
     spread = max(each.best for each in full) - min(each.best for each in full)
     print(f"  full studies differ by {spread:.4g} from seed to seed")
     return max(held(rule, studies, full, spread) for rule, studies in found.items())

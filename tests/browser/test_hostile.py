@@ -184,7 +184,8 @@ def check_text(shown):
 
 
 def check(page, report):
-    """Assert that the report shows everything as text, and that its tables are whole."""
+    """Assert that the report shows everything as text, that its tables are whole, and its charts drawn."""
+    report.locator(".interactive output").get_by_text("4 trials.").wait_for()
     assert report.locator("h1").inner_text() == NAME
     assert not acting(report.locator("body").inner_text())
     table = report.get_by_role("region", name="All trials").locator("tr")

@@ -42,6 +42,7 @@ def checkpointed(level, epochs):
         mlflow.log_text(str(epochs), "checkpoint.txt")
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_trained_on_goes_on_from_its_checkpoint(sqlite_store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study(sqlite_store, checkpointed).run()

@@ -5,7 +5,7 @@ Bokeh draws them in the browser, on a canvas without WebGL. Importing this loads
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ MOST_DRAWN = 1000  # trials
 MOST_AXES, MOST_SQUARED = 12, 5  # parameters that have an axis, and a row of the matrix
 HEIGHT, SQUARE, LABELS = 380, 125, 45  # pixels; the last of an axis with its labels
 AXIS_WIDTH, SQUARE_WIDTH = 64, 96  # pixels: with less room the charts scroll in a box of their own
-FAINT = 0.04  # opacity of trials that are not kept
+FAINT = 0.06  # opacity of trials that are not kept
 LONGEST = 60  # characters of a value or a name under the pointer
 DIGITS = 4  # of a place on an axis
 
@@ -117,6 +117,7 @@ def _source(
         "colour": [*colours, VERMILLION],
         "width": [1.2] * others + [3.0],
         "size": [6.0] * others + [11.0],
+        "opacity": [0.6] * others + [1.0],
     }
     columns |= {axis.place: axis.units.astype(np.float32) for axis in (*across, *squared)}
     return ColumnDataSource(columns | {axis.text: axis.texts for axis in across}, name=SOURCE)
@@ -128,10 +129,9 @@ def _source(
 def _parallel(source: ColumnDataSource, told: Sequence[tuple[str, str]], axes: Sequence[_Axis]) -> Any:
     count = len(axes)
     ranges = {"x_range": (-0.6, count - 0.4), "y_range": (-0.05, 1.14)}
-    canvas = _canvas(HEIGHT, name="parallel", min_width=AXIS_WIDTH * count, **ranges)
-    canvas.axis.visible = False
+    canvas = _canvas(HEIGHT, {}, name="parallel", min_width=AXIS_WIDTH * count, **ranges)
     canvas.segment(x0=[*range(count)], x1=[*range(count)], y0=[0.0] * count, y1=[1.0] * count, line_color=GREY)
-    look = {"line_color": "colour", "line_width": "width", "line_alpha": 0.55}
+    look = {"line_color": "colour", "line_width": "width", "line_alpha": "opacity"}
     kept = {"selection_line_alpha": 0.9, "nonselection_line_alpha": FAINT, "hover_line_color": INK}
     lines = canvas.multi_line("across", "up", source=source, **look, **kept, hover_line_alpha=1.0)
     canvas.add_tools(HoverTool(renderers=[lines], tooltips=told))
@@ -166,16 +166,13 @@ def _square(
 ) -> Any:
     ranges = {"x_range": (-0.08, 1.08), "y_range": (-0.08, 1.08)}
     wide, high = LABELS * left, LABELS * bottom
-    canvas = _canvas(SQUARE + high, name=f"{across.key}/{up.key}", min_width=SQUARE_WIDTH + wide, **ranges)
+    shown = {**({"x": across} if bottom else {}), **({"y": up} if left else {})}
+    canvas = _canvas(SQUARE + high, shown, name=f"{across.key}/{up.key}", min_width=SQUARE_WIDTH + wide, **ranges)
     canvas.outline_line_color = PALE
-    look = {"fill_color": "colour", "size": "size", "line_color": None, "fill_alpha": 0.6}
+    look = {"fill_color": "colour", "size": "size", "line_color": None, "fill_alpha": "opacity"}
     kept = {"selection_fill_alpha": 0.9, "nonselection_fill_alpha": FAINT, "hover_fill_color": INK}
     points = canvas.scatter(across.place, up.place, source=source, **look, **kept, hover_fill_alpha=1.0)
     canvas.add_tools(HoverTool(renderers=[points], tooltips=told))
-    for line, axis, shown in ((canvas.xaxis, across, bottom), (canvas.yaxis, up, left)):
-        line.visible = shown
-        if shown:
-            _label(line, axis)
     return canvas
 
 
@@ -191,13 +188,17 @@ def _label(line: Any, axis: _Axis) -> None:
 # --- both ------------------------------------------------------------------------------------------------------------
 
 
-def _canvas(height: int, **options: Any) -> Any:
-    """Return an empty canvas that is brushed by dragging."""
+def _canvas(height: int, shown: Mapping[str, _Axis], **options: Any) -> Any:
+    """Return an empty canvas that is brushed by dragging, with these axes, of which each takes time to make."""
     brush = BoxSelectTool()
-    look = {"outline_line_color": None, "background_fill_color": None, "border_fill_color": None}
+    # Without a colour of its own a canvas that is drawn again keeps the rims of what was there.
+    look = {"outline_line_color": None, "background_fill_color": "white", "border_fill_color": "white"}
+    kinds = {f"{side}_axis_type": "linear" if side in shown else None for side in ("x", "y")}
     canvas = new_canvas(
-        height=height, sizing_mode="stretch_width", tools=[brush], toolbar_location=None, **look, **options
+        height=height, sizing_mode="stretch_width", tools=[brush], toolbar_location=None, **look, **kinds, **options
     )
     canvas.toolbar.active_drag = brush
     canvas.grid.visible = False
+    for side, axis in shown.items():
+        _label(getattr(canvas, f"{side}axis"), axis)
     return canvas
