@@ -27,7 +27,19 @@ from tests.support import commands
 from tests.support.server import free_port
 from tests.support.terminal import at_terminal, plain
 
-SHOW_KEYS = ["study", "run_id", "experiment_id", "state", "why_stopped", "metric", "goal", "best", "trials", "queued"]
+SHOW_KEYS = [
+    "study",
+    "run_id",
+    "experiment_id",
+    "state",
+    "why_stopped",
+    "metric",
+    "goal",
+    "best",
+    "recommended",
+    "trials",
+    "queued",
+]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
     "init": {"--entry-point", "--output", "--metric"},
@@ -39,6 +51,7 @@ COMMANDS = {
     "list": set(),
     "show": set(),
     "best": {"--command"},
+    "confirm": {"--top", "--seeds", "--until", "--workers", "--folder", "--yes"},
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
@@ -155,7 +168,10 @@ def test_list_show_and_best_speak_to_people(finished):
     assert best.stdout.splitlines()[0].startswith("loss=1 at trial 1, run ")
     assert best.stdout.splitlines()[1:] == ["x=1"]
     found = parsed(invoke("best", "done", "--json"))
-    assert (list(found), found["best"]["params"]) == (["study", "metric", "best", "answer", "bracket"], {"x": 1})
+    assert (list(found), found["best"]["params"]) == (
+        ["study", "metric", "best", "recommended", "answer", "bracket"],
+        {"x": 1},
+    )
     assert found["answer"] == found["best"]
 
 
