@@ -137,7 +137,10 @@ class TuneBackend(AbstractBackend):  # type: ignore[misc]
 def _drive(study: Study, action: Callable[[Callback], Study], tracking_uri: str) -> None:
     shown_on = console(Common(tracking_uri, None, as_json=False))
     try:
-        with screen_for(shown_on) as screen, suppress(StudyFailed):  # which is told below, in MLflow's way
+        with (
+            screen_for(shown_on, lambda: study.handle) as screen,
+            suppress(StudyFailed),
+        ):  # which is told below, in MLflow's way
             action(screen)
     except (KeyboardInterrupt, SystemExit):
         if study.ending is not None:

@@ -11,6 +11,7 @@ from mlflow_tune.cli.group import TuneGroup
 # What the help says of each command; one of which it says nothing is hidden.
 _COMMANDS = {
     "adopt": "Make trials of STUDY from runs that people made by hand or by autolog.",
+    "advise": "Say what may be expected of the study that FILE describes, before it runs.",
     "best": "Show the best trial of STUDY, with the parameters to use.",
     "compare": "Compare two or more studies of one metric.",
     "confirm": "Run the best trials of STUDY again under fresh seeds, to tell luck from merit.",

@@ -12,16 +12,10 @@ from mlflow_tune.cli.common import Common, common_options, print_json, print_lin
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, project_by_hand
+from mlflow_tune.report.answer import answer_lines
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.recommendation import Recommendation
-from mlflow_tune.study.display.tables import (
-    answer_lines,
-    constraint_text,
-    found_text,
-    recommended_json,
-    recommended_lines,
-    trial_json,
-)
+from mlflow_tune.study.display.tables import found_text, recommended_json, recommended_lines, trial_json
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import value_text
 from mlflow_tune.trial import Trial
@@ -62,8 +56,7 @@ def _print_best(spec: StudySpec, trial: Trial | None, trials: Sequence[Trial], n
     if trial is None:
         print_line(f"No trial of {name} has a value of {spec.metric}.")
     else:
-        found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
-        print_line(f"{found} at trial {trial.number}, run {trial.run_id}")
+        print_line(f"{found_text(spec, trial)} at trial {trial.number}, run {trial.run_id}")
         for parameter, value in trial.trained_with.items():
             print_line(f"{parameter}={value_text(value)}")
     for line in answer_lines(spec, trials):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+WIDEST = 10_000  # columns: a table is asked for the width that it wants, not for what a terminal has
+
+
 @click.command()
 @study_argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...")
 @click.option("--target", type=float, help="The value to reach [default: the worst of the studies' best values].")
@@ -68,7 +71,8 @@ def _json(numbers: Comparison, logged: Logged | None, page: Path | None) -> dict
 def _show(common: Common, numbers: Comparison, logged: Logged | None, page: Path | None) -> None:
     shown = console(common)
     table = _table(numbers)
-    if shown.measure(table).maximum > shown.width:
+    wanted = shown.measure(table, options=shown.options.update(max_width=WIDEST)).maximum
+    if wanted > shown.width:
         for line in _lines(numbers):
             shown.print(line)
     else:

@@ -26,7 +26,7 @@ from mlflow_tune.report.difference.difference import (
 from mlflow_tune.report.difference.page import diff_html
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.study.difference import difference_of
-from mlflow_tune.study.display.tables import found_text, trial_json
+from mlflow_tune.study.display.tables import trial_json
 from mlflow_tune.text import (
     bytes_text,
     json_number,
@@ -152,7 +152,7 @@ def print_difference(console: Console, difference: Difference, page: Path | None
 
 
 def _print_trial(console: Console, metric: str, trial: Trial, label: str, findings: Sequence[str]) -> None:
-    value = f"  {found_text(short(metric), trial)}" if trial.value is not None else ""
+    value = f"  {short(metric)}={number_text(trial.value)}" if trial.value is not None else ""
     seconds = f"  ({seconds_text(seconds_of(trial))})" if trial.end_time is not None else ""
     console.print(f"\n{label} {trial.outcome or 'running'}{value}{seconds}")
     told = [("why", trial.why), ("reason", trial.reason), *(("diagnosis", line) for line in findings)]

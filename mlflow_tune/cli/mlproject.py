@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,9 @@ from mlflow_tune.study.display.progress import screen_for
 from mlflow_tune.study.display.summary import print_summary
 from mlflow_tune.study.study import Study
 from mlflow_tune.text.yaml import load_yaml
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 UNATTENDED = ("grid", "random", "bayesian")  # those that any space takes and that need no person
 _PLACES = {
@@ -115,15 +118,20 @@ def _compare(given: Mapping[str, Any], common: Common) -> None:
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)  # MLflow's run becomes the comparison, not one of the studies
     for spec in _contestants(given, common):
         study = Study.of(spec, folder=_folder(given), tracking_uri=common.tracking_uri)
-        with screen_for(shown) as screen, suppress(StudyFailed):  # the comparison goes on with the others
-            study.run(quiet=True, callbacks=[screen])
-        print_summary(shown, study.handle, study.trials)
+        _run_one(study, shown)
         studies.append(study)
     if run_id:
         os.environ["MLFLOW_RUN_ID"] = run_id
     show_comparison(StudyComparison([each.handle for each in studies], studies[0].client), common)
     if any(study.ending is None or study.ending.state != "finished" for study in studies):
         raise SystemExit(1)
+
+
+def _run_one(study: Study, shown: Console) -> None:
+    """Run one of the studies that are compared; of one that fails the summary tells, and the others go on."""
+    with screen_for(shown, lambda: study.handle) as screen, suppress(StudyFailed):
+        study.run(quiet=True, callbacks=[screen])
+    print_summary(shown, study.handle, study.trials)
 
 
 def _contestants(given: Mapping[str, Any], common: Common) -> list[StudySpec]:

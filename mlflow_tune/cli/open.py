@@ -25,7 +25,7 @@ def open_study(study: str, common: Common, place: str, browser: bool) -> None:
     loaded = find_study(study, common)
     links = loaded.links
     if not links:
-        raise InputError(f"this store has no server: `mlflow-tune ui {loaded.run_id}` starts one and opens the study")
+        raise InputError(f"this store has no server: `{loaded.handle.command('ui')}` starts one and opens the study")
     if common.as_json:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id, "links": links})
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from mlflow_tune.cli.common import Common, common_options, print_json, print_line
+from mlflow_tune.cli.common import Common, common_options, console, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
+from mlflow_tune.study.display.summary import print_links
 
 
 @click.command()
@@ -23,3 +24,4 @@ def report(study: str, common: Common) -> None:
         print_json({"study": loaded.record.name, "run_id": loaded.run_id})
     else:
         print_line(f"report.html, trials.csv and figures/ are artifacts of the run {loaded.run_id}.")
+        print_links(console(common), loaded.handle)

@@ -13,6 +13,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.definition import tell_goal
 from mlflow_tune.spec.goals import is_odd
 from mlflow_tune.spec.study_file import StudySpec, read_study_file
+from mlflow_tune.study.advice import Adviser
 from mlflow_tune.study.handle import resume_command
 from mlflow_tune.study.study import Study
 from mlflow_tune.text.console import print_whole
@@ -52,7 +53,7 @@ def run(
     try:
         study = Study.of(spec, folder=file.resolve().parent, tracking_uri=common.tracking_uri)
         drive(
-            study, common, lambda shown: study.run(quiet=True, callbacks=[shown]), lambda: _tell_earlier(study, common)
+            study, common, lambda shown: study.run(quiet=True, callbacks=[shown]), lambda: _tell_at_start(study, common)
         )
     except InputError as error:
         raise InputError(f"{file}: {error}" if error.key else error.message) from None
@@ -65,6 +66,13 @@ def _ask_for_goal(spec: StudySpec) -> None:
         if not click.confirm("Run it so?", err=True):
             print_line("Nothing was run.", err=True)
             raise SystemExit(1)
+
+
+def _tell_at_start(study: Study, common: Common) -> None:
+    """Say which earlier study may be meant, and the one thing that measurements say of this one."""
+    _tell_earlier(study, common)
+    if advice := Adviser(study.spec).most_useful():
+        console(common).print(f"advice: {advice.says} `mlflow-tune advise` says more.")
 
 
 def _tell_earlier(study: Study, common: Common) -> None:

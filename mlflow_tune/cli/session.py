@@ -33,7 +33,10 @@ def drive(
     """
     shown = console(common)
     try:
-        with screen_for(shown, at_start) as screen, suppress(StudyFailed):  # the summary and the exit code tell
+        with (
+            screen_for(shown, lambda: study.handle, at_start) as screen,
+            suppress(StudyFailed),
+        ):  # the summary and the exit code tell
             action(screen)
     except (KeyboardInterrupt, SystemExit):
         if study.ending is None:

@@ -6,7 +6,8 @@ import click
 
 from mlflow_tune.cli.common import Common, common_options, console, print_json
 from mlflow_tune.cli.study_argument import find_study, study_argument
-from mlflow_tune.study.display.tables import TrialsView, answer_lines, recommended_lines, state_text, study_json
+from mlflow_tune.report.answer import answer_lines
+from mlflow_tune.study.display.tables import TrialsView, recommended_lines, state_text, study_json
 from mlflow_tune.text import counted, one_line, point_text
 from mlflow_tune.tracking import Queue
 

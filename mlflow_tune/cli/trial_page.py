@@ -9,7 +9,7 @@ from mlflow_tune.diagnosis import Neighbours, diagnosis_lines, findings_from_jso
 from mlflow_tune.report.difference.changes import against
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.tables import constraint_text, found_text, outcome_text, trial_json
+from mlflow_tune.study.display.tables import found_text, outcome_text, trial_json
 from mlflow_tune.text import point_text, seconds_text, trial_label
 from mlflow_tune.trial import Trial
 
@@ -40,9 +40,8 @@ def page_json(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> dict[s
 
 def print_page(console: Console, spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> None:
     """Print the page for people."""
-    found = "  ".join(filter(None, (found_text(spec.metric, trial), constraint_text(spec, trial))))
     time = seconds_text(seconds_of(trial))
-    console.print(f"\n{outcome_text(trial)}  {found}  {point_text(trial.trained_with)}  ({time})")
+    console.print(f"\n{outcome_text(trial)}  {found_text(spec, trial)}  {point_text(trial.trained_with)}  ({time})")
     for label, words in _comparisons(spec, trial, history).items():
         console.print(f"  {label}: {words}")
     for line in diagnosis_lines(trial):

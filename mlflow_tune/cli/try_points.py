@@ -75,7 +75,7 @@ def _follow(study: Study, run_ids: Sequence[str], shown: Console) -> None:
         Follower(shown, study.client, study.record, study.spec, elsewhere=True).follow(run_ids)
     except KeyboardInterrupt:
         shown.print("It goes on without you; see it again by:")
-        print_whole(shown, f"mlflow-tune watch {study.run_id}")
+        print_whole(shown, study.handle.command("watch"))
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -84,7 +84,7 @@ def _run_queued(study: Study, run_ids: Sequence[str], shown: Console) -> None:
     thread = threading.Thread(target=follower.follow, args=(run_ids,), daemon=True)
     thread.start()
     try:
-        study.resume(only_queued=True, quiet=True, callbacks=[Unseen(shown)])
+        study.resume(only_queued=True, quiet=True, callbacks=[Unseen(shown, lambda: study.handle)])
     except (KeyboardInterrupt, SystemExit):
         follower.over.set()
         if study.ending is None:
@@ -128,5 +128,5 @@ def _tell(study: Study, run_ids: Sequence[str], common: Common, shown: Console) 
 def _best_words(spec: StudySpec, history: Sequence[Trial]) -> str:
     """Return in one line the best trial so far, or that there is none."""
     if best := spec.best(history):
-        return f"best so far: {trial_label(best.number)} {found_text(spec.metric, best)}"
+        return f"best so far: {trial_label(best.number)} {found_text(spec, best)}"
     return no_value_words(spec.metric, history, told=True) if nothing_found(history) else "no value yet"

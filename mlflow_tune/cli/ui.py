@@ -18,10 +18,10 @@ import requests
 from mlflow_tune.cli.common import INTERRUPTED, Common, common_options, print_json, print_line
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.errors import InputError, TrackingError
-from mlflow_tune.tracking import Client, Studies, has_server, near_words, public_uri, study_links
+from mlflow_tune.tracking import Client, Studies, near_words, noted, public_uri, study_links
+from mlflow_tune.tracking.served import LOOPBACK
 
 START_SECONDS = 120.0
-LOOPBACK = "127.0.0.1"
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the runs needs no more processes
 
 
@@ -35,16 +35,17 @@ ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a look at the r
 def ui(study: str | None, common: Common, port: int, no_browser: bool) -> None:
     """Open the comparison of STUDY, or of the newest study, in MLflow's UI.
 
-    For a local store, MLflow's own server is started on it, for this machine alone, until Ctrl-C.
+    For a local store, MLflow's own server is started on it, for this machine alone, until Ctrl-C; one that another
+    `mlflow-tune ui` runs on it already is used.
     """
     loaded = find_study(study or _newest(common), common)
     uri = loaded.client.uri
-    if has_server(uri):
-        _show(loaded.links["charts"], common, no_browser)
+    if links := loaded.links:
+        _show(links["charts"], common, no_browser)
         return
     free = _free(port)
     print_line(f"Starting MLflow's server on {public_uri(uri)} ...", err=True)
-    with _server(uri, free) as (base, process):
+    with _server(uri, free) as (base, process), noted(uri, free):
         _show(study_links(base, loaded.record)["charts"], common, no_browser)
         print_line("Ctrl-C stops the server.", err=True)
         try:

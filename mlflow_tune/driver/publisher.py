@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.driver.reporter import Reporter
+from mlflow_tune.report.answer import answer_lines
 from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.settings import reports_wanted
@@ -120,8 +121,12 @@ class Publisher:
         findings = tuple(self._findings(history))
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
         local = is_local(self._reporter.artifacts.client.uri)
+        answer = answer_lines(spec, history)
         used = "" if state == "running" else self._recommended(history)
-        return Standing(state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local, used)
+        links = self._links
+        return Standing(
+            state, why, spec.metric, spec.goal, links, self._resume, findings, diagnoses, local, answer, used
+        )
 
     def _recommended(self, history: Sequence[Trial]) -> str:
         """Return which trial's parameters to use, where there is more to say than which is the best."""

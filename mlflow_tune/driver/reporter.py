@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlflow_tune.report.forest import Forests
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page
-from mlflow_tune.report.posterior import PosteriorSlice, posterior_before
+from mlflow_tune.report.posterior import PosteriorSlice, bands_of, posterior_before
 from mlflow_tune.report.stopping import stopping_of
 from mlflow_tune.report.subject import Subject, subject_of
 from mlflow_tune.spec.study_file import StudySpec
@@ -88,8 +88,9 @@ class Reporter:
         strategy = self.spec.strategy
         bracket = strategy.bracket(self.spec.space, history)
         curves, forests = self._curves(subject, history), self._forests(subject, history)
-        stopping, again = stopping_of(self.spec, history), self.spec.confirmation(history)
-        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping, again)
+        stopping, bands = stopping_of(self.spec, history), bands_of(self.spec, history)
+        again = self.spec.confirmation(history)
+        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping, bands, again)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -109,7 +110,9 @@ class Reporter:
             bracket = strategy.bracket(self.spec.space, history)
             forests = self._forests(subject, history)
             stopping, again = stopping_of(self.spec, history), self.spec.confirmation(history)
-            material = Material(subject, history, curves, strategy.requirement, bracket, forests, stopping, again)
+            bands = bands_of(self.spec, history) if name == "calibration" else {}
+            drawn_from = (subject, history, curves, strategy.requirement, bracket, forests, stopping, bands, again)
+            material = Material(*drawn_from)
             found = study_figure(name, material)
         return None if found is None else self_showing(found)
 
@@ -172,6 +175,7 @@ class Reporter:
             budget=self.spec.stop.model_dump(mode="json", exclude_none=True),
             facts={name: value for name, value in facts.items() if value},
             unmet=subject.unmet,
+            constraint=self.spec.strategy.requirement,
             made=now(),
         )
 

@@ -6,7 +6,8 @@ A page has no outside resource, and no script but what its policy names. Importi
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE = 6.5  # inches: a wider picture scrolls in its own box on a small screen
+MOST_BALANCED = 12  # pictures: their orders are tried out
 
 
 def filled(template: str, contents: Mapping[str, Any]) -> str:
@@ -40,6 +42,34 @@ def number(value: object) -> str:
 def is_link(link: str) -> bool:
     """Return whether a link leads somewhere from a page that lies anywhere."""
     return link.startswith(("http://", "https://"))
+
+
+def in_columns(pictures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pictures in the order in which two columns of a page, filled one after the other, end least apart.
+
+    The first stays the first; a wide one goes over both columns, and each stretch between such is a page of its own.
+    """
+    ordered: list[dict[str, Any]] = []
+    for wide, stretch in itertools.groupby(pictures, lambda each: bool(each["wide"])):
+        found = [*stretch]
+        ordered += found if wide else _balanced(found)
+    return ordered
+
+
+def _balanced(pictures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pictures of the left column, then those of the right, each in the order given."""
+    if not 2 < len(pictures) <= MOST_BALANCED:
+        return pictures
+    heights = [each["height"] / each["width"] for each in pictures]
+    places = range(1, len(pictures))
+    chosen = [{0, *left} for count in range(len(pictures) - 1) for left in itertools.combinations(places, count)]
+
+    def longer(left: set[int]) -> tuple[float, int]:
+        column = sum(heights[place] for place in left)
+        return round(max(column, sum(heights) - column), 1), sum(left)  # of equally good ones the least moved
+
+    best = min(chosen, key=longer)
+    return [pictures[place] for place in (*sorted(best), *(place for place in places if place not in best))]
 
 
 def picture(figure: Figure) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Standing:
 
     `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption,
     `diagnoses` the names of what the learning curves of a trial show, by its number; `local` is whether its store is a
-    file, `recommended` says which trial's parameters to use, where that is known.
+    file, `answer` what a search for a point has come to, and its bracket, `recommended` which trial's parameters to
+    use, where that is known.
     """
 
     state: str
@@ -47,6 +48,7 @@ class Standing:
     findings: Sequence[str] = ()
     diagnoses: Mapping[int, Sequence[str]] = field(default_factory=dict)
     local: bool = False
+    answer: Sequence[str] = ()
     recommended: str = ""
 
 
@@ -56,8 +58,9 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     What does not fit is left out from the bottom: the headline, the links and the command that resumes always stay.
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
-    used = [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
-    head = [_headline(study, trials) + "  ", *used, _links(study.links) + "  ", _state(study, trials), ""]
+    answer = [inline("; ".join(study.answer), 500) + "  "] if study.answer else []
+    answer += [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
+    head = [_headline(study, trials) + "  ", *answer, _links(study.links) + "  ", _state(study, trials), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
     where = "on the machine that holds the store" if study.local else "from any machine with the tracking URI"
@@ -119,9 +122,13 @@ def _running(trials: Sequence[Trial]) -> list[str]:
 
 
 def _reasons(trials: Sequence[Trial]) -> list[str]:
-    """Return why trials have no value, the commonest first, and why the latest ones were stopped."""
-    reasons = Counter(trial.reason for trial in trials if trial.done and trial.outcome not in ("ok", "pruned"))
-    failed = [f"- failed {_times(count)}: {inline(reason, 200)}" for reason, count in reasons.most_common(REASONS)]
+    """Return how and why trials have no value, the commonest first, and why the latest ones were stopped."""
+    ended = [trial for trial in trials if trial.done and trial.outcome not in ("ok", "pruned")]
+    reasons = Counter((str(trial.outcome), trial.reason) for trial in ended)
+    failed = [
+        f"- {outcome} {times(count)}: {inline(reason, 200)}"
+        for (outcome, reason), count in reasons.most_common(REASONS)
+    ]
     pruned = [trial for trial in trials if trial.outcome == "pruned"]
     return failed + [f"- stopped: trial {trial.number}, {inline(trial.reason, 200)}" for trial in pruned[-REASONS:]]
 
@@ -136,7 +143,8 @@ def _diagnoses(diagnoses: Mapping[int, Sequence[str]]) -> list[str]:
     return [f"- {inline(name)}: {plural('trial', len(found))} {some_of(found, COLUMNS)}" for name, found in ordered]
 
 
-def _times(count: int) -> str:
+def times(count: int) -> str:
+    """Return how often something came in words: `once`, `3 times`."""
     return "once" if count == 1 else f"{count} times"
 
 

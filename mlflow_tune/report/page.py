@@ -11,13 +11,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlflow_tune.report.html import filled, is_link, number, picture
+from mlflow_tune.report.html import filled, in_columns, is_link, number, picture
 from mlflow_tune.report.live import Live, live
-from mlflow_tune.report.note import Standing
+from mlflow_tune.report.note import Standing, times
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.space import Choice, Dimension, Int, Ordinal, Space
-from mlflow_tune.text import counted, iso_time, param_of, printable, seconds_text, short, some_of, tally, value_text
+from mlflow_tune.strategies import Constraint
+from mlflow_tune.text import (
+    counted,
+    iso_time,
+    param_of,
+    plural,
+    printable,
+    seconds_text,
+    short,
+    some_of,
+    tally,
+    value_text,
+)
 from mlflow_tune.trial import Params, Trial
 
 if TYPE_CHECKING:
@@ -29,6 +41,13 @@ MOST_ROWS = 1000
 MOST_COLUMNS = 20
 MOST_REASONS = 20
 MOST_VALUES = 50
+_MARKS = {
+    "failed": "failed",
+    "timeout": "failed",
+    "not-finite": "failed",
+    "pruned": "stopped",
+    "interrupted": "stopped",
+}
 LIVE = "parallel_coordinates"  # the figure that charts replace
 REPEATED = 3  # times: what so many rows of a table would say is said once, above it
 
@@ -39,7 +58,7 @@ class Page:
 
     `strategy` and `budget` are options by name, as the study file gives them. `facts` are further lines by name (what
     is run, tracking server, experiment, commit), in the order in which they are shown. `made` is the time of writing
-    in milliseconds since the epoch.
+    in milliseconds since the epoch. `constraint` is the study's, and `unmet` are the trials, by number, that break it.
     """
 
     name: str
@@ -49,6 +68,7 @@ class Page:
     budget: Mapping[str, object]
     facts: Mapping[str, str] = field(default_factory=dict)
     unmet: frozenset[int] = frozenset()
+    constraint: Constraint | None = None
     made: int = 0
 
 
@@ -74,6 +94,8 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "sense": subject.sense,
         "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.trained_with)},
         "recommended": short(standing.recommended, 400),
+        "answer": [short(line) for line in standing.answer],
+        "constraint": "" if page.constraint is None else short(page.constraint),
         "state": short(standing.state),
         "why": short(standing.why),
         "counts": _counts(ordered),
@@ -82,7 +104,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "strategy": _options(page.strategy),
         "budget": _options(page.budget),
         "facts": [(short(name), short(fact)) for name, fact in page.facts.items()],
-        "figures": [{**picture(figure), "name": name} for name, figure in figures.items()],
+        "figures": in_columns([{**picture(figure), "name": name} for name, figure in figures.items()]),
         "columns": [short(name) for name in list(page.space)[:MOST_COLUMNS]],
         "diagnosed": any(page.standing.diagnoses.values()),
         "columns_left_out": max(len(page.space) - MOST_COLUMNS, 0),
@@ -90,6 +112,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "trials": _told_once([_row(trial, page) for trial in ordered[-MOST_ROWS:]]),
         "rows_left_out": max(len(ordered) - MOST_ROWS, 0),
         "failures": _failures(ordered),
+        "stopped": _stopped(ordered),
         "resume": printable(standing.resume),
         "local": standing.local,
         "made": iso_time(page.made),
@@ -131,7 +154,8 @@ def _row(trial: Trial, page: Page) -> dict[str, Any]:
         "number": trial.number,
         "outcome": trial.outcome or "running",
         "value": number(trial.value),
-        "unmet": trial.number in page.unmet,
+        "seen": "" if page.constraint is None else page.constraint.text(trial),
+        "mark": "unmet" if trial.number in page.unmet else _MARKS.get(str(trial.outcome), ""),
         "diagnosis": ", ".join(page.standing.diagnoses.get(trial.number, ())),
         "values": [_value(trial.trained_with, name) for name in list(page.space)[:MOST_COLUMNS]],
         "seconds": seconds_text(seconds_of(trial), unit=""),
@@ -151,8 +175,14 @@ def _told_once(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _failures(trials: Sequence[Trial]) -> list[tuple[int, str, str]]:
-    """Return how often, how and why trials ended without a value, the commonest first."""
-    failed = [trial for trial in trials if trial.done and trial.value is None]
+def _failures(trials: Sequence[Trial]) -> list[tuple[str, str, str]]:
+    """Return how often, how and why trials ended without a value, the commonest first; none that a rule stopped."""
+    failed = [trial for trial in trials if trial.done and trial.value is None and trial.outcome != "pruned"]
     reasons = Counter((str(trial.outcome), short(trial.reason)) for trial in failed)
-    return [(count, outcome, reason) for (outcome, reason), count in reasons.most_common(MOST_REASONS)]
+    return [(times(count), outcome, reason) for (outcome, reason), count in reasons.most_common(MOST_REASONS)]
+
+
+def _stopped(trials: Sequence[Trial]) -> str:
+    """Return in words which trials a rule has stopped; "" for none."""
+    stopped = [trial.number for trial in trials if trial.outcome == "pruned"]
+    return f"{plural('trial', len(stopped))} {some_of(stopped, MOST_VALUES)}" if stopped else ""

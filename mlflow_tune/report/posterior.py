@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from mlflow_tune.report.subject import scored
 from mlflow_tune.space import Choice, Dimension
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies import Band
 from mlflow_tune.trial import Trial
+
+JUDGED = 200  # so many predictions tell whether a model was right, and judging one reads the history before it
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,25 @@ def posterior_before(
         reference=np.interp(units, np.linspace(0, 1, len(reference)), reference).tolist() if reference else None,
         metric=spec.metric,
     )
+
+
+def forecast_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials with a value of which a model had predicted it, by number: the last `JUDGED` of them."""
+    return [trial for trial in scored(trials) if {"predicted_mean", "predicted_std"} <= trial.metrics.keys()][-JUDGED:]
+
+
+def bands_of(spec: StudySpec, history: Sequence[Trial]) -> dict[int, Band]:
+    """Return how the predictions of `forecast_trials` came out, by trial number."""
+    ended = [trial for trial in history if trial.done]
+    found = {
+        trial.number: spec.strategy.band(spec.space, [each for each in ended if _ended_before(each, trial)], trial)
+        for trial in forecast_trials(history)
+    }
+    return {number: band for number, band in found.items() if band is not None}
+
+
+def _ended_before(trial: Trial, other: Trial) -> bool:
+    return trial.number < other.number and trial.end_time is not None and trial.end_time <= other.start_time
 
 
 def _number(trial: Trial, name: str) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import RESERVED_NAMES
-from mlflow_tune.strategies.base import Strategy
+from mlflow_tune.strategies.base import Band, Strategy
 from mlflow_tune.strategies.bayesian import Bayesian
 from mlflow_tune.strategies.bisection import Bisection
 from mlflow_tune.strategies.constraint import Constraint
@@ -20,6 +20,7 @@ from mlflow_tune.trial import Goal
 
 __all__ = [
     "STRATEGIES",
+    "Band",
     "Bayesian",
     "Bisection",
     "Constraint",

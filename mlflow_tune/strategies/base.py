@@ -27,6 +27,20 @@ class Posterior:
 
 
 @dataclass(frozen=True)
+class Band:
+    """How what a model had predicted of a trial came out.
+
+    `level` is that of the narrowest central band of its prediction that holds the trial's value, from 0 to 1: of trials
+    whose model is right, 80 % have one of 0.8 or less. `low` and `high` are the ends of the band of 95 %, in the
+    metric's own units.
+    """
+
+    level: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Strategy(ABC):
     """Chooses the next trials from what the tracking store holds, and from nothing else.
 
@@ -120,6 +134,13 @@ class Strategy(ABC):
 
     def posterior(self, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
         """Return what the model that chose the trial after `history` believed of the points, None without a model."""
+        return None
+
+    def band(self, space: Space, history: Sequence[Trial], trial: Trial) -> Band | None:
+        """Return how the prediction of the trial's value came out, None where no model chose it or it has no value.
+
+        `history` are the trials that had ended when it was chosen.
+        """
         return None
 
 

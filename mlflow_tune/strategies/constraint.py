@@ -54,6 +54,11 @@ class Constraint:
         seen = "none" if math.isnan(value) else number_text(value)
         return seen if self.is_met(trial) else f"{seen} (not met)"
 
+    def named_text(self, trial: Trial) -> str:
+        """Return the same after the metric's name, as `recall=0.9 (not met)`."""
+        seen = self.text(trial)
+        return f"{self.metric}={seen}" if seen else ""
+
     def is_met(self, trial: Trial) -> bool:
         """Return whether the trial ended well and keeps the bound; one without a finite value does not."""
         return trial.outcome == "ok" and self.shortfall(self.value(trial)) <= 0

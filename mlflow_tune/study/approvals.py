@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shlex
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mlflow_tune.launchers.command import Command
 from mlflow_tune.space import Choice
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import cut, escaped
+from mlflow_tune.tracking.user_files import open_user_file, user_file
 
 logger = logging.getLogger(__name__)
 _LONGEST = 200  # characters that are kept of a part; of a longer one its beginning, and a digest of the whole
@@ -148,8 +148,7 @@ def _kept(text: str | None) -> str | None:
 
 def approvals_file() -> Path:
     """Return the file of this user's approvals, in the XDG state folder. Raises RuntimeError without a home."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "mlflow-tune" / "approvals.jsonl"
+    return user_file("approvals.jsonl")
 
 
 def _remembered(run_id: str) -> Mapping[str, str] | None:
@@ -175,9 +174,7 @@ def _line(line: str, run_id: str) -> Mapping[str, str] | None:
 def _remember(run_id: str, parts: Mapping[str, str | None]) -> None:
     line = f"\n{json.dumps({'run_id': run_id, 'approved': parts})}\n"  # the last one may have been cut short
     try:
-        path = approvals_file()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = _open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        descriptor = open_user_file(approvals_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             if os.write(descriptor, line.encode()) < len(line):  # one write, which no other process can divide
                 raise OSError("the disk is full")
@@ -193,17 +190,6 @@ def _remember(run_id: str, parts: Mapping[str, str | None]) -> None:
 
 
 def _read() -> str:
-    descriptor = _open(approvals_file(), os.O_RDONLY)
+    descriptor = open_user_file(approvals_file(), os.O_RDONLY)
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
         return file.read()
-
-
-def _open(path: Path, flags: int) -> int:
-    """Open the file, whose mode is 600. Raises OSError for one that others may have written."""
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    status = os.fstat(descriptor)
-    others = stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH)
-    if status.st_uid != os.geteuid() or others or not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise OSError(None, f"others may write {path}")
-    return descriptor

@@ -14,7 +14,7 @@ from mlflow_tune.provenance import user_tags
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, compare
 from mlflow_tune.report.subject import subject_of
 from mlflow_tune.study.handle import StudyHandle
-from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, public_uri, ui_command
+from mlflow_tune.tracking import Artifacts, Client, StudyRecord, has_server, public_uri, served, ui_command
 from mlflow_tune.tracking.comparisons import Comparisons, comparison_links
 from mlflow_tune.tracking.leftovers import sweep
 from mlflow_tune.tracking.records import now
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Logged:
     """Where a comparison was logged: its run, and the links to the shared view and to it, by name, the best first.
 
-    `seen` is the first link, or for a local store the command that starts MLflow's UI on it, where the run's
-    description holds the links.
+    `seen` is the first link, or for a local store that `mlflow-tune ui` does not serve now the command that starts
+    MLflow's UI on it, where the run's description holds the links.
     """
 
     run_id: str
@@ -103,10 +103,10 @@ class StudyComparison:
 
     def _logged(self, run_id: str) -> Logged:
         uri, first = self._client.uri, self.records[0].experiment_id
-        if not has_server(uri):
-            return Logged(run_id, first, {}, ui_command(uri))
-        links = comparison_links(public_uri(uri), run_id, self.records)
-        return Logged(run_id, first, links, next(iter(links.values())))
+        base = public_uri(uri) if has_server(uri) else served(uri, run_id)
+        links = comparison_links(base, run_id, self.records)
+        seen = next(iter(links.values())) if base else ui_command(uri)
+        return Logged(run_id, first, links if has_server(uri) else {}, seen)
 
     def _log_files(self, logged: Logged) -> None:
         from mlflow_tune.report.comparison.table import comparison_csv

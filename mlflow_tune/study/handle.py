@@ -30,6 +30,7 @@ from mlflow_tune.tracking import (
     Trials,
     has_server,
     public_uri,
+    served,
     study_links,
 )
 from mlflow_tune.trial import Trial
@@ -100,7 +101,9 @@ class StudyHandle:
     @property
     def trial_store(self) -> Trials:
         """The trials on the tracking server."""
-        return Trials(self.client, self.record, space=self.spec.space)
+        constraint = self.spec.strategy.requirement
+        trials = Trials(self.client, self.record, space=self.spec.space)
+        return trials if constraint is None else replace(trials, seen=constraint.named_text)
 
     @property
     def queue(self) -> Queue:
@@ -119,8 +122,13 @@ class StudyHandle:
 
     @property
     def links(self) -> dict[str, str]:
-        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
-        return study_links(public_uri(self.client.uri), self.record) if has_server(self.client.uri) else {}
+        """The links to the study's charts, table, parent run and plain list of trials, none without a server.
+
+        Of a local store they lead to the server that `mlflow-tune ui` runs on it, while it does.
+        """
+        uri = self.client.uri
+        base = public_uri(uri) if has_server(uri) else served(uri, self.run_id)
+        return study_links(base, self.record) if base else {}
 
     @property
     def source(self) -> Mapping[str, str]:

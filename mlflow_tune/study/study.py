@@ -247,7 +247,10 @@ class Study:
 
     @property
     def links(self) -> dict[str, str]:
-        """The links to the study's charts, table, parent run and plain list of trials, none without a server."""
+        """The links to the study's charts, table, parent run and plain list of trials, none without a server.
+
+        Of a local store they lead to the server that `mlflow-tune ui` runs on it, while it does.
+        """
         return self.handle.links
 
     @property

@@ -16,7 +16,7 @@ from mlflow_tune.text.numbers import (
     tick_text,
 )
 from mlflow_tune.text.reading import as_integer, as_number, as_value, at, listed, nearest, shown, unknown
-from mlflow_tune.text.safe import cut, cut_start, encodable, escaped, markdown, one_line, printable, short
+from mlflow_tune.text.safe import apart, cut, cut_start, encodable, escaped, markdown, one_line, printable, short
 from mlflow_tune.text.tables import Cell, columns_csv, markdown_table, table_of
 from mlflow_tune.text.times import hours_text, iso_time, local_time, seconds_text
 from mlflow_tune.text.values import Scalar, Value, copied, is_same, plain, plain_value, spellings, value_text
@@ -26,6 +26,7 @@ __all__ = [
     "Cell",
     "Scalar",
     "Value",
+    "apart",
     "as_integer",
     "as_number",
     "as_value",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
+
 _SPECIAL = set("&<>\"'|`*_[]\\$~#!")  # what Markdown or HTML would act on
 
 
@@ -25,6 +28,32 @@ def cut(text: str, longest: int) -> str:
 def cut_start(text: str, longest: int) -> str:
     """Return the text, cut at its beginning to `longest` characters, the first of them `…`."""
     return text if len(text) <= longest else f"…{text[len(text) + 1 - longest :]}"
+
+
+def apart(texts: Iterable[object], longest: int) -> dict[str, str]:
+    """Return for each text how it is shown: as `short`, but two that differ are not cut to the same.
+
+    Of those that begin alike for half of that or more, the beginning is cut.
+    """
+    shown: dict[str, str] = {}
+    _tell_apart({str(text): one_line(text) for text in texts}, longest, shown)
+    return shown
+
+
+def _tell_apart(lines: Mapping[str, str], longest: int, shown: dict[str, str], start: int = 0) -> None:
+    windows = {text: f"…{line[start + 1 :]}" if start else line for text, line in lines.items()}
+    alike: dict[str, dict[str, str]] = {}
+    for text, window in windows.items():
+        alike.setdefault(window[: longest // 2], {})[text] = lines[text]
+    for group in alike.values():
+        fit = all(len(windows[text]) <= longest for text in group)
+        if fit or len({*group.values()}) == 1:  # one alone, or equal but for white space
+            shown.update({text: cut(windows[text], longest) for text in group})
+            continue
+        # Half of the room for what tells them apart, or less where they end before.
+        common = len(os.path.commonprefix([*group.values()]))  # noqa: RUF071  # characters are what it is to compare
+        end = max(map(len, group.values()))
+        _tell_apart(group, longest, shown, max(start + 1, min(common - longest // 2, end - longest)))
 
 
 def one_line(text: object) -> str:

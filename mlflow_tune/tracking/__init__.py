@@ -11,6 +11,7 @@ from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
 from mlflow_tune.tracking.records import StartedRun, started_run
+from mlflow_tune.tracking.served import noted, served
 from mlflow_tune.tracking.studies import Studies, StudyRecord, StudyState, experiment_name
 from mlflow_tune.tracking.trials import Trials
 from mlflow_tune.tracking.ui import has_server, run_link, save_view, study_links, ui_command
@@ -38,9 +39,11 @@ __all__ = [
     "is_local",
     "namesakes",
     "near_words",
+    "noted",
     "public_uri",
     "run_link",
     "save_view",
+    "served",
     "started_run",
     "study_links",
     "take_name",

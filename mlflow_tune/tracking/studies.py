@@ -87,7 +87,7 @@ class StudyRecord:
     @property
     def trials_done(self) -> int:
         """How many trials had ended when the parent run was last written."""
-        return round(sum(self.figures.get(f"trials_{kind}", 0) for kind in ("ok", "failed")))
+        return round(sum(self.figures.get(f"trials_{kind}", 0) for kind in ("ok", "failed", "pruned")))
 
     @property
     def best_value(self) -> float | None:

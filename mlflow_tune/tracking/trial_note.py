@@ -16,13 +16,21 @@ from mlflow_tune.trial import Trial
 LONGEST = 600  # characters of a sentence, before they are escaped
 
 
-def trial_note(study: StudyRecord, trial: Trial) -> str:
-    """Return the Markdown of a trial as far as it is known: one that runs has no outcome yet."""
+def nothing_seen(_: Trial) -> str:
+    """Return what a trial shows of the constraint of a study that has none."""
+    return ""
+
+
+def trial_note(study: StudyRecord, trial: Trial, seen: str = "") -> str:
+    """Return the Markdown of a trial as far as it is known: one that runs has no outcome yet.
+
+    `seen` is what it shows of the study's constraint, "" without one.
+    """
     again = f", attempt {trial.attempt}" if trial.attempt > 1 else ""
     link = f"[{_inline(study.name, 100)}]({run_link(study.experiment_id, study.run_id)})"
     lines = [f"**Trial {trial.number}**{again} of the study {link}.  "]
     if trial.outcome is not None:
-        lines.append(f"{_came_of_it(study, trial)}.  ")
+        lines.append(f"{_came_of_it(study, trial)}{f', {_inline(seen)}' if seen else ''}.  ")
     if trial.raised:
         lines.append(f"Trained on, to {_inline(point_text(trial.raised))}.  ")
     lines.append(f"Chosen by {_inline(trial.strategy, 60)}: {_inline(trial.why)}.  ")

@@ -8,7 +8,7 @@ and explicit times make a repeated metric point one point.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ from mlflow_tune.tracking.records import (
     tag_text,
 )
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trial_note import trial_note
+from mlflow_tune.tracking.trial_note import nothing_seen, trial_note
 from mlflow_tune.trial import (
     OF,
     OF_STUDY,
@@ -77,7 +77,8 @@ class Trials:
 
     Those that are started get `source`, the tags that MLflow's client leaves out (user, source, git commit), and the
     `fixed` parameters, a replicate with its own seed in `seed_name`; to read, none of them is needed. What is no point
-    of the `space`, where one is given, is left out.
+    of the `space`, where one is given, is left out. `seen` tells in words what an ended trial shows of the study's
+    constraint.
     `_described` are the runs to which the training code has given a description of its own.
     """
 
@@ -87,6 +88,7 @@ class Trials:
     fixed: Params = field(default_factory=dict)
     space: Space | None = None
     seed_name: str = ""
+    seen: Callable[[Trial], str] = field(default=nothing_seen, repr=False, compare=False)
     _described: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def all(self, deleted: bool = False) -> list[Trial]:
@@ -228,7 +230,7 @@ class Trials:
         tags += [RunTag("tune.curve", trial.curve)] if trial.curve else []
         tags += [RunTag(DEVICES, tag_text(",".join(outcome.devices)))] if outcome.devices else []
         if not self.is_described(trial):
-            tags.append(RunTag(NOTE, tag_text(trial_note(self.study, trial))))
+            tags.append(RunTag(NOTE, tag_text(trial_note(self.study, trial, self.seen(trial)))))
         tags.append(RunTag("tune.outcome", outcome.kind))
         try:
             self.client.send("log_batch", trial.run_id, points, [Param(*each) for each in late.items()], tags)

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from mlflow_tune.cli import main
 from mlflow_tune.diagnosis.finding import Finding, findings_to_json
-from mlflow_tune.study.display.progress import Screen
+from mlflow_tune.study.display.progress import Unseen
 from mlflow_tune.study.display.tables import TrialsView
 from mlflow_tune.trial import Trial
 from tests.fixtures.small_studies.helpers import outcomes, points, runs_of, start, study_file, tune, wait_for
@@ -42,6 +42,7 @@ SHOW_KEYS = [
 ]
 TRIAL_KEYS = ["number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason", "diagnosis"]
 COMMANDS = {
+    "advise": {"--trials", "--workers", "--minutes-per-trial"},
     "init": {"--entry-point", "--output", "--metric"},
     "run": {"--name", "--trials", "--workers", "--seed", "--dask", "--gpus"},
     "try": {"--param", "--note", "--from", "--outside", "--folder", "--yes"},
@@ -190,6 +191,12 @@ def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tm
     assert "loss <= 3" in shown
     assert "8 (not met)" in shown
     assert shown.splitlines()[-1] == "bracket 3 to 4"
+    parent, children = runs_of(uri, "edge")
+    notes = {run.data.tags["tune.params"]: run.data.tags["mlflow.note.content"].splitlines()[1] for run in children}
+    assert notes['{"x":3}'] == "It came to loss **3**, loss=3.  "
+    assert notes['{"x":8}'] == "It came to loss **8**, loss=8 (not met).  "
+    told = f"bisection has come to x=3 at {where}; bracket 3 to 4  "
+    assert parent.data.tags["mlflow.note.content"].splitlines()[1] == told
     by_hand = invoke("best", "edge", "--command").stdout
     assert by_hand == "python -c 'import objectives; print(objectives.total(x=3))'\n"
 
@@ -198,7 +205,7 @@ def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     run = invoke("run", path)
     assert run.exit_code == 1, "nothing has been found"
-    assert "no trial has a value of 'loss'; 3 failed\n" in run.stdout
+    assert "no trial has a value of 'loss'; 1 failed, 2 not-finite\n" in run.stdout
     assert run.output.count("logged were 'other'") == 1, "a reason stands once"
     assert outcomes(runs_of(uri, "bad")[1]) == [
         (1, 1, "not-finite", "FAILED"), (2, 1, "not-finite", "FAILED"), (3, 1, "failed", "FAILED"),
@@ -216,7 +223,7 @@ def test_a_resume_without_anything_to_do_says_so(uri, tmp_path):
     again = invoke("resume", "bad")
     assert "nothing to do: the budget of 3 is used; give --trials +N" in again.stdout
     assert "1 failed: --retry-failed runs such trials again" in again.stdout
-    assert "no trial has a value of 'loss'; 3 failed, the last: " in again.stdout
+    assert "no trial has a value of 'loss'; 1 failed, 2 not-finite, the last: " in again.stdout
     assert again.exit_code == 1
     as_json = invoke("resume", "bad", "--json")
     assert (as_json.exit_code, parsed(as_json)["state"]) == (1, "finished")
@@ -241,8 +248,8 @@ def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
 def test_a_finished_study_of_the_name_is_told_of(finished):
     first = parsed(invoke("show", "done", "--json"))["run_id"]
     lines = invoke("run", finished).stdout.splitlines()
-    assert lines[1] == f"a finished study 'done' exists (run {first}): to go on with that one:"
-    assert lines[2] == f"mlflow-tune resume {first}"
+    assert lines[2] == f"a finished study 'done' exists (run {first}): to go on with that one:"
+    assert lines[3] == f"mlflow-tune resume {first}"
     assert "finished study" not in invoke("run", finished, "--name", "other").stdout
 
 
@@ -335,7 +342,7 @@ def test_a_bar_begins_with_what_is_done_and_tells_of_failures(uri, tmp_path, nar
 @pytest.mark.parametrize(("running", "words"), [(1, "1 still runs. Press again to kill it"), (2, "2 still run. Press")])
 def test_the_first_ctrl_c_is_told(running, words):
     shown = Console(record=True, file=io.StringIO(), width=100)
-    screen = Screen(shown)
+    screen = Unseen(shown, lambda: pytest.fail("nothing is asked of the study"))
     screen.on_interrupt([Trial(number, {}) for number in range(2, 2 + running)])
     text = shown.export_text()
     assert text.startswith(f"Ctrl-C: no new trial starts; {words}")
@@ -384,7 +391,7 @@ WRONG = [
     (["resume", "done", "--trials", "0"], "at least 1"),
     (["resume", "done", "--trials", "+-2"], "at least 1"),
     (["resume", "done", "--trials", "many"], "many"),
-    (["resume", "done", "--folder", "/nowhere"], "/nowhere"),
+    (["resume", "done", "--folder", "/no/such/folder"], "/no/such/folder"),
     (["run", "missing.yaml"], "missing.yaml"),
     (["run", "study.yaml", "--trials", "0"], "--trials"),
     (["run", "study.yaml", "--seed", "-1"], "--seed"),

@@ -21,6 +21,7 @@ from mlflow_tune.cli import main
 from tests.fixtures.small_studies.helpers import failing
 from tests.report.test_report_page import Parsed
 from tests.support.server import copy_store
+from tests.support.terminal import plain
 
 EVIL = "[red]<script>alert(1)</script></td> | `x` $(touch pwned) {{ 7*7 }} **b**"
 
@@ -85,6 +86,18 @@ def test_a_comparison_is_printed_written_and_logged(studies, tmp_path):
     assert " reached loss <= " in result.stdout
     assert result.stdout.splitlines()[-1] == f"mlflow ui --backend-store-uri {studies}"
     assert "random (sampling=sobol)" in Parsed(page.read_text()).text
+
+
+def test_where_a_row_finds_no_room_on_a_terminal_it_is_told_in_lines(studies, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = plain(invoke("r1", "s1", "r2", "--no-log", uri=studies).stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.strip() in ("r1", "r2", "s1")] == ["  r1", "  r2", "s1"]
+    assert "  strategy random, studies 1, trials 3, best " in lines[lines.index("s1") + 1]
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = plain(invoke("r1", "s1", "r2", "--no-log", uri=studies).stdout)
+    assert "trials to target" in wide.splitlines()[1], "there is room for the table"
 
 
 @pytest.mark.slow

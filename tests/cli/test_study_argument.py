@@ -22,7 +22,7 @@ from tests.fixtures.small_studies.helpers import study_file
 from tests.support import commands
 
 POINT = ["-P", "x=2"]
-OTHERS = {"run", "init", "list", "mlproject"}  # they take a new file, a project, or no study
+OTHERS = {"advise", "run", "init", "list", "mlproject"}  # they take a new file, a project, or no study
 COMMANDS: dict[str, Sequence[str]] = {
     "show": [],
     "best": [],

@@ -1,4 +1,4 @@
-"""Scripts in the manner of their libraries' documents, drafted by `init`, each a finished study.
+"""Scripts of `examples/` in the manner of their libraries' documents, drafted by `init`, each a finished study.
 
 Each script prints the metric that it has reached: so the trial's output tells which value belongs in the trial's run.
 """
@@ -19,9 +19,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mlflow_tune.cli import main
+from tests.fixtures import ROOT
 from tests.support.required import required
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = ROOT / "examples"
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class Script:
 
 
 SCRIPTS_OF = [
-    Script("sklearn_search.py", ["sklearn"], "best_cv_score", ["min_samples_leaf"], {"cv": "3"}, trials=1),
     Script(
-        "lightgbm_autolog.py",
+        "sklearn_search/grid_in_a_trial.py", ["sklearn"], "best_cv_score", ["min_samples_leaf"], {"cv": "3"}, trials=1
+    ),
+    Script(
+        "lightgbm_autolog/train.py",
         ["lightgbm"],
         "val-multi_logloss",
         ["learning_rate", "colsample_bytree", "subsample"],
@@ -53,14 +56,14 @@ SCRIPTS_OF = [
         trials=1,
     ),
     Script(
-        "hydra_chdir/train.py",
+        "hydra_app/train.py",
         ["hydra"],
         "val_loss",
         ["model.units", "model.dropout", "optimizer.lr", "optimizer.nesterov"],
         {"folder": "outputs"},
     ),
     Script(
-        "torch_loop.py",
+        "pytorch_loop/train.py",
         ["torch"],
         "loss",
         ["hidden", "lr", "bias", "nesterov"],
@@ -68,14 +71,14 @@ SCRIPTS_OF = [
         experiment="torch-loop",
     ),
     Script(
-        "lightning_logger.py",
+        "lightning_trainer/train.py",
         ["torch", "pytorch_lightning"],
         "val/loss",
         ["lr", "hidden"],
         followed="lightning_logs",
     ),
     Script(
-        "lightning_cli.py",
+        "lightning_trainer/with_cli.py",
         ["torch", "pytorch_lightning", "jsonargparse"],
         "val_loss",
         ["model.lr", "model.bias", "data.batch_size"],
@@ -101,7 +104,7 @@ class Finished:
 
 def tune(script: Script, uri: str, folder: Path) -> Finished:
     """Draft a study of the script by `init`, run it, and return what MLflow holds."""
-    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
+    shutil.copytree(SCRIPTS / Path(script.path).parts[0], folder / Path(script.path).parts[0])
     more = [] if script.experiment else ["--experiment", f"of {script.path}"]
     drafted = CliRunner().invoke(main, ["init", script.path, "--tracking-uri", uri, *more, "--json"])
     assert drafted.exit_code == 0, drafted.output

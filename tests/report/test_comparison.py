@@ -90,6 +90,25 @@ def test_studies_that_stop_trials_are_a_group_of_their_own_and_show_their_steps(
     assert [row["steps"] for row in table if row["kind"] == "group"] == ["60.0", "20.0", ""]
 
 
+def test_names_stay_apart_however_long_they_are_and_whatever_they_share():
+    long = "a study of a large network on many pictures with a cosine schedule and label smoothing"
+    studies = [
+        *(reaching(f"{long}, seed {seed}", 3, "random", seed) for seed in (0, 1)),
+        entrant("same", [1.0], "bayesian", run_id="aaaaaaaa1"),
+        entrant("same", [1.0], "grid", None, run_id="bbbbbbbb2"),
+    ]
+    compared = compare(studies)
+    told = [cells(compared, group)[0] for _, group in rows(compared)]
+    assert told == [
+        "random",
+        "…pictures with a cosine schedule and label smoothing, seed 0",
+        "…pictures with a cosine schedule and label smoothing, seed 1",
+        "same (aaaaaaaa)",
+        "same (bbbbbbbb)",
+    ]
+    assert [study["study"] for study in comparison_json(compared)["studies"]] == [each.name for each in studies]
+
+
 # --- one study -------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from mlflow_tune.report.figures.importance import importance_figure, importance_
 from mlflow_tune.report.figures.posterior import posterior_figure, posterior_grid
 from mlflow_tune.report.figures.style import render, words_of
 from mlflow_tune.report.forest import least_trials
-from mlflow_tune.report.posterior import PosteriorSlice, posterior_xs
+from mlflow_tune.report.posterior import JUDGED, PosteriorSlice, bands_of, posterior_xs
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Space
+from mlflow_tune.strategies import Band, Bayesian
 from mlflow_tune.strategies.confirmation import Confirmation, Plan
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.trial import Trial
@@ -85,20 +87,50 @@ def predicted(count, inside):
 
 
 def test_calibration_counts_what_lies_inside_the_band():
-    figure = calibration_figure(SUBJECT, [*predicted(20, 17), Trial(21, {}, "ok", 5.0), Trial(22, {}, "failed")])
+    figure = calibration_figure(SUBJECT, [*predicted(20, 17), Trial(21, {}, "ok", 5.0), Trial(22, {}, "failed")], {})
     assert "17 of 20 values (85 %) lie inside the predicted 95 % band" in words_of(figure)
+    assert "85 % inside that of 80 %, 85 % inside that of 50 %" in words_of(figure)
     assert "17 of 20 values (85 %)" in figure.get_suptitle()
     shown = {bar.get_label(): len(bar.lines[0].get_xdata()) for bar in figure.axes[0].containers}
     assert shown == {"inside its band": 17, "outside": 3}
 
 
 def test_calibration_needs_three_forecasts():
-    assert calibration_figure(SUBJECT, predicted(2, 2)) is None
-    assert calibration_figure(SUBJECT, made(20)) is None
+    assert calibration_figure(SUBJECT, predicted(2, 2), {}) is None
+    assert calibration_figure(SUBJECT, made(20), {}) is None
     nonsense = [
         dataclasses.replace(each, metrics={"predicted_mean": math.nan, "predicted_std": -1}) for each in made(5)
     ]
-    assert forecasts(nonsense) == []
+    assert forecasts(nonsense, {}) == []
+
+
+def test_calibration_is_counted_where_the_model_judged():
+    """In its units an error counts, not in the metric's, which are uneven; the bars are the band of 95 % there."""
+    bands = {number: Band(number / 20, 0.9, 1.5) for number in range(1, 21)}
+    figure = calibration_figure(SUBJECT, predicted(20, 20), bands)
+    assert "19 of 20 values (95 %) lie inside the predicted 95 % band" in words_of(figure)
+    assert "80 % inside that of 80 %, 50 % inside that of 50 %" in words_of(figure)
+    (bar, *_), outside = (each.lines[2][0].get_segments() for each in figure.axes[0].containers)
+    np.testing.assert_allclose(bar[:, 0], [0.9, 1.5])
+    assert len(outside) == 1
+
+
+def test_bands_come_from_what_had_ended_when_a_trial_started():
+    class Told(Bayesian):
+        def band(self, space, history, trial):
+            return Band(0.5, *(float(each.number) for each in history)) if len(history) == 2 else None
+
+    times = [(1, 0, 5), (2, 0, 9), (3, 5, 7), (4, 8, 10), (5, 0, 1)]
+    told = {"predicted_mean": 1.0, "predicted_std": 1.0}
+    trials = [
+        Trial(number, {}, "ok", 1.0, metrics=told, start_time=start, end_time=end) for number, start, end in times
+    ]
+    spec = SimpleNamespace(strategy=Told(), space=Space({"x": Float(0, 1)}))
+    assert bands_of(spec, trials) == {4: Band(0.5, 1.0, 3.0)}
+
+
+def test_a_long_study_is_judged_by_its_last_predictions():
+    assert "of the last 200 values" in words_of(calibration_figure(SUBJECT, predicted(JUDGED + 9, 999), {}))
 
 
 # --- posterior -------------------------------------------------------------------------------------------------------

@@ -19,11 +19,13 @@ import pytest
 from mlflow_tune.report.figures.interactive import interactive_charts
 from mlflow_tune.report.figures.parameters import parallel_figure
 from mlflow_tune.report.figures.progress import best_so_far_figure
+from mlflow_tune.report.html import in_columns
 from mlflow_tune.report.note import Standing
 from mlflow_tune.report.page import Page, report_html
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.report.table import trials_csv, trials_table
 from mlflow_tune.space import Categorical, Float, Int, Space
+from mlflow_tune.strategies.constraint import parse_constraint
 from mlflow_tune.text import iso_time
 from mlflow_tune.trial import Trial
 from tests.support.drawn import SUBJECT
@@ -121,7 +123,7 @@ def test_the_page_says_what_was_found_and_how():
         "act one of relu, tanh",
         "name random seed 0",
         "commit 0123abc",
-        "1 times failed: exit code 1",
+        "once failed: exit code 1",
         STANDING.resume,
         "2023-11-14T22:13:20+00:00",
     ):
@@ -139,10 +141,36 @@ def test_the_leaderboard_has_the_best_ten():
     assert {len(row) for row in page.rows[heads[0] :]} == {8}
 
 
-def test_trials_that_break_the_constraint_are_told_and_do_not_lead():
-    page = report(dataclasses.replace(PAGE, unmet=frozenset([3])))
+def test_trials_that_break_the_constraint_are_marked_and_do_not_lead():
+    standing = dataclasses.replace(STANDING, answer=["bisection has come to lr=0.05 at trial 2", "bracket 0.05 to 0.1"])
+    floor = parse_constraint("recall >= 0.9")
+    trials = [dataclasses.replace(each, metrics={"recall": 1 - each.number / 20}) for each in made(3, failed=[1])]
+    asked = dataclasses.replace(PAGE, standing=standing, unmet=frozenset([3]), constraint=floor)
+    html = report_html(asked, trials, {})
+    page = Parsed(html)
     assert "0.5 in trial 2, with" in page.text
-    assert [row[1] for row in page.rows if row[0] == "3"] == ["ok, breaks the constraint"]
+    assert "bisection has come to lr=0.05 at trial 2 bracket 0.05 to 0.1" in page.text
+    assert [row[:4] for row in page.rows if row[0] in ("trial", "1", "2", "3")] == [
+        ["trial", "outcome", "val_loss", "recall >= 0.9"],
+        ["2", "ok", "0.5", "0.9"],
+        ["trial", "outcome", "val_loss", "recall >= 0.9"],
+        ["1", "failed", "", ""],
+        ["2", "ok", "0.5", "0.9"],
+        ["3", "ok", "0.333333", "0.85 (not met)"],
+    ]
+    assert html.count('<tr class="unmet">') == 1
+
+
+def test_what_a_rule_stopped_is_no_failure():
+    trials = [*made(2, failed=[2]), *(Trial(n, {"lr": 0.1}, "pruned", reason=f"median, {n}") for n in (3, 4))]
+    html = report_html(PAGE, trials, {})
+    page = Parsed(html)
+    assert [html.count(f'<tr class="{mark}">') for mark in ("failed", "stopped")] == [1, 2]
+    assert page.text.count("once failed: exit code 1") == 1
+    assert "pruned:" not in page.text
+    assert "Stopped by a rule Trials 3, 4: hopeless" in page.text
+    assert ["3", "pruned", "", "0.1", "", "", "", "median, 3"] in page.rows
+    assert "Stopped by a rule" not in report().text
 
 
 def test_the_page_is_self_contained():
@@ -173,6 +201,18 @@ def test_every_picture_is_inline_and_has_its_alternative_in_words():
     assert "The best goes from 1 (trial 1) to 0.333333 (trial 3)" in image["alt"]
     assert "Without a value ended trial 2" in image["alt"]
     assert int(image["width"]) > int(image["height"]) > 0
+
+
+def test_pictures_of_uneven_height_leave_no_hole_in_two_columns():
+    def shown(*heights):
+        pictures = [{"width": 500, "height": abs(height), "wide": height < 0} for height in heights]
+        return [-each["height"] if each["wide"] else each["height"] for each in in_columns(pictures)]
+
+    assert shown(380, 600, 300) == [380, 300, 600]
+    assert shown(380, 380, 380, 380) == [380] * 4
+    assert shown(380, 600) == [380, 600]
+    assert shown(380, 600, 310, -400, 300, 900, 610) == [380, 310, 600, -400, 300, 610, 900]
+    assert shown() == []
 
 
 def test_a_study_without_trials_and_one_whose_trials_all_failed():

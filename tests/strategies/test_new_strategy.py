@@ -94,7 +94,16 @@ def test_what_a_new_strategy_logs_is_reserved(local):
 
 @pytest.mark.parametrize(
     "name",
-    ["bracket_low", "bracket_high", "predicted_mean", "predicted_std", "acquisition", "expected_improvement"],
+    [
+        "bracket_low",
+        "bracket_high",
+        "predicted_mean",
+        "predicted_std",
+        "model_mean",
+        "model_std",
+        "acquisition",
+        "expected_improvement",
+    ],
 )
 def test_what_our_strategies_log_is_reserved_in_every_study_file(name, tmp_path):
     file = tmp_path / "study.yaml"

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import signal
+from typing import Any, cast
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from mlflow_tune import Callback, Categorical, Float, InputError, Int, Study, StudyFailed
 from mlflow_tune.report.frame import trials_frame
 from mlflow_tune.report.table import BEFORE
 from mlflow_tune.space import Space
+from mlflow_tune.study.display.progress import screen_for
+from mlflow_tune.study.display.summary import no_value_words
 from mlflow_tune.trial import Trial
+from tests.support.terminal import plain
 
 SPACE = {"x": Int(1, 4, grid=[1, 2, 3, 4])}
 
@@ -59,10 +65,11 @@ def test_a_script_sees_a_line_a_trial_and_a_summary_unless_it_is_to_be_quiet(sql
     done = study(sqlite_store, stop={"trials": 2}).run(callbacks=[record, ends])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "s: minimize loss by grid, up to 2 trials"
-    assert re.fullmatch(r"#001 ok  loss=1  x=1  \(\d+\.\d s\)  best 1 \(#001\)", lines[1])
-    assert lines[2].startswith("#002 ok  loss=2  x=2")
+    assert lines[1] == f"watch it: mlflow-tune ui s --tracking-uri {sqlite_store}"
+    assert re.fullmatch(r"#001 ok  loss=1  x=1  \(\d+\.\d s\)  best 1 \(#001\)", lines[2])
+    assert lines[3].startswith("#002 ok  loss=2  x=2")
     assert "s is finished (trials: the budget of 2 is used)" in lines
-    assert f"mlflow-tune ui s --tracking-uri {sqlite_store}" in lines
+    assert f"mlflow-tune ui s --tracking-uri {sqlite_store}" in lines[4:]
     assert record.told == [("start", "s", 0), 1, (1, "ok"), 2, (2, "ok"), ("finished", 2)]
     assert ends.ended == 2
 
@@ -107,6 +114,30 @@ def test_an_aborted_study_is_an_error_that_has_the_study_and_says_what_to_do(sql
     with pytest.raises(StudyFailed, match="trial 1 ended not-finite") as failed:
         study(sqlite_store, lambda x: math.nan, name="nan", stop={"trials": 1}).run(quiet=True)
     assert str(failed.value).endswith("Change the code or the space, and run it under another name.")
+
+
+def test_of_trials_that_a_rule_stopped_nobody_says_that_they_failed(sqlite_store):
+    ended = [
+        Trial(1, {}, "failed", reason="exit code 1", end_time=1),
+        Trial(2, {}, "pruned", reason="median: too bad", end_time=2),
+        Trial(3, {}, "timeout", reason="after 1 s", end_time=0),
+    ]
+    assert no_value_words("loss", ended) == (
+        "no trial has a value of 'loss'; 1 failed, 1 failed by timeout, 1 stopped by a rule, the last: exit code 1"
+    )
+    assert no_value_words("loss", ended[1:2], told=True) == "no trial has a value of 'loss'; 1 stopped by a rule"
+    assert no_value_words("loss", [Trial(1, {}, "interrupted")]) == "no trial has a value of 'loss'"
+
+    spec = study(sqlite_store).spec
+    screen = io.StringIO()
+    with screen_for(Console(file=screen, force_terminal=True, width=160), lambda: cast(Any, None)) as bar:
+        bar.on_study_start(spec, {"charts": "http://a"}, [])
+        for count, trial in enumerate(ended, 1):
+            bar.on_trial_start(trial)
+            bar.on_trial_end(trial, ended[:count])
+    said = plain(screen.getvalue())
+    assert "0 running, 2 failed, 1 stopped" in said
+    assert "exit code 1" in said and "too bad" not in said
 
 
 def test_a_study_is_shown_as_a_card_a_table_and_pictures(sqlite_store):

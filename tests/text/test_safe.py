@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mlflow_tune.text import cut, cut_start, encodable, escaped, markdown, one_line, printable, short
+from mlflow_tune.text import apart, cut, cut_start, encodable, escaped, markdown, one_line, printable, short
 
 ANSI = "\x1b[31mred\x1b[0m"
 BIDI = "abc\u202edef"
@@ -35,6 +35,27 @@ def test_short_text_is_one_printable_line_of_bounded_length(text):
     assert len(shown) <= 20
     assert short(shown, 20) == shown
     assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in shown)
+
+
+def test_texts_that_differ_are_not_cut_to_the_same():
+    shared = "resnet50 with cosine learning rate and label smoothing, "
+    texts = [f"{shared}{name}" for name in ("bayesian, seed 0", "bayesian, seed 1", "random")]
+    assert apart(["a", *texts[:1]], 24) == {"a": "a", texts[0]: "resnet50 with cosine le…"}
+    shown = apart(["a", *texts], 24)
+    assert [shown[text] for text in texts] == [
+        "…thing, bayesian, seed 0",
+        "…thing, bayesian, seed 1",
+        "…moothing, random",
+    ]
+    assert apart(["a b", "a  b"], 24) == {"a b": "a b", "a  b": "a b"}
+
+
+@given(st.lists(st.text("ab", max_size=40), max_size=8), st.integers(5, 12))
+def test_told_apart_at_any_length(texts, longest):
+    shown = apart(texts, longest)
+    assert shown.keys() == {*texts}
+    assert len({*shown.values()}) == len({*texts})
+    assert all(len(line) <= longest for line in shown.values())
 
 
 def test_one_line_folds_white_space_before_anything_is_replaced():

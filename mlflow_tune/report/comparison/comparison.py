@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, Literal
 
@@ -15,10 +15,12 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.report.comparison.statistics import Sample
 from mlflow_tune.report.comparison.trajectory import Course, best_at, course, reached_at
 from mlflow_tune.report.subject import Subject
+from mlflow_tune.text import apart
 from mlflow_tune.trial import Goal, Trial
 
 # What studies share that differ in seed alone. Budget and workers may differ: the curves are against trials and hours.
 ALIKE = ("metric", "goal", "value", "space", "run", "stop_trials")
+NAME = 60  # characters that a sentence or a table has room for
 MeanCurve = list[tuple[float, Sample]]
 
 
@@ -28,6 +30,7 @@ class Entrant:
 
     `definition` is the study file as JSON, `steps` for how many of the metric's own steps its trials trained, None
     where nothing tells. The subject names the trials that break the study's constraint: they are never the best.
+    `called` is the name as people are told it, short and no other's.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Entrant:
     trials: Sequence[Trial]
     commit: str = ""
     steps: int | None = None
+    called: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -92,10 +96,11 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Group:
-    """Studies that differ in seed alone, under a label of their own."""
+    """Studies that differ in seed alone, under a label of their own; `called` is that label, short and no other's."""
 
     label: str
     members: tuple[Entrant, ...]
+    called: str
 
     @property
     def strategy(self) -> str:
@@ -194,7 +199,19 @@ def compare(entrants: Sequence[Entrant], target: float | None = None) -> Compari
     goal = entrants[0].subject.goal
     bests = [entrant.best for entrant in entrants if entrant.best is not None]
     chosen = _within_all(bests, goal) if target is None and bests else target
-    return Comparison(entrants[0].subject.metric, goal, tuple(_grouped(entrants)), chosen, target is not None)
+    groups = _grouped(_called(entrants))
+    return Comparison(entrants[0].subject.metric, goal, tuple(groups), chosen, target is not None)
+
+
+def _called(entrants: Sequence[Entrant]) -> list[Entrant]:
+    """Return the entrants with what they are called: those of one name, as of two experiments, by their runs too."""
+    names = [entrant.name for entrant in entrants]
+    told = [
+        f"{entrant.name} ({entrant.run_id[:8]})" if names.count(entrant.name) > 1 else entrant.name
+        for entrant in entrants
+    ]
+    shown = apart(told, NAME)
+    return [replace(entrant, called=shown[name]) for entrant, name in zip(entrants, told, strict=True)]
 
 
 def _check(entrants: Sequence[Entrant]) -> None:
@@ -228,7 +245,11 @@ def _grouped(entrants: Sequence[Entrant]) -> list[Group]:
         f"{label} ({each[0].run_id[:8]})" if label in twice else label
         for label, each in zip(labels, groups, strict=True)
     ]
-    return [Group(label, tuple(members)) for label, members in zip(told, groups, strict=True)]
+    shown = apart(told, NAME)
+    return [
+        Group(label, tuple(members), members[0].called if len(members) == 1 else shown[label])
+        for label, members in zip(told, groups, strict=True)
+    ]
 
 
 def _label(members: Sequence[Entrant], groups: Sequence[Sequence[Entrant]]) -> str:

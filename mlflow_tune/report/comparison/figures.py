@@ -28,7 +28,7 @@ from mlflow_tune.report.figures.style import (
     sheet,
 )
 from mlflow_tune.report.places import limits, within_reach
-from mlflow_tune.text import count_text
+from mlflow_tune.text import apart, count_text
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
@@ -94,7 +94,8 @@ def target_figure(comparison: Comparison) -> Figure | None:
     axes = figure.add_subplot()
     for index, group in enumerate(groups):
         _reached(axes, comparison, group, index)
-    axes.set_yticks(range(len(groups)), [clean(group.label, 24) for group in groups])
+    shown = apart([group.called for group in groups], 24)
+    axes.set_yticks(range(len(groups)), [clean(shown[group.called], 24) for group in groups])
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, 1.06 * max(1, *(entrant.course.trials for entrant in comparison.entrants)))
@@ -127,7 +128,8 @@ def _mean(
 ) -> None:
     curve = comparison.curve(group, against)
     several = len(group.members) > 1
-    label = clean(group.label, 20) + (f" (mean of {len(group.members)})" if several else "")
+    shown = apart([each.called for each in comparison.groups], 20)[group.called]
+    label = clean(shown, 20) + (f" (mean of {len(group.members)})" if several else "")
     xs = [x / unit for x, _ in curve]
     ys = [within_reach(sample.mean or 0.0) for _, sample in curve]
     axes.step(xs, ys, where="post", linewidth=2.2, zorder=4, label=label, **_look(index))

@@ -8,14 +8,13 @@ from typing import Any
 from mlflow_tune.report.comparison.comparison import Comparison, Entrant, Group
 from mlflow_tune.report.comparison.statistics import Sample
 from mlflow_tune.report.comparison.words import (
-    NAME,
     findings,
     mean_text,
     sentences,
     target_reason,
     value_text,
 )
-from mlflow_tune.text import Cell, columns_csv, count_text, hours_text, short
+from mlflow_tune.text import Cell, columns_csv, count_text, hours_text
 
 HEADINGS = ("study or group", "strategy", "studies", "trials", "best", "trials to target", "steps", "time", "failures")
 
@@ -26,8 +25,13 @@ def rows(comparison: Comparison) -> list[tuple[bool, Group]]:
     for group in comparison.groups:
         found.append((False, group))
         if len(group.members) > 1:
-            found += [(True, Group(member.name, (member,))) for member in group.members]
+            found += [(True, _alone(member)) for member in group.members]
     return found
+
+
+def _alone(entrant: Entrant) -> Group:
+    """Return a study as a group of its own."""
+    return Group(entrant.name, (entrant,), entrant.called)
 
 
 def cells(comparison: Comparison, group: Group) -> list[str]:
@@ -35,7 +39,7 @@ def cells(comparison: Comparison, group: Group) -> list[str]:
     courses = [member.course for member in group.members]
     reached = comparison.to_target(group)
     return [
-        short(group.label, NAME),
+        group.called,
         group.strategy,
         str(len(courses)),
         _range([course.trials for course in courses]),
@@ -50,7 +54,7 @@ def cells(comparison: Comparison, group: Group) -> list[str]:
 def comparison_csv(comparison: Comparison) -> str:
     """Return the table as CSV, numbers in full: a row a group and a row a study; what there is not is empty."""
     kinds = [("group", group) for group in comparison.groups]
-    kinds += [("study", Group(member.name, (member,))) for member in comparison.entrants]
+    kinds += [("study", _alone(member)) for member in comparison.entrants]
     found = [_numbers(comparison, kind, group) for kind, group in kinds]
     return columns_csv({name: [row[name] for row in found] for name in found[0]})
 
@@ -87,7 +91,7 @@ def _group_json(comparison: Comparison, group: Group) -> dict[str, Any]:
 
 
 def _study_json(comparison: Comparison, entrant: Entrant) -> dict[str, Any]:
-    course, alone = entrant.course, Group(entrant.name, (entrant,))
+    course, alone = entrant.course, _alone(entrant)
     return {
         "study": entrant.name,
         "run_id": entrant.run_id,

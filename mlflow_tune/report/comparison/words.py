@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mlflow_tune.report.comparison.comparison import Comparison, Entrant, Group
+from mlflow_tune.report.comparison.comparison import NAME, Comparison, Entrant, Group
 from mlflow_tune.report.comparison.statistics import Interval, Sample, difference, told_apart
 from mlflow_tune.text import count_text, number_text, plural, short, some_of
 
-NAME = 60
 MOST_NAMES = 8
 MOST_PARTS = 8
 DEFINITIONS = (
@@ -158,7 +157,7 @@ def _why_not(first: Sample, second: Sample, apart: Interval | None, whole: str) 
 
 
 def _of_study(comparison: Comparison, entrant: Entrant) -> list[str]:
-    name, found = short(entrant.name, NAME), []
+    name, found = entrant.called, []
     if entrant.state == "running":
         found.append(f"{name} is still running: its numbers are those of the trials that have ended.")
     elif entrant.state != "finished":
@@ -181,7 +180,7 @@ def _differs(comparison: Comparison, name: str) -> str:
         known = next((names for kind, names in kinds if kind == given), None)
         if known is None:
             kinds.append((given, known := []))
-        known.append(entrant.name)
+        known.append(entrant.called)
     if len(kinds) < 2:
         return ""
     listed = " against ".join(_names(names) for _, names in kinds)
@@ -209,12 +208,12 @@ def _flat(run: object) -> dict[str, object]:
 
 def _of_group(group: Group) -> list[str]:
     members, found = group.members, []
-    label = f"The studies of {short(group.label, NAME)}"
+    label = f"The studies of {group.called}"
     if len(members) == 1:
         return []
     if not group.independent:
         seeds = [member.seed for member in members]
-        repeated = [each.name for each in members if each.seed is not None and seeds.count(each.seed) > 1]
+        repeated = [each.called for each in members if each.seed is not None and seeds.count(each.seed) > 1]
         why = f"have seeds that repeat ({_names(repeated)})" if repeated else "have no seed to differ in"
         found.append(f"{label} {why}: they are no independent evidence, and get no interval.")
     if len({member.definition.get("workers") for member in members}) > 1:
@@ -230,12 +229,11 @@ def _joined(parts: Sequence[str], between: str = ", ") -> str:
 
 
 def _who(group: Group) -> str:
-    label = short(group.label, NAME)
-    return label if len(group.members) > 1 else f"{label} ({group.strategy})"
+    return group.called if len(group.members) > 1 else f"{group.called} ({group.strategy})"
 
 
 def _names(names: Sequence[str]) -> str:
-    return some_of([short(name, NAME) for name in names], MOST_NAMES)
+    return some_of(names, MOST_NAMES)
 
 
 def mean_text(sample: Sample, text: Callable[[float], str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
@@ -19,7 +19,7 @@ from mlflow_tune.report.figures.stopping import stopping_figure
 from mlflow_tune.report.forest import Forests, least_trials
 from mlflow_tune.report.stopping import Stopping
 from mlflow_tune.report.subject import Subject
-from mlflow_tune.strategies import Constraint
+from mlflow_tune.strategies import Band, Constraint
 from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.text import unknown
 from mlflow_tune.trial import Trial
@@ -30,8 +30,8 @@ class Material:
     """What the figures of a study are drawn of.
 
     `curves` are the learning curves by trial number, `constraint` that of a boundary search, `bracket` what a bisection
-    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials,
-    `confirmation` how the best were run again.
+    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials, `bands`
+    how a model's predictions came out, by trial number, and `confirmation` how the best were run again.
     """
 
     subject: Subject
@@ -41,6 +41,7 @@ class Material:
     bracket: tuple[float, float] | None
     forests: Forests
     stopping: Stopping | None = None
+    bands: Mapping[int, Band] = field(default_factory=dict)
     confirmation: Confirmation | None = None
 
 
@@ -56,7 +57,7 @@ _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
     "partial_dependence": lambda of: dependence_figure(of.subject, of.trials, of.forests),
     "learning_curves": lambda of: learning_curves_figure(of.subject, of.trials, of.curves),
     "stopping": lambda of: stopping_figure(of.subject, of.trials, of.stopping),
-    "calibration": lambda of: calibration_figure(of.subject, of.trials),
+    "calibration": lambda of: calibration_figure(of.subject, of.trials, of.bands),
 }
 _FOREST = "two parameters, and {least} trials whose values differ"
 _NEEDED: Mapping[str, str] = {
@@ -103,16 +104,18 @@ def study_figures(
     bracket: tuple[float, float] | None = None,
     forests: Forests | None = None,
     stopping: Stopping | None = None,
+    bands: Mapping[int, Band] | None = None,
     confirmation: Confirmation | None = None,
 ) -> dict[str, Figure]:
     """Return the figures that the trials give, by the name of their files, in the order in which they are looked at.
 
     Those that there is too little for are left out; each function tells its rule. `curves` are the learning curves by
     trial number, `constraint` that of a boundary search, `bracket` what a bisection has left, `forests` what is fitted
-    to these trials already, `stopping` the curves of a study that may stop trials, `confirmation` how the best were
-    run again.
+    to these trials already, `stopping` the curves of a study that may stop trials, `bands` how a model's predictions
+    came out, by trial number, `confirmation` how the best were run again.
     """
-    forests = forests or Forests(subject, trials)
-    material = Material(subject, trials, curves or {}, constraint, bracket, forests, stopping, confirmation)
+    fitted = forests or Forests(subject, trials)
+    found = bands or {}
+    material = Material(subject, trials, curves or {}, constraint, bracket, fitted, stopping, found, confirmation)
     drawn = {name: draw(material) for name, draw in _DRAWN.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mlflow_tune.space import Space
-from mlflow_tune.strategies.base import Posterior, Strategy, next_number
+from mlflow_tune.strategies.base import Band, Posterior, Strategy, next_number
 from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.trial import Params, Suggestion, Trial
 
 __all__ = ["EVIDENCE", "Bayesian"]
 
 # The metrics of a model-based trial. `predicted_mean` and `predicted_std` are of the value that the trial will have, in
-# the metric's own units and sign. `acquisition` is the score, the larger the better, in the model's units, in which
-# values have mean 0 and variance 1; where trials run, it is LCB's in place of EI's, and the trial's `why` names it.
-# `expected_improvement` is the largest that any point promises, whichever the acquisition, in terms of how far the best
-# value of the initial design lay from its median.
-EVIDENCE = ("predicted_mean", "predicted_std", "acquisition", "expected_improvement")
+# the metric's own units and sign: its median, and half of what the central 68 % span. `model_mean` and `model_std` are
+# the same in the model's units, in which values have mean 0 and variance 1 and are to be minimised. `acquisition` is
+# the score, the larger the better, in these units; where trials run, it is LCB's in place of EI's, and the trial's
+# `why` names it. `expected_improvement` is the largest that any point promises, whichever the acquisition, in terms of
+# how far the best value of the initial design lay from its median.
+EVIDENCE = ("predicted_mean", "predicted_std", "model_mean", "model_std", "acquisition", "expected_improvement")
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,9 @@ class Bayesian(Options, Strategy):
         from mlflow_tune.strategies.bayesian.posterior import predict
 
         return predict(self, space, history, points)
+
+    def band(self, space: Space, history: Sequence[Trial], trial: Trial) -> Band | None:
+        """Return how the model's prediction came out; counted in its own units, in which its errors are alike."""
+        from mlflow_tune.strategies.bayesian.posterior import band
+
+        return band(self, space, history, trial)

@@ -105,7 +105,7 @@ def gaussian_process(
     kernel, and most of their factor, in a cache. A lost cache changes no answer: each fit has the same starts.
     """
     errors = np.zeros(len(values)) if errors is None else errors
-    size = _prefix_size(len(values))
+    size = prefix_size(len(values))
     fitted = min(size, FITTED)
     kernel = _fitted(points[:fitted].tobytes(), values[:fitted].tobytes(), errors[:fitted].tobytes(), owners)
     aims, scale = targets(values)
@@ -115,7 +115,8 @@ def gaussian_process(
     return GaussianProcess(kernel, points, factor, aims, cho_solve((factor, True), aims), doubts), scale
 
 
-def _prefix_size(count: int) -> int:
+def prefix_size(count: int) -> int:
+    """Return the size, at most `count`, of the prefix of trials that kernels are learnt from."""
     size = min(count, 1)
     while (larger := size + max(1, size // 10)) <= count:
         size = larger
@@ -133,10 +134,11 @@ def _fitted(points: bytes, values: bytes, errors: bytes, owners: tuple[int, ...]
 @lru_cache(maxsize=2)
 def _factor(kernel: Kernel, points: bytes, doubts: bytes) -> Array:
     rows = np.frombuffer(points).reshape(-1, len(kernel.owners))
-    return _cholesky(kernel(rows, rows), kernel.noise + np.frombuffer(doubts))
+    return factor_of(kernel(rows, rows), kernel.noise + np.frombuffer(doubts))
 
 
-def _cholesky(covariance: Array, noise: Array) -> Array:
+def factor_of(covariance: Array, noise: Array) -> Array:
+    """Return the lower Cholesky factor of a covariance (n, n) with the noise (n,) on its diagonal."""
     return np.asarray(cholesky(covariance + np.diag(noise), lower=True, check_finite=False))
 
 
@@ -144,7 +146,7 @@ def _extended(kernel: Kernel, points: Array, factor: Array, more: Array, doubts:
     if not len(more):
         return factor
     across = solve_triangular(factor, kernel(points, more), lower=True, check_finite=False)
-    corner = _cholesky(kernel(more, more) - across.T @ across, kernel.noise + doubts)
+    corner = factor_of(kernel(more, more) - across.T @ across, kernel.noise + doubts)
     return np.block([[factor, np.zeros(across.shape)], [across.T, corner]])
 
 
@@ -161,22 +163,63 @@ def fit_kernel(
     `doubts` (n,) are the variances of those targets that are uncertain. `noise` is the median of the noise's prior,
     `noises` are its bounds.
     """
-    squares = _squares(points, owners)
-    size = len(squares)
-    middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, noise])
-    spread = np.array([LENGTH_SPREAD] * size + [VARIANCE_SPREAD, NOISE_SPREAD])
-    bounds = np.log([LENGTHS] * size + [VARIANCES, noises])
-
-    def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = _negative_log_likelihood(theta, squares, aims, doubts)
-        away = (theta - middle) / spread
-        return value + float(away @ away) / 2, gradient + away / spread
-
+    posterior = KernelPosterior.of(points, aims, owners, doubts, (noise, NOISE_SPREAD), noises)
+    middle, bounds = posterior.middle, posterior.bounds
+    size = len(middle) - 2
     starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in FIRST_LENGTHS]
     options = {"maxiter": 50}
-    fits = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts]
-    best = np.exp(min(fits, key=lambda fit: float(fit.fun)).x).tolist()
-    return Kernel(tuple(best[:size]), best[-2], best[-1], owners)
+    fits = [
+        minimize(posterior.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts
+    ]
+    return posterior.kernel(min(fits, key=lambda fit: float(fit.fun)).x)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelPosterior:
+    """How probable kernels are: `theta` (p,) has the logarithms of the length scales, of the variance and of the noise.
+
+    The priors are log-normal, around `middle` (p,) with standard deviations `spread` (p,), within `bounds` (p, 2).
+    """
+
+    squares: Array
+    aims: Array
+    doubts: Array
+    owners: tuple[int, ...]
+    middle: Array
+    spread: Array
+    bounds: Array
+
+    @classmethod
+    def of(
+        cls,
+        points: Array,
+        aims: Array,
+        owners: tuple[int, ...],
+        doubts: Array,
+        noise: tuple[float, float],
+        noises: tuple[float, float],
+    ) -> KernelPosterior:
+        """Return the posterior given points (n, columns) and targets (n,), of variances `doubts` (n,).
+
+        `noise` are median and spread of the noise's prior, and `noises` its bounds.
+        """
+        squares = _squares(points, owners)
+        size = len(squares)
+        middle = np.log([LENGTH_MEDIAN * np.sqrt(size)] * size + [VARIANCE_MEDIAN, noise[0]])
+        spread = np.array([LENGTH_SPREAD] * size + [VARIANCE_SPREAD, noise[1]])
+        bounds = np.log([LENGTHS] * size + [VARIANCES, noises])
+        return cls(squares, aims, doubts, owners, middle, spread, bounds)
+
+    def loss(self, theta: Array) -> tuple[float, Array]:
+        """Return the negative logarithm of the density at theta (p,), up to a constant, and its gradient (p,)."""
+        value, gradient = _negative_log_likelihood(theta, self.squares, self.aims, self.doubts)
+        away = (theta - self.middle) / self.spread
+        return value + float(away @ away) / 2, gradient + away / self.spread
+
+    def kernel(self, theta: Array) -> Kernel:
+        """Return the kernel that theta (p,) stands for."""
+        *lengths, variance, noise = np.exp(theta).tolist()
+        return Kernel(tuple(lengths), variance, noise, self.owners)
 
 
 def log_prior(kernel: Kernel) -> float:
@@ -203,7 +246,7 @@ def _negative_log_likelihood(theta: Array, squares: Array, aims: Array, doubts: 
     decay = np.exp(-distances)
     covariance = variance * (1 + distances + distances**2 / 3) * decay
     try:
-        factor = _cholesky(covariance, noise + doubts)
+        factor = factor_of(covariance, noise + doubts)
     except LinAlgError:
         return 1e25, np.zeros(len(theta))
     weights = cho_solve((factor, True), aims)

@@ -8,10 +8,11 @@ import numpy as np
 
 from mlflow_tune.space import Space
 from mlflow_tune.strategies.bayesian.acquisition import acquisition_values, log_expected_improvement, score
+from mlflow_tune.strategies.bayesian.averaging import drawn_kernels
 from mlflow_tune.strategies.bayesian.encoding import Array, Observations, features
 from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.surrogate import Surrogate, fit_surrogate
-from mlflow_tune.strategies.bayesian.targets import Scale
+from mlflow_tune.strategies.bayesian.targets import Scale, targets
 from mlflow_tune.trial import Params
 
 # The mean of kappa where EI gives way to LCB. With 4 pending trials, means from 0.1 to 0.3 led to smaller median regret
@@ -21,7 +22,7 @@ KAPPA = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A surrogate of the objective, to be minimised, and for EIps the `pace` of trials.
+    """A surrogate of the objective, to be minimised, what is `known` of it, and for EIps the `pace` of trials.
 
     `scale` and `sign` lead back to the metric's units. `incumbent` is the least predicted mean at the trials that
     ended, and `spread` is what the values of the initial design differ by, in the metric's units.
@@ -35,6 +36,7 @@ class Model:
     sign: float
     incumbent: float
     spread: float
+    known: Known | None = None
     pace: Pace | None = None
 
     def judge(self, units: Array) -> Array:
@@ -56,12 +58,17 @@ class Model:
 
         `log_improvement` is the largest logarithm of the expected improvement, in the surrogate's units.
         """
-        judged = self.judge(np.array([self.space.to_unit(params)]))
-        scores, _, mean, std = judged.T
-        mean, std = self.in_units(mean, np.sqrt(std**2 + self.surrogate.noise))
+        units = np.array([self.space.to_unit(params)])
+        scores, _, mean, std = self.judge(units).T
+        std = np.sqrt(std**2 + self.surrogate.noise)
+        if self.known is not None:
+            mean, std = self.known.forecast(features(self.space, units)[0])
+        predicted_mean, predicted_std = self.in_units(mean, std)
         found = {
-            "predicted_mean": mean,
-            "predicted_std": std,
+            "predicted_mean": predicted_mean,
+            "predicted_std": predicted_std,
+            "model_mean": mean,
+            "model_std": std,
             "acquisition": acquisition_values(self.acquisition, scores),
         }
         found["expected_improvement"] = self._share(np.array([np.exp(log_improvement)]))
@@ -70,6 +77,27 @@ class Model:
     def _share(self, improvement: Array) -> Array:
         best = np.array([self.incumbent])
         return (self.scale.back(best) - self.scale.back(best - improvement)) / self.spread
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The trials that have ended: rows of features (n, columns), and values (n,), NaN where there is none.
+
+    `errors` (n,) are the standard deviations of those values that are uncertain, else 0.
+    """
+
+    points: Array
+    values: Array
+    errors: Array
+    owners: tuple[int, ...]
+
+    def forecast(self, rows: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation (m,) of what a trial would get at rows (m, columns), in GP's units."""
+        kernels = drawn_kernels(self.points, self.values, self.errors, self.owners)
+        aims, scale = targets(self.values)
+        doubts = scale.variances(self.values, self.errors)
+        found = np.array([kernels.forecast(self.points, aims, doubts, row) for row in rows])
+        return found[:, 0], found[:, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +137,7 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
         sign=1.0 if options.goal == "minimize" else -1.0,
         incumbent=incumbent,
         spread=_spread(seen.values[~np.isnan(seen.values)][: options.initial]),
+        known=Known(rows, seen.values, seen.errors, owners) if options.surrogate == "GP" else None,
         pace=_fit_pace(options, rows, owners, seen.seconds, seed) if options.acquisition == "EIps" else None,
     )
 

@@ -34,8 +34,7 @@ class Script(Lines):
     """Prints a plain line a trial, which bears what training code in this process prints, and at the end a summary."""
 
     def __init__(self, study: Callable[[], StudyHandle]) -> None:
-        super().__init__(console_for_people())
-        self._study = study
+        super().__init__(console_for_people(), study)
 
     def on_study_end(self, state: StudyState, why: str, history: Sequence[Trial]) -> None:  # noqa: ARG002
         """Print how the study ended, its best, where it is seen, and how to go on."""

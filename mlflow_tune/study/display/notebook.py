@@ -142,8 +142,8 @@ class LiveTable(Callback):
             return "Mend the code, then run the failed trials again by:", self._study().retry_command
         if state and state != "finished":
             return "Go on with it by:", self._study().resume_command
-        if state and not self._links:
-            handle = self._study()
-            command = study_command("ui", handle.run_id, handle.client.uri)
-            return "Compare the trials in MLflow, from a terminal, by:", command
-        return "", ""
+        if self._links:
+            return "", ""
+        handle = self._study()
+        doing = "Compare the trials" if state else "Watch it"
+        return f"{doing} in MLflow, from a terminal, by:", study_command("ui", handle.run_id, handle.client.uri)

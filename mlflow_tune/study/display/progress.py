@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.summary import print_link
-from mlflow_tune.study.display.tables import best_text, constraint_text, found_text, outcome_text
-from mlflow_tune.text import counted, one_line, point_text, seconds_text, short
+from mlflow_tune.study.display.summary import print_pointer
+from mlflow_tune.study.display.tables import best_text, found_text, outcome_text
+from mlflow_tune.study.handle import StudyHandle
+from mlflow_tune.text import counted, point_text, seconds_text, short
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -22,13 +23,18 @@ NAME = 16  # characters of a study's name beside its bar: the line above has it 
 
 
 @contextlib.contextmanager
-def screen_for(console: Console, at_start: Callable[[], None] = lambda: None) -> Iterator[Screen]:
-    """Yield the callback that suits the console; `at_start` is called when the study is on the tracking server."""
+def screen_for(
+    console: Console, study: Callable[[], StudyHandle], at_start: Callable[[], None] = lambda: None
+) -> Iterator[Screen]:
+    """Yield the callback that suits the console.
+
+    When the study is on the tracking server, `study` is asked for it, and then `at_start` is called.
+    """
     if not console.is_terminal:
-        yield Lines(console, at_start)
+        yield Lines(console, study, at_start)
         return
     with _progress(console) as progress, _warnings_above(console):
-        yield Bar(progress, at_start)
+        yield Bar(progress, study, at_start)
 
 
 def start_line(spec: StudySpec) -> str:
@@ -46,11 +52,14 @@ def search_words(spec: StudySpec) -> str:
 def trial_line(spec: StudySpec, trial: Trial, history: Sequence[Trial]) -> str:
     """Return in one line how a trial ended, and the best so far."""
     time = f"({seconds_text(seconds_of(trial))})"
-    found = [found_text(spec.metric, trial), constraint_text(spec, trial)]
-    words = [outcome_text(trial), *filter(None, found), point_text(trial.trained_with), time]
-    if best := best_text(spec, history):
-        words.append(best)
-    return "  ".join(map(one_line, words))
+    words = [
+        outcome_text(trial),
+        found_text(spec, trial),
+        point_text(trial.trained_with),
+        time,
+        best_text(spec, history),
+    ]
+    return "  ".join(filter(None, words))
 
 
 def most_trials(spec: StudySpec) -> int | None:
@@ -66,16 +75,19 @@ def most_trials(spec: StudySpec) -> int | None:
 class Screen(Callback):
     """Tells how to end a study once Ctrl-C was pressed; `ran` are the trials that it saw start."""
 
-    def __init__(self, console: Console, at_start: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, console: Console, study: Callable[[], StudyHandle], at_start: Callable[[], None] = lambda: None
+    ) -> None:
         self.ran: set[int] = set()
         self._console = console
+        self._study = study
         self._at_start = at_start
 
     def on_study_start(self, spec: StudySpec, links: Mapping[str, str], history: Sequence[Trial]) -> None:  # noqa: ARG002
         """Print what is searched, how, how long that may take, and where it is seen."""
         self._spec = spec
         self._console.print(start_line(spec))
-        print_link(self._console, links)
+        print_pointer(self._console, self._study(), links)
         self._at_start()
 
     def on_trial_start(self, trial: Trial) -> None:
@@ -108,10 +120,15 @@ class Lines(Screen):
 
 
 class Bar(Screen):
-    """Moves a progress bar: done, running, failed, best so far, time left. Trials that fail have their line above."""
+    """Moves a progress bar: done, running, failed, best so far, time left. Trials that fail have their line above.
 
-    def __init__(self, progress: Any, at_start: Callable[[], None] = lambda: None) -> None:
-        super().__init__(progress.console, at_start)
+    Those that a rule stops are counted apart, and have none.
+    """
+
+    def __init__(
+        self, progress: Any, study: Callable[[], StudyHandle], at_start: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(progress.console, study, at_start)
         self._progress = progress
         self._running: set[int] = set()
 
@@ -129,17 +146,19 @@ class Bar(Screen):
     def on_trial_end(self, trial: Trial, history: Sequence[Trial]) -> None:
         """Count the trial, and show the best so far."""
         self._running.discard(trial.number)
-        if trial.value is None:
+        if trial.value is None and trial.outcome != "pruned":
             self._console.print(trial_line(self._spec, trial, history))
         self._progress.update(self._task, running=len(self._running), **self._counts(history))
 
     def _counts(self, history: Sequence[Trial]) -> dict[str, Any]:
         most = most_trials(self._spec)
         done = sum(each.done for each in history)
+        stopped = sum(each.outcome == "pruned" for each in history)
+        failed = sum(each.done and each.value is None for each in history) - stopped
         return {
             "completed": done,
             "total": None if most is None else max(most, done),
-            "failed": sum(each.done and each.value is None and each.outcome != "pruned" for each in history),
+            "without": f"{failed} failed" + (f", {stopped} stopped" if stopped else ""),
             "best": best_text(self._spec, history),
         }
 
@@ -151,7 +170,7 @@ def _progress(console: Console) -> Any:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[running]} running, {task.fields[failed]} failed  {task.fields[best]}", markup=False),
+        TextColumn("{task.fields[running]} running, {task.fields[without]}  {task.fields[best]}", markup=False),
         TimeRemainingColumn(),
         console=console,
     )

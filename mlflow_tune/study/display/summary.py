@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.display.tables import best_view, recommended_lines, state_text
 from mlflow_tune.study.handle import StudyHandle
-from mlflow_tune.text import one_line
+from mlflow_tune.text import one_line, tally
 from mlflow_tune.text.console import print_whole
-from mlflow_tune.tracking import ui_command
+from mlflow_tune.tracking import has_server, ui_command
 from mlflow_tune.trial import Trial
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_ENDED = {"timeout": "failed by timeout", "pruned": "stopped by a rule"}
 
 
 def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial], ran: bool = True) -> None:
@@ -31,7 +33,7 @@ def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial],
         console.print(board)
     for line in recommended_lines(study.spec, study.spec.recommended(trials)) if finished else ():
         console.print(line)
-    if finished or study.links:
+    if finished or has_server(study.client.uri):
         print_links(console, study)
     if not finished:
         _print_resume(console, study)
@@ -49,10 +51,13 @@ def _why(why: str, trials: Sequence[Trial], told: bool) -> str:
 
 
 def no_value_words(metric: str, trials: Sequence[Trial], told: bool = False) -> str:
-    """Return in one line that no trial has a value, how many failed, and why the last one did unless that is `told`."""
-    failed = sorted((trial for trial in trials if trial.done), key=lambda trial: (trial.end_time or 0, trial.number))
+    """Return in one line that no trial has a value, how they ended, and why the last failed unless that is `told`."""
+    ended = sorted((trial for trial in trials if trial.done), key=lambda trial: (trial.end_time or 0, trial.number))
+    failed = [trial for trial in ended if trial.outcome != "pruned"] or ended
+    how = tally(_ENDED.get(str(trial.outcome), str(trial.outcome)) for trial in ended)
     last = one_line(failed[-1].reason) if failed and not told else ""
-    return f"no trial has a value of {metric!r}; {len(failed)} failed{f', the last: {last}' if last else ''}"
+    words = [f"no trial has a value of {metric!r}", ", the last: ".join(filter(None, (how, last)))]
+    return "; ".join(filter(None, words))
 
 
 def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> list[str]:
@@ -106,18 +111,17 @@ def _print_resume(console: Console, study: StudyHandle) -> None:
 
 
 def print_links(console: Console, study: StudyHandle) -> None:
-    """Print where the study is seen in MLflow's UI, or for a local store the command that starts it."""
-    if study.links:
-        console.print("Compare the trials in MLflow by:")
+    """Print the command that shows the study in MLflow's UI, for a local store also that which starts all of it."""
+    console.print("Compare the trials in MLflow by:")
+    if has_server(study.client.uri):
         print_whole(console, f"{study.command('open')} --browser")
     else:
-        console.print("Compare the trials in MLflow by:")
         print_whole(console, study.command("ui"))
         console.print("or start all of its UI by:")
         print_whole(console, ui_command(study.client.uri))
 
 
-def print_link(console: Console, links: Mapping[str, str]) -> None:
-    """Print the link to the trials' charts, where there is a server."""
-    if "charts" in links:
-        print_whole(console, f"in MLflow: {links['charts']}")
+def print_pointer(console: Console, study: StudyHandle, links: Mapping[str, str]) -> None:
+    """Print where a study that begins is seen: the link to its charts, without a server the command that starts one."""
+    seen = f"in MLflow: {links['charts']}" if "charts" in links else f"watch it: {study.command('ui')}"
+    print_whole(console, seen)

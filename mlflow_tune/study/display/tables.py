@@ -14,7 +14,6 @@ from mlflow_tune.text import (
     number_text,
     one_line,
     param_of,
-    param_text,
     point_text,
     seconds_text,
     short,
@@ -151,35 +150,20 @@ def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
     return f"best {number_text(best.value)} ({trial_label(best.number)})" if best else ""
 
 
-def constraint_text(spec: StudySpec, trial: Trial) -> str:
-    """Return what a trial that ended well shows of the constraint as `recall=0.9 (not met)`, empty without one."""
-    constraint = spec.strategy.requirement
-    seen = constraint.text(trial) if constraint is not None else ""
-    return f"{constraint.metric}={seen}" if constraint is not None and seen else ""
-
-
-def answer_lines(spec: StudySpec, trials: Sequence[Trial]) -> list[str]:
-    """Return what a search for a point has come to, and between which values it lies; nothing of any other."""
-    strategy = spec.strategy
-    lines = []
-    if found := strategy.answer(spec.space, trials):
-        where = f"trial {found.number}, run {found.run_id}"
-        lines.append(f"{strategy.name} has come to {point_text(found.params)} at {where}")
-    elif strategy.requirement is not None:
-        lines.append(f"no trial was seen to meet {strategy.requirement}")
-    if bracket := strategy.bracket(spec.space, trials):
-        lines.append(f"bracket {' to '.join(map(param_text, bracket))}")
-    return lines
-
-
 def outcome_text(trial: Trial) -> str:
     """Return the trial's number and how it ended as `#003 ok`."""
     return f"{trial_label(trial.number)} {trial.outcome or 'running'}"
 
 
-def found_text(metric: str, trial: Trial) -> str:
-    """Return what a trial found as `loss=0.1`, of one without a value the reason."""
-    return f"{metric}={number_text(trial.value)}" if trial.value is not None else one_line(trial.reason)
+def found_text(spec: StudySpec, trial: Trial) -> str:
+    """Return what a trial found as `loss=0.1`, of one without a value the reason.
+
+    Of a study with a constraint what was seen of it follows: `loss=0.1  recall=0.9 (not met)`.
+    """
+    constraint = spec.strategy.requirement
+    words = [trial.reason if trial.value is None else f"{spec.metric}={number_text(trial.value)}"]
+    words += [] if constraint is None else [constraint.named_text(trial)]
+    return "  ".join(filter(None, map(one_line, words)))
 
 
 def state_text(state: str, why_stopped: str) -> str:
