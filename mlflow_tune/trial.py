@@ -14,6 +14,7 @@ Params: TypeAlias = Mapping[str, Value]
 Goal: TypeAlias = Literal["minimize", "maximize"]
 OF = "tune.of"  # the tag of a run that training code opened: the id of its trial's run
 OF_STUDY = "tune.of_study"  # and the id of the study's
+SEED = "seed"  # what a command calls the random seed that a trial brings: {seed}
 INFINITE = 1.797e308  # what MLflow's SQL stores make of infinity
 EXPECTED, EXPECTED_STD = "expected_end", "expected_end_std"  # metrics of a pruned trial: what it would have come to
 STEPS_USED = "steps_used"  # the metric of a trial in a study that may stop trials: how many values its curve has
@@ -37,7 +38,8 @@ class Trial:
     `outcome` is None while the trial runs. `value` is the objective, in the metric's own sign, and is
     present exactly when `outcome` is "ok". `diagnosis` is what its learning curves show, as JSON, empty where there are
     none; `curve` is the metric's own, as JSON, in a study that may stop trials. Times are milliseconds since the epoch;
-    `earlier` are those of the attempts before, (start, end) each.
+    `earlier` are those of the attempts before, (start, end) each. A replicate tries the point of an earlier trial
+    again, whose number is in `replicate`, else 0; `seed` is the random seed that it was given, None for that of all.
 
     An attempt that trains the trial on has its epochs `raised`, which are no part of the point, and goes on from the
     attempt `before`. `train_on` is what is yet to be done of that.
@@ -58,6 +60,8 @@ class Trial:
     diagnosis: str = ""
     curve: str = ""
     earlier: Sequence[tuple[int, int]] = ()
+    replicate: int = 0
+    seed: int | None = None
     raised: Params = field(default_factory=dict)
     before: Trial | None = field(default=None, repr=False, compare=False)
     train_on: TrainOn | None = None
@@ -85,11 +89,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a strategy asks for next: a point, the rule that chose it, and the numbers behind the choice."""
+    """What a strategy asks for next: a point, the rule that chose it, and the numbers behind the choice.
+
+    A point that is to be tried again has the number of its trial in `replicate`, and may have another `seed`.
+    """
 
     params: Params
     why: str
     evidence: Mapping[str, float] = field(default_factory=dict)
+    replicate: int = 0
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +186,11 @@ def finite_points(curve: Curve) -> list[tuple[int, float]]:
 def ranked(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
     """Return the trials that have a value, the best first, the earlier of equals first."""
     return sorted((trial for trial in trials if trial.value is not None), key=_rank(goal))
+
+
+def searched(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trials that are no replicates of others."""
+    return [trial for trial in trials if not trial.replicate]
 
 
 def best_trial(trials: Iterable[Trial], goal: Goal) -> Trial | None:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "advise": "Say what to expect of the study that FILE describes, before it runs.",
     "best": "Show the best trial of STUDY and the parameters to use.",
     "compare": "Compare two or more studies of the same metric.",
+    "confirm": "Run the best trials of STUDY again with fresh seeds, to tell merit from luck.",
     "diff": "Compare two trials of STUDY, given by their numbers.",
     "enqueue": "Queue points for STUDY to try before any others.",
     "init": "Draft a study file from SOURCE: a script, an MLflow project or a W&B sweep.",

@@ -10,7 +10,7 @@ import click
 from mlflow_tune.cli.common import Answer, Common, common_options, console, example
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.report.answer import answer_lines
-from mlflow_tune.study.display.tables import TrialsView, state_text, study_json
+from mlflow_tune.study.display.tables import TrialsView, recommended_lines, state_text, study_json
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import counted, one_line, point_text
 from mlflow_tune.tracking import Queue, Queued
@@ -41,6 +41,8 @@ def _print(shown: Console, loaded: Study, trials: Sequence[Trial], waiting: Sequ
     constraint = loaded.spec.strategy.requirement
     shown.print(TrialsView(loaded.spec.metric, trials, constraint=constraint) if trials else "No trial yet.")
     for line in answer_lines(loaded.spec, trials) if trials else ():
+        shown.print(line)
+    for line in recommended_lines(loaded.spec, loaded.spec.recommended(trials)):
         shown.print(line)
     if waiting:
         shown.print(f"{counted(len(waiting), 'point')} {'waits' if len(waiting) == 1 else 'wait'} in the queue:")

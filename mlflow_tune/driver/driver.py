@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from mlflow_tune.driver.callbacks import Callback
+from mlflow_tune.driver.confirming import Confirming
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.pruner import Pruner
@@ -26,10 +27,11 @@ from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.space import Value
 from mlflow_tune.spec.epochs import epochs_name
-from mlflow_tune.spec.stopping import why_aborted, why_done
+from mlflow_tune.spec.stopping import why_aborted, why_done, why_late
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
 from mlflow_tune.strategies.base import next_number
+from mlflow_tune.strategies.confirmation import NAME as CONFIRM
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
@@ -58,7 +60,8 @@ class Ending:
 class Driver:
     """Drives one study from this process. It alone writes the life cycle of the parent's children.
 
-    With `by_hand` it runs what a person has queued and nothing else, whatever the stop rules say, and ends so.
+    With `by_hand` it runs what a person has queued and nothing else, whatever the stop rules say, and ends so; a
+    `confirming` that was asked for then runs as well.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Driver:
         pool: WorkerPool,
         callback: Callback,
         by_hand: Ending | None = None,
+        confirming: Confirming | None = None,
     ) -> None:
         self._spec = spec
         self._publisher = publisher
@@ -97,6 +101,7 @@ class Driver:
         self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
+        self._confirming = confirming or Confirming(spec, spec.seeds)
         self._starting: Trial | None = None  # where a trial runs in this very thread
         publisher.of_stopping = self._pruner.findings
         pool.on_ask(self._prune)
@@ -118,7 +123,7 @@ class Driver:
                     self._refill(self._spec.workers)
                 if not (self._running or self._outbox):
                     break
-                if self.ending is None and not self._by_hand:
+                if self.ending is None and not self._by_hand and not self._confirming.began:
                     self._suggester.prepare(as_known(self.history))
                 if self._outbox.late:
                     self._outbox.flush()
@@ -180,7 +185,9 @@ class Driver:
         self._evaluator.know(history)
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
         unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
-        if self._by_hand is None:
+        if self._confirming.asked:
+            self._again = [each for each in self.history if each.outcome in unfinished and each.replicate]
+        elif self._by_hand is None:
             self._again = [each for each in self.history if each.outcome in unfinished or self._is_to_train_on(each)]
         self._pruner.know(self.history)
         study = self._trials.study
@@ -235,10 +242,16 @@ class Driver:
         asked_on = any(self._is_to_train_on(trial) or trial.raised for trial in self._again)
         if self._waiting or self._by_hand or asked_on:  # what a person asked for runs, whatever the other rules say
             return None
+        if self._confirming.began:
+            late = why_late(rules, self.history, now())
+            return ("finished", f"{late}; {self._confirming.words(self.history)}") if late else None
+        rules = self._spec.search_rules
         # A point that must run again was started within the budget: only the other rules may keep it back.
         if self._again:
             rules = rules.model_copy(update={"trials": None})
         why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), now())
+        if why and not why_late(rules, self.history, now()) and self._confirming.begin(why):
+            return None
         return ("finished", why) if why and not self._look(at_once=True) else None
 
     def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
@@ -246,21 +259,37 @@ class Driver:
         logger.info("%s: %s", "no new trials" if state == "interrupted" else "stopped", why)
 
     def _start_new(self, free: int) -> bool:
-        suggestions = [] if self._by_hand else self._suggester.suggest(as_known(self.history), free)
+        suggestions = self._suggestions(free)
         for suggestion in suggestions:
             number = next_number(self.history)
-            strategy = self._spec.strategy.name
+            strategy = CONFIRM if suggestion.replicate else self._spec.strategy.name
             logger.info("trial %d suggested by %s: %s", number, strategy, dict(suggestion.evidence))
             self._start(number, suggestion, strategy)
         if suggestions or self._running:
             return bool(suggestions)
         if self._look(at_once=True):
             return True
-        if self._by_hand:
+        return self._run_out()
+
+    def _suggestions(self, free: int) -> list[Suggestion]:
+        if self._confirming.began:
+            return self._confirming.suggest(as_known(self.history), free)
+        return [] if self._by_hand else self._suggester.suggest(as_known(self.history), free)
+
+    def _run_out(self) -> bool:
+        """End the study when there is nothing more to start; return whether its confirmation begins instead."""
+        if self._confirming.asked and self._by_hand:
+            self.ending = replace(self._by_hand, why=self._confirming.words(self.history))
+        elif self._by_hand:
             self.ending = self._by_hand
+        elif self._confirming.began:
+            self._end("finished", self._confirming.words(self.history))
         else:
             chosen = self._spec.strategy
-            self._end("finished", f"{chosen.name}: {chosen.conclusion(self._spec.space, self.history)}")
+            why = f"{chosen.name}: {chosen.conclusion(self._spec.space, self.history)}"
+            if self._confirming.begin(why):
+                return True
+            self._end("finished", why)
         return False
 
     def _start_again(self, trial: Trial) -> None:
@@ -268,7 +297,8 @@ class Driver:
         evidence = {name: value for name, value in trial.metrics.items() if name in known}
         how = "on" if trial.train_on or trial.raised else "again"
         logger.info("trial %d runs %s: attempt %d was %s", trial.number, how, trial.attempt, trial.outcome)
-        self._start(trial.number, Suggestion(trial.params, trial.why, evidence), trial.strategy, before=trial)
+        point = Suggestion(trial.params, trial.why, evidence, trial.replicate, trial.seed)
+        self._start(trial.number, point, trial.strategy, before=trial)
 
     def _start_queued(self, queued: Queued) -> None:
         number = next_number(self.history)
@@ -299,7 +329,7 @@ class Driver:
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
         # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
         params = {name: value for name, value in trial.params.items() if name in self._spec.space}
-        params |= trial.raised
+        params |= {**trial.raised, **self._confirming.seeds.given(trial)}
         study = self._trials.study
         job = Job(
             number,
@@ -359,8 +389,12 @@ class Driver:
 
     def _prune(self) -> None:
         """End those of the trials that run which are hopeless."""
-        if not self._by_hand:  # where a person tries points, the person decides
-            self._pruner.end_hopeless(self._running, self._starting, self._pool)
+        if self._by_hand:  # where a person tries points, the person decides
+            return
+        # A replicate tells nothing unless it trains to its end.
+        running = {future: trial for future, trial in self._running.items() if not trial.replicate}
+        starting = None if self._starting is None or self._starting.replicate else self._starting
+        self._pruner.end_hopeless(running, starting, self._pool)
 
     def _put(self, trial: Trial) -> None:
         """Keep the trial, as it counts, in place of an earlier state of it."""

@@ -122,9 +122,20 @@ class Publisher:
         diagnoses = {trial.number: diagnosed(trial) for trial in history if trial.diagnosis}
         local = is_local(self._reporter.artifacts.client.uri)
         answer = answer_lines(spec, history)
+        used = "" if state == "running" else self._recommended(history)
+        links = self._links
         return Standing(
-            state, why, spec.metric, spec.goal, self._links, self._resume, findings, diagnoses, local, answer
+            state, why, spec.metric, spec.goal, links, self._resume, findings, diagnoses, local, answer, used
         )
+
+    def _recommended(self, history: Sequence[Trial]) -> str:
+        """Return which trial's parameters to use, where there is more to say than which is the best."""
+        try:
+            found = self._spec.recommended(history)
+        except Exception as error:  # whatever a library makes of odd values: the study's end is worth more
+            logger.warning("what to recommend cannot be told: %s: %s", type(error).__name__, first_line(error))
+            return ""
+        return found.sentence(self._spec.metric) if found is not None and found.tells else ""
 
     def _note(self, history: Sequence[Trial], standing: Standing) -> str:
         return study_note(standing, self._spec.strategy.eligible(history))

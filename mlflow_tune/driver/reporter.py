@@ -89,7 +89,8 @@ class Reporter:
         bracket = strategy.bracket(self.spec.space, history)
         curves, forests = self._curves(subject, history), self._forests(subject, history)
         stopping, bands = stopping_of(self.spec, history), bands_of(self.spec, history)
-        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping, bands)
+        again = self.spec.confirmation(history)
+        found = study_figures(subject, history, curves, strategy.requirement, bracket, forests, stopping, bands, again)
         if grid := posterior_grid(posteriors):
             found["posterior"] = grid
         return found
@@ -108,9 +109,10 @@ class Reporter:
             curves = self._curves(subject, history) if name == "learning_curves" else {}
             bracket = strategy.bracket(self.spec.space, history)
             forests = self._forests(subject, history)
-            stopping = stopping_of(self.spec, history)
+            stopping, again = stopping_of(self.spec, history), self.spec.confirmation(history)
             bands = bands_of(self.spec, history) if name == "calibration" else {}
-            material = Material(subject, history, curves, strategy.requirement, bracket, forests, stopping, bands)
+            drawn_from = (subject, history, curves, strategy.requirement, bracket, forests, stopping, bands, again)
+            material = Material(*drawn_from)
             found = study_figure(name, material)
         return None if found is None else self_showing(found)
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.base import Strategy, next_number
-from mlflow_tune.trial import Suggestion, Trial
+from mlflow_tune.trial import Suggestion, Trial, searched
 
 WORTH = 0.01  # of a trial's time: a suggestion that takes less is made anew, with all results
 LATEST = 20
@@ -44,7 +44,8 @@ class Suggester:
         found = [] if self._prepared.cancel() else self._prepared.result()
         if found and self._number == next_number(history) and self._took > WORTH * _seconds(history):
             return found
-        left = self._spec.stop.trials - len(history) if self._spec.stop.trials else free
+        budget = self._spec.search_rules.trials
+        left = free if budget is None else budget - len(searched(history))
         return self._strategy.suggest(self._spec.space, history, min(free, left))
 
     def prepare(self, history: Sequence[Trial]) -> None:
@@ -55,7 +56,8 @@ class Suggester:
         """
         number = next_number(history)
         alone = self._spec.workers == 1 or self._spec.batch
-        left = not self._spec.stop.trials or len(history) < self._spec.stop.trials
+        budget = self._spec.search_rules.trials
+        left = budget is None or len(searched(history)) < budget
         if self._strategy.takes_long and left and not alone and self._number != number and self._prepared.done():
             self._prepared = self._thread.submit(self._timed, [*history])
             self._number = number

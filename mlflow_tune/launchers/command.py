@@ -20,7 +20,7 @@ from mlflow_tune.launchers.refusal import told
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.space import Space, Value
 from mlflow_tune.text import unknown, value_text
-from mlflow_tune.trial import Job, Outcome, Params
+from mlflow_tune.trial import SEED, Job, Outcome, Params
 
 Command: TypeAlias = Sequence[str | Sequence[str]]
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]*)\}")  # `${HOME}` is for whoever runs a shell
@@ -58,6 +58,8 @@ class CommandLauncher(ProcessLauncher):
         """Raise InputError unless the program exists, every parameter has a placeholder and the reverse holds."""
         names = all_parameters(self._parameters, space)
         used = set(_placeholders(words_of_command(self._command)))
+        if SEED in used and SEED not in names:
+            names.append(SEED)  # each trial brings its own
         for word in used.difference(names):
             if word.isidentifier():
                 hint = f"write {{ {word} }} with spaces if it is no parameter"

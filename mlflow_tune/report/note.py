@@ -35,7 +35,8 @@ class Standing:
 
     `findings` are sentences that a reader should know, such as what speaks against the strategy's assumption,
     `diagnoses` the names of what the learning curves of a trial show, by its number; `local` is whether its store is a
-    file, `answer` what a search for a point has come to, and its bracket.
+    file, `answer` what a search for a point has come to, and its bracket, `recommended` which trial's parameters to
+    use, where that is known.
     """
 
     state: str
@@ -48,6 +49,7 @@ class Standing:
     diagnoses: Mapping[int, Sequence[str]] = field(default_factory=dict)
     local: bool = False
     answer: Sequence[str] = ()
+    recommended: str = ""
 
 
 def study_note(study: Standing, trials: Sequence[Trial]) -> str:
@@ -57,6 +59,7 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     """
     # One paragraph of hard line breaks: MLflow's page shows about four lines before "show more".
     answer = [inline("; ".join(study.answer), 500) + "  "] if study.answer else []
+    answer += [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
     head = [_headline(study, trials) + "  ", *answer, _links(study.links) + "  ", _state(study, trials), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.

@@ -93,6 +93,7 @@ def _contents(page: Page, trials: Sequence[Trial], figures: Mapping[str, Figure]
         "metric": short(standing.metric),
         "sense": subject.sense,
         "best": best and {"value": number(best.value), "trial": best.number, "point": _point(best.trained_with)},
+        "recommended": short(standing.recommended, 400),
         "answer": [short(line) for line in standing.answer],
         "constraint": "" if page.constraint is None else short(page.constraint),
         "state": short(standing.state),

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.text import as_integer, as_number, at, listed, plain, shown, unknown
 
-Role = Literal["learning_rate", "regularization", "capacity", "batch_size", "epochs"]
+Role = Literal["learning_rate", "regularization", "capacity", "batch_size", "epochs", "seed"]
 ROLES: tuple[Role, ...] = get_args(Role)
 MAX_GRID = 10_000
 MAX_INT = 10**12  # beyond, the cells of the unit interval are too narrow for a float to tell them apart

@@ -14,7 +14,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.fields import Count, Duration, Number
 from mlflow_tune.text import as_integer
 from mlflow_tune.text.durations import duration_text
-from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock
+from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock, searched
 
 
 class StopRules(BaseModel):
@@ -49,12 +49,17 @@ class StopRules(BaseModel):
 
 
 def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], now: int) -> str | None:
-    """Return the words for the rule that ends the study, None while there is none; `now` in milliseconds."""
+    """Return the words for the rule that ends the search, None while there is none; `now` in milliseconds.
+
+    Replicates are no part of the search, though the time counts that they take.
+    """
+    late = why_late(rules, history, now)
+    history = searched(history)
     started = sum(trial.outcome != "interrupted" for trial in history)
     if rules.trials is not None and started >= rules.trials:
         return f"trials: the budget of {rules.trials} is used"
-    if rules.time is not None and busy_clock(history, now)(math.inf) >= rules.time:
-        return f"time: trials ran for {duration_text(rules.time)}"
+    if late:
+        return late
     best = best_trial(history, goal)
     if rules.target is not None and best is not None and _reaches(best, rules.target, goal):
         return f"target: trial {best.number} reached {best.value:.6g} (target {rules.target:g})"
@@ -63,6 +68,13 @@ def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], now: int) -
     promised = expected_improvement(history)
     if rules.expected_improvement is not None and promised is not None and promised < rules.expected_improvement:
         return f"expected_improvement: the model promises {promised:.2g} of the spread of the values at the most"
+    return None
+
+
+def why_late(rules: StopRules, history: Sequence[Trial], now: int) -> str | None:
+    """Return the words for the time that is used up, None while there is some left; `now` in milliseconds."""
+    if rules.time is not None and busy_clock(history, now)(math.inf) >= rules.time:
+        return f"time: trials ran for {duration_text(rules.time)}"
     return None
 
 

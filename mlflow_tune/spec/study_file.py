@@ -18,6 +18,7 @@ from pydantic import (
 
 from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.space import Choice, Dimension, Space, check_name
+from mlflow_tune.spec.confirm import ConfirmSpec, refuse_boundary
 from mlflow_tune.spec.devices import AUTO, NONE, Gpus, Share, refuse_more_workers
 from mlflow_tune.spec.faults import faults_of
 from mlflow_tune.spec.fields import (
@@ -47,6 +48,9 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
+from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.strategies.recommendation import Recommendation, recommend
+from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.text import escaped, shown, value_text
 from mlflow_tune.text.redaction import without_credentials
 from mlflow_tune.text.yaml import load_yaml
@@ -129,6 +133,12 @@ class RunSpec(BaseModel):
         """The project, command or function in one line, as MLflow shows a run's source."""
         return " ".join(map(_shown_part, self.command)) if self.command else str(getattr(self, self.kind))
 
+    @property
+    def takes_seed(self) -> bool:
+        """Whether a command has a place for a seed, {seed}, whatever the parameters are."""
+        words = [word for part in self.command or () for word in ([part] if isinstance(part, str) else part)]
+        return any("{seed}" in word.replace("${", "") for word in words)
+
     @model_validator(mode="after")
     def _exactly_one(self) -> RunSpec:
         given = [kind for kind in (*KINDS, "objective") if getattr(self, kind) is not None]
@@ -181,6 +191,8 @@ class StudySpec(BaseModel):
     """When the study ends: whichever rule applies first."""
     stop_trials: Annotated[StopTrials | None, BeforeValidator(as_stop_trials), OrElse(rule_text)] = None
     """Which trials are stopped before their end: a rule's name, or the rule and its terms."""
+    confirm: ConfirmSpec | None = None
+    """Which of the best trials run again with fresh seeds, as the last part of the budget."""
     workers: Count = 1
     """How many trials run at once."""
     batch: bool = False
@@ -208,6 +220,18 @@ class StudySpec(BaseModel):
         return [isinstance(dimension, Choice) for dimension in self.space.values()] == [False]
 
     @property
+    def search_rules(self) -> StopRules:
+        """The rules that end the search: of the budget of trials the confirmation's part is kept."""
+        if self.confirm is None or self.stop.trials is None:
+            return self.stop
+        return self.stop.model_copy(update={"trials": max(self.stop.trials - self.confirm.plan.trials, 0)})
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where the trials' random seed comes from."""
+        return seeds_of(self.space, self.run.parameters, self.run.takes_seed)
+
+    @property
     def constrained(self) -> str | None:
         """The metric that the strategy's constraint is about, if it has one."""
         requirement = self.strategy.requirement
@@ -224,6 +248,17 @@ class StudySpec(BaseModel):
         """Return the best trial of those that meet the constraint, None when there is none."""
         return best_trial(self.strategy.eligible(as_known(history)), self.goal)
 
+    def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
+        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials."""
+        if self.confirm is None:
+            return None
+        trials = self.strategy.eligible(history)
+        return Confirmation(self.confirm.plan, self.goal, seeds or self.seeds, trials)
+
+    def recommended(self, history: Sequence[Trial]) -> Recommendation | None:
+        """Return the trial whose parameters to use, None while there is none. It may take a second."""
+        return recommend(self.strategy, self.space, history, self.confirmation(history), self.goal)
+
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
         faults = Faults()
@@ -234,7 +269,7 @@ class StudySpec(BaseModel):
             with faults.at():
                 of_space(self.space)
         self._check_strategy(faults)
-        for check in (self._check_pictures, self._check_devices):
+        for check in (self._check_pictures, self._check_devices, self._check_confirmation):
             with faults.at():
                 check()
         faults.tell()
@@ -259,6 +294,16 @@ class StudySpec(BaseModel):
     def _check_pictures(self) -> None:
         if self.reference is not None and not self.one_number:
             raise InputError("a true function is drawn for one numeric parameter only; take it out", "reference")
+
+    def _check_confirmation(self) -> None:
+        """Raise InputError when there is nothing that could be confirmed."""
+        if self.confirm is None:
+            return
+        refuse_boundary(self.strategy)
+        most, budget = self.confirm.plan.trials, self.stop.trials
+        if budget is not None and budget <= most:
+            message = f"takes up to {most} trials, and of the {budget} of stop.trials none would be left to search with"
+            raise InputError(message, "confirm")
 
     def _check_devices(self) -> None:
         """Raise InputError when the devices cannot be given out so, as far as this shows without looking for them."""
@@ -291,6 +336,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "stop": StopRules,
     "stop_trials": StopTrials,
     "executor": ExecutorSpec,
+    "confirm": ConfirmSpec,
 }
 
 

@@ -9,17 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlflow_tune.driver.callbacks import Callback, Callbacks
+from mlflow_tune.driver.confirming import Confirming
 from mlflow_tune.driver.driver import Driver, Ending
-from mlflow_tune.errors import StudyConflict, StudyNotFound, TrackingError
+from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.launchers.orphans import end_trials
 from mlflow_tune.settings import reports_wanted
+from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget
 from mlflow_tune.spec.study_file import StudySpec
+from mlflow_tune.strategies.seeds import seeds_of
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
 from mlflow_tune.study.training_on import train_on
-from mlflow_tune.text import escaped
+from mlflow_tune.text import counted, escaped
 from mlflow_tune.tracking import (
     Client,
     StartedRun,
@@ -40,6 +43,10 @@ from mlflow_tune.tracking.trials import LEFT_OPEN
 from mlflow_tune.trial import Params, Trial
 
 logger = logging.getLogger(__name__)
+UNSEEDED = (
+    "no parameter of the study is a random seed, so the reruns differ by whatever a rerun brings: fix one under "
+    "run.parameters (seed: 0), search one with `role: seed`, or put {seed} into the command"
+)
 
 # --- making a study --------------------------------------------------------------------------------------------------
 
@@ -119,7 +126,8 @@ def _second(first: StudyRecord, spec: StudySpec, client: Client, driven: bool) -
 class Resumption:
     """How one goes on: with a budget of `trials` ("+20": so many more), with failed ones too, or queued ones only.
 
-    The trials of these numbers are trained on first, for so many `epochs` where that is given.
+    With `confirm` the best trials run again, as that says, and nothing else. The trials of the numbers `train_on` are
+    trained on first, for so many `epochs` where that is given.
     """
 
     trials: int | str | None = None
@@ -127,6 +135,7 @@ class Resumption:
     only_queued: bool = False
     train_on: Sequence[int] = ()
     epochs: int | None = None
+    confirm: ConfirmSpec | None = None
 
 
 @contextmanager
@@ -149,17 +158,23 @@ def session(
     maker = study.record.maker if new else None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, maker) as claim:
         fixed = {**defaults, **study.spec.run.parameters}
-        trials = replace(study.trial_store, source=study.source, fixed=fixed)
+        seeds = seeds_of(study.spec.space, fixed, study.spec.run.takes_seed)
+        fixed |= {seeds.name: seeds.own} if seeds.always else {}
+        named = "" if seeds.searched else seeds.name
+        trials = replace(study.trial_store, source=study.source, fixed=fixed, seed_name=named)
         fresh = new and claim.first  # else somebody has had the time to adopt a run
         history = [] if fresh else trials.take_over()
         end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
         if resumption and resumption.train_on:
             history = train_on(trials, history, fixed, resumption.train_on, resumption.epochs)
         by_hand = None if resumption is None else _reopen(study, history, resumption)
+        asked = resumption is not None and resumption.confirm is not None
+        if study.spec.confirm is not None and not seeds.name:
+            logger.warning(UNSEEDED)
         callback.on_study_start(study.spec, study.links, history)
         publisher = study.publisher
         publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
-        driver = Driver(study.spec, publisher, trials, pool, callback, by_hand)
+        driver = Driver(study.spec, publisher, trials, pool, callback, by_hand, Confirming(study.spec, seeds, asked))
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
         if fresh:
             publisher.owe("study.yaml", study.log_study_file)
@@ -184,6 +199,8 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
 
     Return how it ends when what waits in its queue has run, where nothing else is to run.
     """
+    if resumption.confirm is not None:
+        return _reopen_to_confirm(study, history, resumption.confirm)
     strategy, over = study.spec.strategy, study.record.state == "finished"
     before = study.spec.stop.trials
     study.spec = with_budget(study.spec, resumption.trials, len(history))
@@ -195,4 +212,26 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
         return None
     if strategy.by_hand:
         over = not strategy.suggest(study.spec.space, history, 1)
+    return Ending("finished" if over else "interrupted", "the trials that were asked for have ended", as_asked=True)
+
+
+def _reopen_to_confirm(study: StudyHandle, history: Sequence[Trial], confirm: ConfirmSpec) -> Ending:
+    """Mark the study as running again, to be confirmed as this says; return how it ends then.
+
+    Where its budget is used up, it is raised by what the confirmation may take: what was searched stays searched.
+    """
+    over, stop = study.record.state == "finished", study.spec.stop
+    spec = study.spec.model_copy(update={"confirm": confirm})
+    standing = spec.confirmation(history)
+    assert standing is not None
+    if not standing.leaders:
+        raise InputError(f"no trial of {study.record.name} has a value: there is nothing to confirm")
+    if (count := len(standing.leaders)) < confirm.top:
+        logger.warning("only %s has a value: no more can be confirmed", counted(count, "point"))
+    needed = sum(max(standing.most - len(leader.replicates), 0) for leader in standing.leaders)
+    if stop.trials is not None:
+        trials = max(stop.trials, len(history) + needed, confirm.plan.trials + 1)
+        spec = spec.model_copy(update={"stop": stop.model_copy(update={"trials": trials})})
+    study.spec = spec
+    Studies(study.client).reopen(study.run_id, spec.model_dump(mode="json", exclude_none=True))
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended", as_asked=True)

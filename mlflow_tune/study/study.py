@@ -26,6 +26,7 @@ from mlflow_tune.executors.pool import WorkerPool, pool_of
 from mlflow_tune.launchers.main_module import refuse_while_loading
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.space import Space, whole_point
+from mlflow_tune.spec.confirm import TOP, ConfirmSpec, confirm_of, refuse_boundary
 from mlflow_tune.spec.definition import (
     changed_spec,
     recorded_spec,
@@ -40,6 +41,7 @@ from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
 from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
+from mlflow_tune.strategies.recommendation import Recommendation
 from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.display.card import study_card
@@ -92,6 +94,7 @@ class Study:
         gpus: str | int | Sequence[int | str] | None = None,
         gpus_per_trial: float | None = None,
         stop_trials: StopTrials | Mapping[str, Any] | str | None = None,
+        confirm: ConfirmSpec | Mapping[str, Any] | None = None,
     ) -> None:
         """Check the arguments; nothing is created before `run`. Raises InputError."""
         more = {"parameters": parameters, "timeout": timeout, "memory": memory, "retries": retries}
@@ -113,6 +116,7 @@ class Study:
                 "gpus": gpus,
                 "gpus_per_trial": gpus_per_trial,
                 "stop_trials": stop_trials,
+                "confirm": confirm,
             }
         )
         refuse_secrets(spec.model_dump(mode="json", exclude_none=True))
@@ -217,6 +221,14 @@ class Study:
     def best(self) -> Trial | None:
         """The trial with the best value, None when none has one."""
         return self.spec.best(self.trials)
+
+    @property
+    def recommended(self) -> Recommendation | None:
+        """The trial whose parameters to use, and what may be expected of them; None when no trial has a value.
+
+        After a confirmation it is the one with the best mean over fresh seeds, before it the best that was seen.
+        """
+        return self.spec.recommended(self.trials)
 
     @property
     def history(self) -> Sequence[Trial]:
@@ -330,6 +342,40 @@ class Study:
         study.spec = changed_spec(study.spec, trials, strategy, workers, named, gpus)
         approve(study)
         resumption = Resumption(trials, retry_failed, only_queued, *asked_on(train_on, epochs))
+        return self._resumed(resumption, quiet, callbacks, given)
+
+    def confirm(
+        self,
+        top: int = TOP,
+        seeds: int | None = None,
+        until: float | None = None,
+        *,
+        quiet: bool = False,
+        callbacks: Sequence[object] = (),
+        workers: int | None = None,
+        executor: Executor | None = None,
+        yes: bool = False,
+    ) -> Study:
+        """Run the best trials of a loaded study again under fresh seeds, to tell luck from merit; return itself.
+
+        The `top` best points run again under the same `seeds` at the most (4; 20 where `until` is given alone), one
+        after another where it tells most, until one is the best with the probability `until` (0.95). `recommended` is
+        what they come to. Killed in the middle, it goes on where it was left. The other arguments are as for `resume`.
+        Raises InputError for a search for a boundary, and where no trial has a value; else as `resume` does.
+        """
+        refuse_while_loading()
+        study = self.handle
+        asked = confirm_of({"top": top, "seeds": seeds, "until": until})
+        refuse_boundary(study.spec.strategy)
+        refuse_unapproved(study, yes)
+        study.spec = changed_spec(study.spec, None, workers=workers)
+        approve(study)
+        return self._resumed(Resumption(confirm=asked), quiet, callbacks, executor)
+
+    def _resumed(
+        self, resumption: Resumption, quiet: bool, callbacks: Sequence[object], given: Executor | None
+    ) -> Study:
+        study = self.handle
         with found_launcher(study.spec, self._objective, self._folder, study.record.commit, given is not None) as found:
             launcher, defaults = found
             prepare(launcher)
@@ -384,9 +430,9 @@ class Study:
     def plot(self, what: str = "best_so_far") -> Figure:
         """Return one of the report's pictures, by its name or the beginning of that, from what MLflow holds now.
 
-        They are best_so_far, bracket, parameters, parallel_coordinates, heat_map, importance, partial_dependence,
-        learning_curves, stopping, calibration and posterior. Raises InputError for another, and while there is too
-        little for it.
+        They are best_so_far, confirmation, bracket, parameters, parallel_coordinates, heat_map, importance,
+        partial_dependence, learning_curves, stopping, calibration and posterior. Raises InputError for another, and
+        while there is too little for it.
         """
         return self.handle.picture(what)
 

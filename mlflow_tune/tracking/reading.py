@@ -12,11 +12,12 @@ from mlflow_tune.space import Choice, Scalar, Space, Value, check_name
 from mlflow_tune.text import is_number, shown, value_text
 from mlflow_tune.tracking.attempts import followed
 from mlflow_tune.tracking.client import Client
-from mlflow_tune.tracking.records import EVIDENCE, QUEUED, RAISED, STARTED, TRAIN_ON, search
+from mlflow_tune.tracking.records import EVIDENCE, QUEUED, RAISED, REPLICATE, SEED, STARTED, TRAIN_ON, search
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.trial import OutcomeKind, Params, TrainOn, Trial, is_finite
 
 OVERLAP = 60_000  # milliseconds: the clocks of those who write may differ
+NUMBER_LENGTH = 18  # digits of a seed
 MOST_EPOCHS = 1_000_000_000  # that are believed
 MOST_TRIALS = 1_000_000  # trials of a study, and attempts of a trial: a higher number is no number of ours
 
@@ -145,6 +146,8 @@ def _trial(run: Any, tags: Mapping[str, str], metrics: Mapping[str, float]) -> T
         end_time=run.info.end_time or (_logged_at(run) if outcome else None),
         diagnosis=tags.get("tune.diagnosis", ""),
         curve=tags.get("tune.curve", ""),
+        replicate=_count(tags.get(REPLICATE, "")) or 0,
+        seed=_seed(tags.get(SEED, "")),
         raised=_raised(_mapping(tags.get(RAISED, ""))),
         train_on=_wish(_mapping(tags.get(TRAIN_ON, ""))),
     )
@@ -190,6 +193,11 @@ def _count(text: str) -> int | None:
     """Return a whole number from 1, None for anything else."""
     plain = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_TRIALS))
     return int(text) if plain and 1 <= int(text) <= MOST_TRIALS else None
+
+
+def _seed(text: str) -> int | None:
+    """Return a whole number from 0, None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= NUMBER_LENGTH else None
 
 
 def _time(text: str) -> int:

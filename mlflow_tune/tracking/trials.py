@@ -28,6 +28,8 @@ from mlflow_tune.tracking.records import (
     KIND,
     QUEUED,
     RAISED,
+    REPLICATE,
+    SEED,
     STARTED,
     TAG_LIMIT,
     TRAIN_ON,
@@ -74,8 +76,9 @@ class Trials:
     """The trials of one study.
 
     Those that are started get `source`, the tags that MLflow's client leaves out (user, source, git commit), and the
-    `fixed` parameters; to read, neither is needed. What is no point of the `space`, where one is given, is left out.
-    `seen` tells in words what an ended trial shows of the study's constraint.
+    `fixed` parameters, a replicate with its own seed in `seed_name`; to read, none of them is needed. What is no point
+    of the `space`, where one is given, is left out. `seen` tells in words what an ended trial shows of the study's
+    constraint.
     `_described` are the runs to which the training code has given a description of its own.
     """
 
@@ -84,6 +87,7 @@ class Trials:
     source: Mapping[str, str] = field(default_factory=dict)
     fixed: Params = field(default_factory=dict)
     space: Space | None = None
+    seed_name: str = ""
     seen: Callable[[Trial], str] = field(default=nothing_seen, repr=False, compare=False)
     _described: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -128,7 +132,16 @@ class Trials:
         started = now()
         tags = self._tags(number, suggestion, strategy, attempt)
         more = dict(raised or {})
-        begun = Trial(number, suggestion.params, attempt=attempt, strategy=strategy, why=suggestion.why, raised=more)
+        begun = Trial(
+            number,
+            suggestion.params,
+            attempt=attempt,
+            strategy=strategy,
+            why=suggestion.why,
+            replicate=suggestion.replicate,
+            seed=suggestion.seed,
+            raised=more,
+        )
         tags[NOTE] = trial_note(self.study, begun)
         tags |= {RAISED: compact(more)} if more else {}
         tags |= {DEVICES: ",".join(devices)} if devices else {}
@@ -162,6 +175,8 @@ class Trials:
             "tune.params": params,
             "tune.strategy": strategy,
             "tune.why": tag_text(suggestion.why),
+            **({REPLICATE: str(suggestion.replicate)} if suggestion.replicate else {}),
+            **({SEED: str(suggestion.seed)} if suggestion.seed is not None else {}),
         }
 
     def log_point(self, trial: Trial) -> str:
@@ -305,7 +320,8 @@ class Trials:
 
         Those have a text that Python does not make of them: code that logs its own would be refused.
         """
-        given = {**self.fixed, **trial.trained_with}
+        own = {self.seed_name: trial.seed} if self.seed_name and trial.seed is not None else {}
+        given = {**self.fixed, **trial.trained_with, **own}
         found = {name: (value_text(value), str(value)) for name, value in given.items()}
         return {name: text for name, (text, own) in found.items() if (text != own) == late}
 

@@ -37,6 +37,7 @@ SHOW_KEYS = [
     "metric",
     "goal",
     "best",
+    "recommended",
     "trials",
     "queued",
 ]
@@ -53,6 +54,7 @@ COMMANDS = {
     "list": set(),
     "show": set(),
     "best": {"--command"},
+    "confirm": {"--top", "--seeds", "--until", "--workers", "--folder", "--yes"},
     "watch": {"--interval"},
     "open": {"--charts", "--table", "--run", "--browser"},
     "ui": {"--port", "--no-browser"},
@@ -171,7 +173,7 @@ def test_list_show_and_best_speak_to_people(finished):
     assert best.stdout.splitlines()[1:] == ["x=1"]
     found = parsed(invoke("best", "done", "--json"))
     assert (list(found), found["best"]["params"]) == (
-        ["schema", "study", "metric", "best", "answer", "bracket"],
+        ["schema", "study", "metric", "best", "recommended", "answer", "bracket"],
         {"x": 1},
     )
     assert found["answer"] == found["best"]

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Sequence[str]] = {
     "report": [],
     "stop": [],
     "resume": ["--yes"],
+    "confirm": ["--top", "1", "--seeds", "1", "--yes"],
     "try": [*POINT, "--yes"],
     "enqueue": POINT,
     "adopt": ["--filter", "params.x = '9'", "--dry-run"],

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from mlflow_tune.report.figures.calibration import calibration_figure, forecasts
+from mlflow_tune.report.figures.confirmation import confirmation_figure
 from mlflow_tune.report.figures.dependence import dependence_figure, dependence_of
 from mlflow_tune.report.figures.importance import importance_figure, importance_of
 from mlflow_tune.report.figures.posterior import posterior_figure, posterior_grid
@@ -20,6 +21,8 @@ from mlflow_tune.report.posterior import JUDGED, PosteriorSlice, bands_of, poste
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.space import Categorical, Float, Space
 from mlflow_tune.strategies import Band, Bayesian
+from mlflow_tune.strategies.confirmation import Confirmation, Plan
+from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.trial import Trial
 from tests.support.drawn import HOSTILE, SPACE, SUBJECT, clipped, made
 
@@ -221,3 +224,25 @@ def test_of_many_trials_a_forest_takes_a_part_and_says_so():
     found = importance_of(SUBJECT, trials)
     assert (next(iter(found.mean)), found.trials) == ("lr", 500)
     assert importance_of(SUBJECT, trials) == found
+
+
+def test_the_confirmation_shows_what_was_seen_and_what_reruns_came_to():
+    trials = [Trial(at, {"x": at / 10}, "ok", value) for at, value in enumerate([0.1, 0.2, 0.9], start=1)]
+    values = {1: (0.5, 0.6), 2: (0.21, 0.23)}
+    reruns = [(each, seed, value) for each, found in values.items() for seed, value in enumerate(found, start=1)]
+    trials += [
+        Trial(at, {"x": each / 10}, "ok", value, replicate=each, seed=seed)
+        for at, (each, seed, value) in enumerate(reruns, start=4)
+    ]
+    subject = Subject("loss", "minimize", Space({"x": Float(0, 1)}))
+    standing = Confirmation(Plan(2, 2), "minimize", Seeds("seed"), trials)
+    figure = confirmation_figure(subject, trials, standing)
+    assert "#002 was seen at 0.2, 2 reruns have the mean 0.22, 90 % interval 0.1" in words_of(figure)
+    assert not clipped(figure)
+    [axes] = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["#002", "#001"], "the best stands on top"
+    lines = {line.get_label(): line.get_xdata().tolist() for line in axes.get_lines()}
+    assert lines["seen"] == [0.2, 0.1]
+    assert sorted(lines["rerun"]) == [0.21, 0.23, 0.5, 0.6]
+    assert confirmation_figure(subject, trials[:3], Confirmation(Plan(2, 2), "minimize", Seeds(), trials[:3])) is None
+    assert confirmation_figure(subject, trials, None) is None

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.report.figures.calibration import calibration_figure
+from mlflow_tune.report.figures.confirmation import confirmation_figure
 from mlflow_tune.report.figures.dependence import dependence_figure
 from mlflow_tune.report.figures.heat_map import heat_map_figure
 from mlflow_tune.report.figures.importance import importance_figure
@@ -19,6 +20,7 @@ from mlflow_tune.report.forest import Forests, least_trials
 from mlflow_tune.report.stopping import Stopping
 from mlflow_tune.report.subject import Subject
 from mlflow_tune.strategies import Band, Constraint
+from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.text import unknown
 from mlflow_tune.trial import Trial
 
@@ -28,8 +30,8 @@ class Material:
     """What the figures of a study are drawn of.
 
     `curves` are the learning curves by trial number, `constraint` that of a boundary search, `bracket` what a bisection
-    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials, and
-    `bands` how a model's predictions came out, by trial number.
+    has left, `forests` what is fitted to these trials, `stopping` the curves of a study that may stop trials, `bands`
+    how a model's predictions came out, by trial number, and `confirmation` how the best were run again.
     """
 
     subject: Subject
@@ -40,11 +42,13 @@ class Material:
     forests: Forests
     stopping: Stopping | None = None
     bands: Mapping[int, Band] = field(default_factory=dict)
+    confirmation: Confirmation | None = None
 
 
 # By the name of their files, in the order in which they are looked at.
 _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
     "best_so_far": lambda of: best_so_far_figure(of.subject, of.trials),
+    "confirmation": lambda of: confirmation_figure(of.subject, of.trials, of.confirmation),
     "bracket": lambda of: bracket_figure(of.subject, of.trials, of.constraint, of.bracket),
     "parameters": lambda of: parameters_figure(of.subject, of.trials),
     "parallel_coordinates": lambda of: parallel_figure(of.subject, of.trials),
@@ -58,6 +62,7 @@ _DRAWN: Mapping[str, Callable[[Material], Figure | None]] = {
 _FOREST = "two parameters, and {least} trials whose values differ"
 _NEEDED: Mapping[str, str] = {
     "best_so_far": "a trial with a value",
+    "confirmation": "a trial that was run again by `mlflow-tune confirm`",
     "bracket": "a bisection, of one numeric parameter",
     "parameters": "a trial with a value",
     "parallel_coordinates": "two parameters, and two trials with a value",
@@ -100,15 +105,17 @@ def study_figures(
     forests: Forests | None = None,
     stopping: Stopping | None = None,
     bands: Mapping[int, Band] | None = None,
+    confirmation: Confirmation | None = None,
 ) -> dict[str, Figure]:
     """Return the figures that the trials give, by the name of their files, in the order in which they are looked at.
 
     Those that there is too little for are left out; each function tells its rule. `curves` are the learning curves by
     trial number, `constraint` that of a boundary search, `bracket` what a bisection has left, `forests` what is fitted
     to these trials already, `stopping` the curves of a study that may stop trials, `bands` how a model's predictions
-    came out, by trial number.
+    came out, by trial number, `confirmation` how the best were run again.
     """
-    forests = forests or Forests(subject, trials)
-    material = Material(subject, trials, curves or {}, constraint, bracket, forests, stopping, bands or {})
+    fitted = forests or Forests(subject, trials)
+    found = bands or {}
+    material = Material(subject, trials, curves or {}, constraint, bracket, fitted, stopping, found, confirmation)
     drawn = {name: draw(material) for name, draw in _DRAWN.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}

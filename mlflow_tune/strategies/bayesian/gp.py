@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular  # type: ignore[import-untyped]
@@ -26,6 +27,7 @@ VARIANCE_MEDIAN = 1.0
 VARIANCE_SPREAD = 1.0
 NOISE_MEDIAN = 1e-5  # with one of 1e-4, studies without noise converged less far
 NOISE_SPREAD = 2.5
+Bounds: TypeAlias = tuple[float, float]
 LENGTHS = (0.01, 100.0)
 VARIANCES = (0.05, 20.0)
 NOISES = (1e-8, 1.0)
@@ -148,12 +150,20 @@ def _extended(kernel: Kernel, points: Array, factor: Array, more: Array, doubts:
     return np.block([[factor, np.zeros(across.shape)], [across.T, corner]])
 
 
-def fit_kernel(points: Array, aims: Array, owners: tuple[int, ...], doubts: Array) -> Kernel:
+def fit_kernel(
+    points: Array,
+    aims: Array,
+    owners: tuple[int, ...],
+    doubts: Array,
+    noise: float = NOISE_MEDIAN,
+    noises: Bounds = NOISES,
+) -> Kernel:
     """Return the kernel of the largest posterior density given points (n, columns) and targets (n,).
 
-    `doubts` (n,) are the variances of those targets that are uncertain.
+    `doubts` (n,) are the variances of those targets that are uncertain. `noise` is the median of the noise's prior,
+    `noises` are its bounds.
     """
-    posterior = KernelPosterior.of(points, aims, owners, doubts, (NOISE_MEDIAN, NOISE_SPREAD), NOISES)
+    posterior = KernelPosterior.of(points, aims, owners, doubts, (noise, NOISE_SPREAD), noises)
     middle, bounds = posterior.middle, posterior.bounds
     size = len(middle) - 2
     starts = [np.clip(middle + np.log([start] * size + [1.0, 1.0]), *bounds.T) for start in FIRST_LENGTHS]
@@ -210,6 +220,13 @@ class KernelPosterior:
         """Return the kernel that theta (p,) stands for."""
         *lengths, variance, noise = np.exp(theta).tolist()
         return Kernel(tuple(lengths), variance, noise, self.owners)
+
+
+def log_prior(kernel: Kernel) -> float:
+    """Return the logarithm of the prior density of the length scales and the variance, but for a constant."""
+    middle = np.log(LENGTH_MEDIAN * np.sqrt(len(kernel.lengths)))
+    away = (np.log(kernel.lengths) - middle) / LENGTH_SPREAD
+    return -float(away @ away + (np.log(kernel.variance / VARIANCE_MEDIAN) / VARIANCE_SPREAD) ** 2) / 2
 
 
 def _squares(points: Array, owners: tuple[int, ...]) -> Array:

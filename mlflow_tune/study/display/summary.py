@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.study.display.tables import best_view, state_text
+from mlflow_tune.study.display.tables import best_view, recommended_lines, state_text
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import one_line, tally
 from mlflow_tune.text.console import print_whole
@@ -31,6 +31,8 @@ def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial],
         console.print(line)
     if (board := best_view(study.spec, trials)) is not None:
         console.print(board)
+    for line in recommended_lines(study.spec, study.spec.recommended(trials)) if finished else ():
+        console.print(line)
     if finished or has_server(study.client.uri):
         print_links(console, study)
     if not finished:

@@ -9,6 +9,7 @@ from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.report.table import seconds_of
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.constraint import Constraint
+from mlflow_tune.strategies.recommendation import Recommendation
 from mlflow_tune.text import (
     number_text,
     one_line,
@@ -32,10 +33,34 @@ _LEAST = {"diagnosis": 21, "reason": 32}  # the width of a column with its margi
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
-    """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show."""
+    """Return a trial as the JSON of `show`; `diagnosis` are the names of what its learning curves show.
+
+    A rerun tells besides which trial's point it tries again, and under which seed.
+    """
     names = ("number", "attempt", "outcome", "params", "value", "run_id", "strategy", "why", "reason")
-    raised = {"raised": trial.raised} if trial.raised else {}
-    return {**{name: getattr(trial, name) for name in names}, **raised, "diagnosis": diagnosed(trial)}
+    again: dict[str, Any] = {"replicate": trial.replicate, "seed": trial.seed} if trial.replicate else {}
+    again |= {"raised": trial.raised} if trial.raised else {}
+    return {**{name: getattr(trial, name) for name in names}, **again, "diagnosis": diagnosed(trial)}
+
+
+def recommended_json(recommended: Recommendation | None) -> dict[str, Any] | None:
+    """Return which trial's parameters to use as JSON: the trial, its mean, the interval of 90 %, and why it is that."""
+    if recommended is None:
+        return None
+    return {
+        **trial_json(recommended.trial),
+        "mean": recommended.value,
+        "interval": recommended.interval,
+        "confirmed": recommended.confirmed,
+        "said": recommended.why,
+    }
+
+
+def recommended_lines(spec: StudySpec, recommended: Recommendation | None) -> list[str]:
+    """Return which trial's parameters to use; nothing where only the best can be named, and that stands there."""
+    if recommended is None or not recommended.tells:
+        return []
+    return [f"recommended: {recommended.sentence(spec.metric)}"]
 
 
 def study_json(
@@ -52,6 +77,7 @@ def study_json(
         "metric": spec.metric,
         "goal": spec.goal,
         "best": trial_json(best) if best else None,
+        "recommended": recommended_json(spec.recommended(trials)),
         "trials": [trial_json(trial) for trial in trials],
         "queued": [
             {"params": each.suggestion.params, "run_id": each.run_id, "why": each.suggestion.why} for each in waiting

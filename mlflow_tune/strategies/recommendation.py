@@ -1,0 +1,78 @@
+"""Which trial's parameters to use, and what may be expected of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlflow_tune.space import Space
+from mlflow_tune.strategies.base import Strategy
+from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.text import number_text, trial_label
+from mlflow_tune.trial import Goal, Trial, best_trial, searched
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The trial whose parameters to use, why it is that one, and its value.
+
+    After a confirmation `value` is the mean over the fresh seeds, before it what was seen. The true value, which the
+    mean of many runs would come to, lies in `interval` (low, high) to 90 %; None where that cannot be told. It is
+    `confirmed` when fresh seeds, or the lack of any noise in reruns, say so.
+    """
+
+    trial: Trial
+    value: float | None
+    interval: tuple[float, float] | None
+    confirmed: bool
+    why: str
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is more to say than that it is the best which was seen."""
+        return self.confirmed or self.interval is not None
+
+    def sentence(self, metric: str) -> str:
+        """Return the recommendation in one line."""
+        told = f"{metric} {number_text(self.value)}" if self.value is not None else "no value"
+        if self.interval is not None and self.interval[0] < self.interval[1]:
+            low, high = (number_text(end, 4) for end in self.interval)
+            told += f", 90 % interval {low} to {high}"
+        return f"{trial_label(self.trial.number)} ({told}): {self.why}"
+
+
+def recommend(
+    strategy: Strategy, space: Space, history: Sequence[Trial], confirmation: Confirmation | None, goal: Goal
+) -> Recommendation | None:
+    """Return the trial to use, None while there is none; never one that failed, was stopped or breaks the constraint.
+
+    A search for one point recommends what it has come to. `confirmation` is that of the study, where it has one.
+    """
+    answer = strategy.answer(space, history)
+    if strategy.requirement is not None:
+        why = f"the answer of {strategy.name}"
+        return None if answer is None else Recommendation(answer, answer.value, None, False, why)
+    if confirmation is not None and (found := _confirmed(confirmation)):
+        return found
+    eligible = strategy.eligible(history)
+    best = answer or best_trial(searched(eligible), goal) or best_trial(eligible, goal)
+    return None if best is None else _seen(space, eligible, goal, best)
+
+
+def _confirmed(confirmation: Confirmation) -> Recommendation | None:
+    if (best := confirmation.best) is None:
+        return None
+    return Recommendation(best.trial, best.mean, confirmation.interval(best), True, confirmation.words)
+
+
+def _seen(space: Space, history: Sequence[Trial], goal: Goal, best: Trial) -> Recommendation:
+    """Return the best that was seen, with what is believed of its true value."""
+    from mlflow_tune.strategies.bayesian.luck import luck_of
+
+    luck = luck_of(space, history, goal, [best])
+    if luck is None:
+        return Recommendation(best, best.value, None, False, "the best seen; too few values tell how noisy they are")
+    if not luck.noisy:
+        return Recommendation(best, best.value, luck.intervals[0], False, "the best seen; the values show no noise")
+    why = "not confirmed: the best seen, and part of that may be luck"
+    return Recommendation(best, best.value, luck.intervals[0], False, why)

