@@ -8,7 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from mlflow_tune.errors import Faults, InputError
+from mlflow_tune.spec import forms
 from mlflow_tune.spec.fields import Count
+from mlflow_tune.spec.forms import Written
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.strategies.confirmation import UNTIL, Plan
 from mlflow_tune.text import as_integer, as_number
@@ -37,7 +39,7 @@ class ConfirmSpec(BaseModel):
     """How many of the best points run again."""
     seeds: Count = SEEDS
     """How many fresh seeds each of them gets at most."""
-    until: Annotated[float, BeforeValidator(_chance)] = UNTIL
+    until: Annotated[float, BeforeValidator(_chance), Written(forms.chance())] = UNTIL
     """The probability that one point is the best at which the confirmation ends."""
 
     @property

@@ -92,6 +92,11 @@ def whole(least: int) -> Form:
     return {"anyOf": [{"type": "integer", "minimum": least}, _NUMBER_TEXT]}
 
 
+def chance() -> Form:
+    """Return the form of a probability that is more likely than not, or its text."""
+    return {"anyOf": [{"type": "number", "minimum": 0.5, "exclusiveMaximum": 1}, _NUMBER_TEXT]}
+
+
 def space_form() -> Form:
     """Return the form of the key `space`."""
     kinds = [_options_form(kind, "type", name) for name, kind in _DIMENSIONS.items()]

@@ -37,7 +37,7 @@ def faults(study: Any) -> list[str]:
 def study_files() -> list[Path]:
     """Return every study file of the repository that is not malformed on purpose."""
     found = [path for folder in ("examples", "projects", "tests") for path in sorted((ROOT / folder).rglob("*.yaml"))]
-    return [path for path in found if path.parent != MALFORMED_STUDIES and _is_study(path)]
+    return [path for path in found if not {MALFORMED_STUDIES.name, "mlruns"} & {*path.parts} and _is_study(path)]
 
 
 def _is_study(path: Path) -> bool:
@@ -63,7 +63,7 @@ LEFT = {
         categories_default_unknown categories_equal_as_text categories_false_twice command_parameter_unused
         command_placeholder_unknown float_default_outside float_log_zero float_low_above_high grid_missing grid_outside
         grid_twice grid_with_dots int_default_off_step int_step_uneven int_step_with_log run_parameters_searched
-        stop_missing
+        stop_missing confirm_budget
     """,
     "the code, the folder, the program": """
         command_not_executable command_program_missing function_import_exits function_import_raises function_missing
