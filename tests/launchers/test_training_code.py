@@ -160,7 +160,7 @@ def run_scripts(place):
     ],
     ids=" on ".join,
 )
-def functions(request, place, tmp_path_factory):
+def functions(request, place):
     """All functions as trials of one study: in worker processes, as a study file has it, or in one process."""
     where, store = request.param
     uri, experiment = place(store), f"functions-{uuid.uuid4().hex}"
@@ -169,7 +169,7 @@ def functions(request, place, tmp_path_factory):
         Study(**options("kind", FUNCTIONS, experiment, uri), run=run, workers=2).run()
     else:
         command = [sys.executable, str(HERE / "in_process.py"), uri, experiment, *FUNCTIONS]
-        subprocess.run(command, check=True, cwd=tmp_path_factory.mktemp("in-process"), capture_output=True)
+        subprocess.run(command, check=True, cwd=HERE, capture_output=True)
     return result_of(uri, experiment, "kind"), where
 
 
