@@ -130,8 +130,9 @@ def test_table(studies, page, watched, name):
     page.get_by_text(f"{len(study.trials)} matching runs").wait_for()
     columns = ["metrics.`loss`", "metrics.`trial`", *(f"params.`{parameter}`" for parameter in SPACE)]
     heads = page.locator(".ag-header-cell")
-    shown = heads.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText.trim()])")
-    assert dict(shown).items() >= {column: column.split("`")[1] for column in columns}.items()
+    named = "cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText.trim()])"
+    wanted = {column: column.split("`")[1] for column in columns}
+    eventually(lambda: dict(heads.evaluate_all(named)).items() >= wanted.items(), True)
     failed = [trial for trial in study.trials if trial.outcome == "failed"]
     rows = [[*row(trial, str(trial.value))] for trial in ranked(study)]
     eventually(lambda: [[cells[column] for column in columns] for cells in table(page)][: len(rows)], rows)

@@ -34,7 +34,6 @@ from tests.support.proxy import BUSY
 
 HELD = {"function": "objectives:held", "parameters": {"folder": "."}}
 HELD_COMMAND = {"command": [sys.executable, "train.py", "--x", "{x}", "--folder", "."]}
-SLOW_COMMAND = pytest.param(HELD_COMMAND, marks=pytest.mark.slow)
 NAME = "held"
 
 
@@ -66,7 +65,7 @@ def as_printed(line: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "run", [pytest.param(HELD, id="function", marks=pytest.mark.long), pytest.param(SLOW_COMMAND, id="command")]
+    "run", [pytest.param(HELD, id="function", marks=pytest.mark.long), pytest.param(HELD_COMMAND, id="command")]
 )
 def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tmp_path, run):
     process, _ = start_held(tmp_path, server, run)
@@ -91,7 +90,7 @@ def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tm
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "run", [pytest.param(HELD, id="function"), pytest.param(SLOW_COMMAND, id="command", marks=pytest.mark.long)]
+    "run", [pytest.param(HELD, id="function"), pytest.param(HELD_COMMAND, id="command", marks=pytest.mark.long)]
 )
 def test_a_second_ctrl_c_kills_the_trials_and_they_run_again(server, tmp_path, run):
     process, pids = start_held(tmp_path, server, run)
