@@ -40,12 +40,14 @@ def nothing_more() -> None:
 class Answer:
     """What a command returns: `form` makes the answer for programs, `show` prints the one for people.
 
-    What is printed while the command works, on `console`, is neither.
+    What is printed while the command works, on `console`, is neither. Of a study that was `driven` the exit code says
+    how it ended, whether or not that could be printed.
     """
 
     form: Callable[[], Mapping[str, Any]]
     show: Callable[[], object] = nothing_more
     exit_code: int = 0
+    driven: bool = False
 
 
 class Ended(Exception):
@@ -93,7 +95,7 @@ def common_options(command: Command) -> Command:
         answer: Answer | None = command(*args, common=common, **more)
         if answer is not None:
             tell(answer, common)
-            if answer.exit_code:
+            if answer.exit_code or answer.driven:
                 raise SystemExit(answer.exit_code)
 
     wrapped.__name__ = command.__name__

@@ -52,6 +52,7 @@ def drive(
     return Answer(
         lambda: study_json(study.record, study.spec, trials, Queue(study.client, study.record).waiting()),
         exit_code=_exit_code(study, trials),
+        driven=True,
     )
 
 

@@ -130,7 +130,7 @@ def test_a_reader_that_leaves_does_not_end_the_study(sqlite_store, tmp_path):
     environment = {**os.environ, "MLFLOW_TRACKING_URI": sqlite_store}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout.readline().startswith(b"piped: minimize")
-        assert process.stdout.readline().startswith(b"#001")
+        assert process.stdout.readline() == b"watch it: mlflow-tune ui piped\n"
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
