@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from mlflow_tune import Study
 from mlflow_tune.cli.common import Common
-from mlflow_tune.cli.compare import show_comparison
+from mlflow_tune.cli.compare import comparison_answer
 from mlflow_tune.report.figures.style import render
 from mlflow_tune.spec.study_file import read_study_file
 from mlflow_tune.study.comparison import StudyComparison
@@ -77,7 +77,7 @@ def main() -> None:
             studies.append(in_process(strategy, seed, epochs, trials))
             print(best_of(studies[-1]), flush=True)
     comparison = StudyComparison.load([study.run_id for study in studies])
-    show_comparison(comparison, Common(None, None, as_json=False))
+    comparison_answer(comparison, Common(None, None, as_json=False)).show()
     pictures(twelve, comparison, args.folder)
 
 

@@ -23,6 +23,7 @@ from mlflow_tune.diagnosis.stopping import (
 from mlflow_tune.diagnosis.stopping.auto import EVIDENCE, KEEPS, choose
 from mlflow_tune.diagnosis.stopping.blind import why_blind
 from mlflow_tune.diagnosis.stopping.extrapolate import forecast
+from mlflow_tune.diagnosis.stopping.joined import Joined
 from mlflow_tune.diagnosis.stopping.recorded import (
     bar_from_json,
     course_from_json,
@@ -85,6 +86,19 @@ def test_asha_lets_the_first_arrival_pass_and_then_the_best_share():
     assert watch.verdict(course(9, 7, 1), 1).reason == (
         "asha: loss was 7 at rung 1, place 5 of 5 there, and the best 2 go on, up to 5; rank 5 of 5"
     )
+
+
+def test_of_two_joined_rules_either_stops_a_trial_by_its_own_verdict():
+    early, late = Asha(eta=2, first=1), Median()
+    joined = Joined(late, early)
+    both = [simulate([rule], Terms(after=1), STUDY) for rule in (early, late)]
+    trained = simulate([joined], Terms(after=1), STUDY)
+    assert all(trained[number] <= min(one[number], other[number]) for one, other in [both] for number in trained)
+    watch = Watch([joined], Terms())
+    for each in STUDY[:4]:
+        watch.follow(each, 1)
+    assert watch.verdict(course(9, 7, 1), 1).rule == "asha", "no trial has ended: median has nothing to compare with"
+    assert joined.label == "median or asha(eta=2, first=1)"
 
 
 def test_a_rung_between_two_looks_is_not_missed():

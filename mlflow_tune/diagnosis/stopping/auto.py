@@ -9,6 +9,7 @@ from statistics import median
 from mlflow_tune.diagnosis.stopping.asha import Asha
 from mlflow_tune.diagnosis.stopping.base import Course, Rule
 from mlflow_tune.diagnosis.stopping.extrapolate import Extrapolate
+from mlflow_tune.diagnosis.stopping.joined import Joined
 from mlflow_tune.diagnosis.stopping.median import Median
 from mlflow_tune.diagnosis.stopping.percentile import Percentile
 from mlflow_tune.diagnosis.stopping.replay import REPLAYS, Replay, Tally, samples
@@ -19,6 +20,7 @@ FIRST = 20  # replays of every rule; those that save most are replayed further
 KEEPS = 0.95  # of the replays, in which a rule must keep the best trial
 CONTROLS = 10  # one trial in so many runs on where the chosen rule would stop it
 _WARM_UPS = (0.125, 0.25, 0.5)  # of a trial's steps, which are safe
+_FIRST_RUNG = 0.0625  # of a trial's steps: no rung of successive halving stands earlier
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,15 @@ def candidates(courses: Sequence[Course], terms: Terms) -> list[tuple[Rule, Term
     """Return the rules that are replayed, each with its terms, for trials as long as these.
 
     Five curves cannot tell a rule that loses the best trial in one study of ten. So what was seen to do so more often,
-    on recorded curves (`tests/benchmarks/stopping.py`), is no candidate: bars on the first eighth of the steps, and
-    such as let through less than a third.
+    on recorded curves (`tests/benchmarks/stopping.py`), is no candidate: bars on the first eighth of the steps, or
+    rungs on the first sixteenth, and such as let through less than a third. Each rule that compares trials at a step
+    is a candidate alone, and joined with the extrapolation, which sees how a curve goes on.
     """
     steps = round(median(len(course) for course in courses))
     safe = sorted({max(terms.after, 1, round(share * steps)) for share in _WARM_UPS})
     barred: list[Rule] = [Median(), Percentile(50), Percentile(75)]
     found: list[tuple[Rule, Terms]] = [(rule, replace(terms, after=after)) for after in safe for rule in barred]
-    found.append((Extrapolate(), terms))
-    firsts = [2**power for power in range(12) if _WARM_UPS[0] <= 2**power / steps <= _WARM_UPS[-1]]
+    firsts = [2**power for power in range(12) if _FIRST_RUNG <= 2**power / steps <= _WARM_UPS[-1]]
     found += [(Asha(eta, first), terms) for eta in (2, 3) for first in firsts]
-    return found
+    joined = [(Joined(rule, Extrapolate()), safe_from) for rule, safe_from in found]
+    return [*found, (Extrapolate(), terms), *joined]
