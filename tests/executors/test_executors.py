@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -42,6 +43,11 @@ entry_points:
 """
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Cluster:
     """A scheduler and its workers, each in a folder of its own, none of which knows the tests' folders."""
 
@@ -52,6 +58,7 @@ class Cluster:
         self.processes = [
             self._start("scheduler", "--host", self.address.rpartition(":")[0], "--port", port, "--no-dashboard")
         ]
+        wait_for(lambda: listens(int(port)))
         self.workers = [self.add() for _ in range(workers)]
 
     def _start(self, kind: str, *words: str) -> subprocess.Popen:
