@@ -8,8 +8,8 @@ a few seconds at a time (a little longer when the server asks for it by Retry-Af
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-import os
 import re
 import threading
 import time
@@ -40,7 +40,10 @@ PROBES = 5  # looks at a server that breaks connections off
 PROBE_PAUSE = 0.2  # seconds
 LONGEST_WAIT = 5.0  # seconds between two attempts, so that a server that is back is soon found
 LONGEST_ASKED = 8.0  # what of a longer Retry-After is heeded
-_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+_SETTINGS: dict[str, int | bool] = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 0,
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": True,
+}
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
 _READS = ("get_", "search_", "list_", "download_")
 _SAYS_BY_ITSELF = "mlflow.store.db.utils"  # MLflow's logger of a database's errors, each with its traceback
@@ -60,6 +63,7 @@ class Client:
     def __init__(self, uri: str | None = None, patience: float | None = None, only_read: bool = False) -> None:
         from mlflow import MlflowClient, get_tracking_uri
 
+        _set_for_requests()
         self.uri = absolute(uri or get_tracking_uri())
         check_address(self.uri)
         self.patience = patience_seconds() if patience is None else patience
@@ -220,31 +224,32 @@ def _is_told(_: logging.LogRecord) -> bool:
 
 
 logging.getLogger(_SAYS_BY_ITSELF).addFilter(_is_told)
-_depth = 0
-_before: dict[str, str | None] = {}
-_lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    # MLflow reads its settings from the environment at each request. They are put back at once, and only
-    # by the last of several threads, because training code in this process keeps MLflow's own retries.
-    global _depth  # noqa: PLW0603
     _sending.depth = getattr(_sending, "depth", 0) + 1
-    with _lock:
-        if _depth == 0:
-            _before.update({name: os.environ.get(name) for name in _SETTINGS})
-            os.environ.update(_SETTINGS)
-        _depth += 1
     try:
         yield
     finally:
         _sending.depth -= 1
-        with _lock:
-            _depth -= 1
-            if _depth == 0:
-                for name, value in _before.items():
-                    os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def _set_for_requests() -> None:
+    """Let MLflow's settings have our values in a thread that sends a request of ours, and nowhere else.
+
+    The environment stays as it is: training code in this process keeps MLflow's own retries, and whatever walks through
+    `os.environ`, as requests does, meets no variable that goes away.
+    """
+    from mlflow import environment_variables
+
+    for name, value in _SETTINGS.items():
+        variable = getattr(environment_variables, name)
+        variable.get = functools.partial(_setting, variable, value)
+
+
+def _setting(variable: Any, ours: int | bool) -> Any:
+    return ours if getattr(_sending, "depth", 0) else type(variable).get(variable)
 
 
 def _probe(uri: str) -> None:

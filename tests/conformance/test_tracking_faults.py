@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 
 from mlflow_tune import Study
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
@@ -165,6 +166,13 @@ def test_mlflows_own_retries_are_as_they_were_after_success_and_failure(spoilt, 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(spoilt.studies.get, [study.run_id] * 16))
         assert os.environ.get(name) == retries
+        # Nor does it change meanwhile: what walks through the environment in another thread would miss a variable.
+        seen: list[object] = []
+        spoilt.client.guard = lambda: seen.append((os.environ.get(name), MLFLOW_HTTP_REQUEST_MAX_RETRIES.get()))
+        spoilt.client.send("set_tag", study.run_id, "a", "b")
+        spoilt.client.guard = None
+        assert seen == [(retries, 0)]
+        assert MLFLOW_HTTP_REQUEST_MAX_RETRIES.get() == int(retries or 7), "MLflow's own value, outside of our requests"
 
 
 # --- an answer that is none -------------------------------------------------------------------------------------------
