@@ -48,7 +48,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.strategies.confirmation import Confirmation, plan_of
 from mlflow_tune.strategies.recommendation import Recommendation, recommend
 from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.text import escaped, shown, value_text
@@ -249,11 +249,14 @@ class StudySpec(BaseModel):
         return best_trial(self.strategy.eligible(as_known(history)), self.goal)
 
     def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
-        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials."""
-        if self.confirm is None:
+        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials.
+
+        One that was asked for by a command is told by its replicates.
+        """
+        plan = self.confirm.plan if self.confirm else plan_of(history)
+        if plan is None:
             return None
-        trials = self.strategy.eligible(history)
-        return Confirmation(self.confirm.plan, self.goal, seeds or self.seeds, trials)
+        return Confirmation(plan, self.goal, seeds or self.seeds, self.strategy.eligible(history))
 
     def recommended(self, history: Sequence[Trial]) -> Recommendation | None:
         """Return the trial whose parameters to use, None while there is none. It may take a second."""

@@ -6,6 +6,7 @@ study's trials.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,6 +38,12 @@ class Plan:
     def trials(self) -> int:
         """The most replicates that are run."""
         return self.top * self.seeds
+
+
+def plan_of(trials: Sequence[Trial]) -> Plan | None:
+    """Return the plan by which replicates were run, as far as they tell; None where there are none."""
+    counts = Counter(trial.replicate for trial in trials if trial.replicate)
+    return Plan(len(counts), max(counts.values())) if counts else None
 
 
 @dataclass(frozen=True)
@@ -226,7 +233,7 @@ class Confirmation:
             return "no trial has a value, so there is nothing to confirm"
         if self.deterministic:
             name = trial_label(self.contenders[0].number)
-            return f"{name} is the best: the values are deterministic, no rerun came to another"
+            return f"{name} is the best: every rerun came to the very value that was seen before, so no noise shows"
         if self.belief is None or self.best is None:
             return f"not confirmed: {self._why_unknown()}"
         return self._told(self.belief, self.best)

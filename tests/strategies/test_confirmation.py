@@ -177,7 +177,7 @@ def test_values_without_noise_are_said_to_be_deterministic_after_one_rerun_each(
     trials = run_out(searched([1.0, 2.0, 3.0]), lambda each: float(each.replicate), Plan(3, 4))
     found = standing(trials, Plan(3, 4))
     assert replicates(found) == 3
-    assert found.words == "#001 is the best: the values are deterministic, no rerun came to another"
+    assert found.words == "#001 is the best: every rerun came to the very value that was seen before, so no noise shows"
     assert found.interval(found.best) == (1.0, 1.0)
 
 

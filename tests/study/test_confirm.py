@@ -95,6 +95,8 @@ def test_a_study_that_has_ended_is_confirmed_by_a_command(sqlite_store, tmp_path
     done = Study.load("by-command", tracking_uri=sqlite_store)
     assert done.record.state == "finished"
     assert done.spec.stop.trials == 7
+    assert done.recommended.confirmed, "as the command has said"
+    assert done.recommended.why in text.replace("\n", " ")
     replicas = [trial for trial in done.trials if trial.replicate]
     assert 3 <= len(replicas) <= 4
     assert said("confirm", str(path), "--top", "2", "--seeds", "2", "--tracking-uri", sqlite_store)[0] == 0
@@ -126,7 +128,7 @@ def test_an_interrupted_replicate_runs_again_under_its_seed(sqlite_store):
 def test_code_without_a_seed_just_runs_again_and_deterministic_values_are_said_to_be_so(sqlite_store, caplog):
     done = study(sqlite_store, objective=steady, parameters=None).run(quiet=True)
     assert len(done.trials) == 8, "one rerun of each leader"
-    assert "the values are deterministic" in done.ending.why
+    assert "every rerun came to the very value that was seen before" in done.ending.why
     assert "no parameter of the study is a random seed" in caplog.text
     assert done.recommended.trial == done.best
     assert all(trial.seed is None for trial in done.trials)

@@ -144,7 +144,7 @@ class Adviser:
         whose = ", which this study uses," if other.strategy == self._own else ""
         says = (
             f"{self._where(best)} {NAMES[best.strategy]} was ahead of {NAMES[other.strategy]}{whose} by "
-            f"{_percent(mean)} points{span} of that way"
+            f"{_percent(mean)} points{span}, where 100 points are the way from a middling point to the best one"
         )
         evidence = [best.to_json(), other.to_json(), {"lead": round(mean, 4), "interval": _rounded(interval)}]
         if not self._told_apart:
@@ -201,13 +201,15 @@ class Adviser:
     def bisection(self) -> Advice:
         """Say whether bisection applies, and what it reached where it did."""
         space = self.spec.space
+        own = self.spec.strategy
+        chosen = own if isinstance(own, Bisection) else Bisection()
         try:
-            Bisection().check(space)
+            chosen.check(space)
         except InputError:
             has = str(len(space)) if len(space) > 1 else "none"
             says = f"Bisection does not apply: it searches one parameter that has an order, and this space has {has}."
             return Advice("bisection", says, [{"parameters": len(space)}])
-        most = Bisection().length(space)
+        most = chosen.length(space)
         found = [self._measured("bisection", Condition(GROUPS[0], kind)) for kind in (None, "smooth", "rugged")]
         every, smooth, rugged = found
         says = f"Bisection applies, and takes {counted(most, 'trial')} here at the most"
