@@ -59,8 +59,9 @@ def study_note(study: Standing, trials: Sequence[Trial]) -> str:
     """
     # One paragraph of hard line breaks: MLflow's page shows four lines before "show more", and the last two fade out.
     answer = [inline("; ".join(study.answer), 500) + "  "] if study.answer else []
-    answer += [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
-    head = [_headline(study, trials) + "  ", _links(study.links) + "  ", *answer, _state(study, trials), ""]
+    recommended = [f"Recommended: {inline(study.recommended, 400)}  "] if study.recommended else []
+    head = [_headline(study, trials) + "  ", *answer, _links(study.links) + "  ", *recommended]
+    head += [_state(study, trials), ""]
     head += [line for finding in study.findings[:5] for line in (f"**Note:** {markdown(finding)[:500]}", "")]
     # Within an indented block Markdown shows text as it is: entities would be copied with the command.
     where = "on the machine that holds the store" if study.local else "from any machine with the tracking URI"

@@ -96,7 +96,7 @@ def test_the_note_calls_each_outcome_by_its_name_and_gives_the_answer_of_a_searc
     study = replace(STANDING, answer=["bisection has come to lr=0.1 at trial 1", "bracket 0.1 to 0.2"])
     ended = [Trial(number, {}, kind, reason="so") for number, kind in enumerate(("timeout", "not-finite", "pruned"), 2)]
     lines = study_note(study, [trial(1, 0.5, lr=0.1), *ended]).splitlines()
-    assert lines[2] == "bisection has come to lr=0.1 at trial 1; bracket 0.1 to 0.2  "
+    assert lines[1] == "bisection has come to lr=0.1 at trial 1; bracket 0.1 to 0.2  "
     assert [line for line in lines if line.startswith("- ")] == [
         "- timeout once: so", "- not-finite once: so", "- stopped: trial 4, so",
     ]  # fmt: skip
