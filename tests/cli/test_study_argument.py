@@ -175,7 +175,7 @@ def test_files_that_cannot_be_read_are_told_in_words(shared, tmp_path):
             assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("name", ["study", "study.json", "folder", "x" * 300])
+@pytest.mark.parametrize("name", ["unheard-of", "unheard-of.json", "folder", "x" * 300])
 def test_a_word_without_the_ending_is_a_name(shared, tmp_path, name):
     (tmp_path / "folder").mkdir()
     is_file = len(name) < 20 and name != "folder"
