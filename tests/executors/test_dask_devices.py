@@ -40,6 +40,7 @@ def test_a_cluster_places_trials_by_its_resource_and_the_worker_gives_out_its_ow
     (tmp_path / "cluster").mkdir()
     lonely = Cluster(tmp_path / "cluster", workers=1)
     try:
+        wait_for(lambda: _resources(lonely) == [0])  # before its worker is there, nobody knows what it will have
         given = {"objective": noting(), "workers": 4, "gpus": "auto", "stop": {"trials": 6}}
         with pytest.raises(
             InputError, match=r"^gpus: no worker of the cluster has 1 of the resource GPU \(at most 0\)"
