@@ -36,7 +36,7 @@ from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Job, Outcome, Suggestion, Trial, as_known, ended_trial, standing
+from mlflow_tune.trial import Devices, Job, Outcome, Suggestion, Trial, as_known, ended_trial, standing
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
@@ -327,22 +327,7 @@ class Driver:
         if later:
             self._outbox.point(trial)
         logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
-        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
-        params |= {**trial.raised, **self._confirming.seeds.given(trial)}
-        study = self._trials.study
-        job = Job(
-            number,
-            params,
-            trial.run_id,
-            study.experiment_id,
-            self._trials.client.uri,
-            slot,
-            devices,
-            study_id=study.run_id,
-            bind=self._spec.run.mlflow == "bind",
-            resume_from=ground.run_id if ground else "",
-        )
+        job = self._job(trial, slot, devices)
         self._callback.on_trial_start(trial)
         self._starting = trial
         try:
@@ -355,6 +340,24 @@ class Driver:
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
+
+    def _job(self, trial: Trial, slot: int, devices: Devices | None) -> Job:
+        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
+        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
+        params |= {**trial.raised, **self._confirming.seeds.given(trial)}
+        study = self._trials.study
+        return Job(
+            trial.number,
+            params,
+            trial.run_id,
+            study.experiment_id,
+            self._trials.client.uri,
+            slot,
+            devices,
+            study_id=study.run_id,
+            bind=self._spec.run.mlflow == "bind",
+            resume_from=trial.before.run_id if trial.before else "",
+        )
 
     def _is_to_train_on(self, trial: Trial) -> bool:
         """Whether a person has asked for that; anything else that a server holds asks for nothing."""

@@ -25,8 +25,8 @@ from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import reserved_names
 from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Trials
+from mlflow_tune.tracking.latest import Latest
 from mlflow_tune.tracking.records import all_experiments, learning_curve
-from mlflow_tune.tracking.trials import Latest
 from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Curve, Outcome, Trial
 
 logger = logging.getLogger(__name__)

@@ -165,7 +165,7 @@ class ExecutorSpec(BaseModel):
 
 
 class StudySpec(BaseModel):
-    """All that a study file may say; the README's section "The study file" tells what each key means."""
+    """All that a study file may say; the README beside this file has a table of the keys, made from here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
@@ -246,7 +246,7 @@ class StudySpec(BaseModel):
 
     def best(self, history: Sequence[Trial]) -> Trial | None:
         """Return the best trial of those that meet the constraint, None when there is none."""
-        return best_trial(self.strategy.eligible(as_known(history)), self.goal)
+        return best_trial(self._eligible(history), self.goal)
 
     def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
         """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials.
@@ -256,11 +256,14 @@ class StudySpec(BaseModel):
         plan = self.confirm.plan if self.confirm else plan_of(history)
         if plan is None:
             return None
-        return Confirmation(plan, self.goal, seeds or self.seeds, self.strategy.eligible(history))
+        return Confirmation(plan, self.goal, seeds or self.seeds, self._eligible(history))
 
     def recommended(self, history: Sequence[Trial]) -> Recommendation | None:
         """Return the trial whose parameters to use, None while there is none. It may take a second."""
-        return recommend(self.strategy, self.space, history, self.confirmation(history), self.goal)
+        return recommend(self.strategy, self.space, as_known(history), self.confirmation(history), self.goal)
+
+    def _eligible(self, history: Sequence[Trial]) -> list[Trial]:
+        return self.strategy.eligible(as_known(history))
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:

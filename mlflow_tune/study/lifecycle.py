@@ -19,7 +19,7 @@ from mlflow_tune.settings import reports_wanted
 from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget
 from mlflow_tune.spec.study_file import StudySpec
-from mlflow_tune.strategies.seeds import seeds_of
+from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
 from mlflow_tune.study.training_on import train_on
 from mlflow_tune.text import counted, escaped
@@ -28,6 +28,7 @@ from mlflow_tune.tracking import (
     StartedRun,
     Studies,
     StudyRecord,
+    Trials,
     claimed,
     is_held,
     namesakes,
@@ -157,16 +158,12 @@ def session(
     new = resumption is None
     maker = study.record.maker if new else None
     with told_when_deleted(study.client, study.record), claimed(study.client, study.run_id, maker) as claim:
-        fixed = {**defaults, **study.spec.run.parameters}
-        seeds = seeds_of(study.spec.space, fixed, study.spec.run.takes_seed)
-        fixed |= {seeds.name: seeds.own} if seeds.always else {}
-        named = "" if seeds.searched else seeds.name
-        trials = replace(study.trial_store, source=study.source, fixed=fixed, seed_name=named)
+        seeds, trials = _seeded(study, defaults)
         fresh = new and claim.first  # else somebody has had the time to adopt a run
         history = [] if fresh else trials.take_over()
         end_trials({trial.run_id for trial in history if trial.reason == LEFT_OPEN})
         if resumption and resumption.train_on:
-            history = train_on(trials, history, fixed, resumption.train_on, resumption.epochs)
+            history = train_on(trials, history, resumption.train_on, resumption.epochs)
         by_hand = None if resumption is None else _reopen(study, history, resumption)
         asked = resumption is not None and resumption.confirm is not None
         if study.spec.confirm is not None and not seeds.name:
@@ -192,6 +189,15 @@ def session(
         study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
         callback.on_study_end(study.ending.state, study.ending.why, study.history)
+
+
+def _seeded(study: StudyHandle, defaults: Params) -> tuple[Seeds, Trials]:
+    """Return where the trials' seeds come from, and the store of trials that have these, with what else is fixed."""
+    fixed = {**defaults, **study.spec.run.parameters}
+    seeds = seeds_of(study.spec.space, fixed, study.spec.run.takes_seed)
+    fixed |= {seeds.name: seeds.own} if seeds.always else {}
+    named = "" if seeds.searched else seeds.name
+    return seeds, replace(study.trial_store, source=study.source, fixed=fixed, seed_name=named)
 
 
 def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption) -> Ending | None:

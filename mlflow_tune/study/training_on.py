@@ -8,7 +8,7 @@ from mlflow_tune.errors import Faults, InputError
 from mlflow_tune.spec.epochs import epochs_name, epochs_of
 from mlflow_tune.text import as_integer, shown
 from mlflow_tune.tracking import Trials
-from mlflow_tune.trial import Params, TrainOn, Trial
+from mlflow_tune.trial import TrainOn, Trial
 
 OPTION, EPOCHS = "--train-on", "--epochs"
 _WHY_NOT: Mapping[str | None, str] = {
@@ -43,40 +43,37 @@ def asked_on(trials: object, epochs: object) -> tuple[list[int], int | None]:
     return numbers, count
 
 
-def train_on(
-    store: Trials, history: Sequence[Trial], fixed: Params, numbers: Sequence[int], epochs: int | None = None
-) -> list[Trial]:
+def train_on(store: Trials, history: Sequence[Trial], numbers: Sequence[int], epochs: int | None = None) -> list[Trial]:
     """Write on the server that trials are to be trained on, and return the history, which has it too.
 
     Without `epochs` one that trained to its end gets twice as many as it had, one that was stopped those that it had.
-    `fixed` are the parameters that are not searched. Raises InputError, which tells of all trials that cannot be
-    trained on, before anything is written.
+    Raises InputError, which tells of all trials that cannot be trained on, before anything is written.
     """
     found = {trial.number: trial for trial in history}
     faults = Faults()
     wishes: dict[int, TrainOn] = {}
     for number in numbers:
         with faults.at():
-            wishes[number] = _wish(found.get(number), number, len(history), store, fixed, epochs)
+            wishes[number] = _wish(found.get(number), number, len(history), store, epochs)
     faults.tell()
     asked = {number: store.ask_on(found[number], wish) for number, wish in wishes.items()}
     return [asked.get(trial.number, trial) for trial in history]
 
 
-def _wish(trial: Trial | None, number: int, count: int, store: Trials, fixed: Params, epochs: int | None) -> TrainOn:
+def _wish(trial: Trial | None, number: int, count: int, store: Trials, epochs: int | None) -> TrainOn:
     """Return for how many epochs the trial is to train. Raises InputError when it cannot be trained on."""
     if trial is None:
         raise InputError(f"the study has no trial {number}; it has {count}", OPTION)
     if trial.outcome not in ("ok", "pruned"):
         raise InputError(f"trial {number} cannot be trained on: {_WHY_NOT[trial.outcome]}", OPTION)
     assert store.space is not None
-    if (name := epochs_name(store.space, fixed)) is None:
+    if (name := epochs_name(store.space, store.fixed)) is None:
         raise InputError(
             "nothing says for how many epochs a trial trains: there must be a fixed parameter such as `epochs` "
             "(run.parameters) or a searched one with `role: epochs`; begin a study that has one",
             OPTION,
         )
-    had = epochs_of(trial, name, fixed)
+    had = epochs_of(trial, name, store.fixed)
     least = 1 if trial.outcome == "pruned" else had + 1
     if epochs is not None and epochs < least:
         raise InputError(f"must be more than the {had} {name} that trial {number} had, but got {epochs}", EPOCHS)

@@ -92,7 +92,7 @@ class Client:
 
         def attempt() -> Any:
             nonlocal sent
-            with _settings():
+            with _marked():
                 found = again(self._client) if sent and again else None
                 if self.guard is not None and not method.startswith(_READS):
                     self.guard()
@@ -111,7 +111,7 @@ class Client:
     def once(self, method: str, *args: Any) -> Any:
         """Return the answer of this method of MlflowClient; a request that fails is not sent again."""
         try:
-            with _settings(), self._noted(method):
+            with _marked(), self._noted(method):
                 return self._asked(method, *args)
         except Exception as error:
             raise self._translated(method, error, 0.0) from error
@@ -227,7 +227,8 @@ logging.getLogger(_SAYS_BY_ITSELF).addFilter(_is_told)
 
 
 @contextlib.contextmanager
-def _settings() -> Iterator[None]:
+def _marked() -> Iterator[None]:
+    """Mark this thread as one that sends a request of ours."""
     _sending.depth = getattr(_sending, "depth", 0) + 1
     try:
         yield

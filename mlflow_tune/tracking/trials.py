@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
@@ -20,6 +20,7 @@ from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.attempts import latest
 from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.deletion import without_run
+from mlflow_tune.tracking.latest import Latest, latest_points
 from mlflow_tune.tracking.logged import NOTE, LoggedRun, logged_run
 from mlflow_tune.tracking.reading import MOST_TRIALS, is_queued, read_trial, why_unsound
 from mlflow_tune.tracking.records import (
@@ -278,11 +279,11 @@ class Trials:
         found: dict[str, dict[str, Latest]] = {}
         own = f"tags.`mlflow.parentRunId` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
         for run in search(self.client, [self.study.experiment_id], own):
-            found[run.info.run_id] = _latest_points(run)
+            found[run.info.run_id] = latest_points(run)
         opened = f"tags.`{OF_STUDY}` = '{self.study.run_id}' and attributes.status = 'RUNNING'"
         for run in search(self.client, experiments, opened) if experiments else ():
             held = found.setdefault(run.data.tags.get(OF, ""), {})
-            held |= {name: point for name, point in _latest_points(run).items() if name not in held}
+            held |= {name: point for name, point in latest_points(run).items() if name not in held}
         return found
 
     def history(self, trial: Trial, metric: str) -> Curve:
@@ -389,20 +390,6 @@ def terminate(client: Client, trial: Trial) -> None:
     """Give the run of an ended trial its status and its end."""
     assert trial.outcome is not None
     client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
-
-
-class Latest(NamedTuple):
-    """The latest point of a metric: its step, value and time (ms), and the run that holds it."""
-
-    step: int
-    value: float
-    time: int
-    run_id: str
-
-
-def _latest_points(run: Any) -> dict[str, Latest]:
-    points = run.data.to_proto().metrics
-    return {each.key: Latest(each.step, each.value, each.timestamp, run.info.run_id) for each in points}
 
 
 def run_name(number: int, params: Params) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from mlflow_tune.cli import main
 from mlflow_tune.spec.study_file import read_study_file
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.tracking import claimed
+from mlflow_tune.trial import Trial
 from tests.fixtures.small_studies.helpers import runs_of, study_file
 
 LOGGING = "import sys, mlflow; mlflow.log_metric('loss', int(sys.argv[1]) + int(sys.argv[2]) / 10)"
@@ -193,3 +195,12 @@ def test_an_unfinished_study_is_confirmed_where_it_stands_and_searches_on(sqlite
     assert len(done.trials) <= 12
     assert yaml.safe_load(yaml.safe_dump(done.spec.model_dump(mode="json")))["confirm"]["top"] == 3
     assert MlflowClient(sqlite_store).get_run(done.run_id).data.tags["tune.state"] == "finished"
+
+
+def test_a_trial_that_is_trained_on_is_recommended_by_what_it_was(sqlite_store):
+    spec = study(sqlite_store, name="onward", confirm=None).spec
+    trials = [Trial(number, {"x": number}, "ok", float(number)) for number in range(1, 4)]
+    again = replace(trials[0], attempt=2, outcome=None, value=None, before=trials[0])
+    history = [again, *trials[1:]]
+    assert spec.best(history) == trials[0]
+    assert spec.recommended(history).trial == trials[0]
