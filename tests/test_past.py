@@ -79,6 +79,7 @@ def as_it_was(found: Any, expected: Any, where: str = "", tolerance: float = 1e-
 # The commands that change nothing
 
 
+@pytest.mark.slow
 @needs_mlflow
 def test_list_names_every_study_and_its_state(past):
     as_it_was(parsed(past, "list"), {"studies": SAID["list"]})

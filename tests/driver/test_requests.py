@@ -94,7 +94,7 @@ def others(proxy, study):
         ("command", 8),
         ("project", 8),
         ("without a curve", 8),
-        pytest.param("in this process", 50, marks=pytest.mark.slow),
+        pytest.param("in this process", 50, marks=pytest.mark.long),
     ],
 )
 def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
@@ -114,6 +114,7 @@ def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
     assert few == many
 
 
+@pytest.mark.slow
 def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
     study, _ = study_of(proxy, 3, run={"command": [*COMMAND, "hello"]})
     for trial in study.trials:
@@ -141,6 +142,7 @@ def test_a_failed_trial_costs_what_others_do(proxy):
         assert calls_of(proxy, trial.run_id) == SUBPROCESS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["bind", "follow"])
 def test_a_trial_whose_metric_is_followed_costs_six_requests_more(proxy, server, mode):
     code = "import sys, light; light.opens_a_run(float(sys.argv[1]))"

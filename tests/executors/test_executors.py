@@ -133,7 +133,7 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
 
 
 SLOW = pytest.mark.slow
-WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
+WHERE = [pytest.param("cluster", marks=pytest.mark.long), pytest.param("local", marks=pytest.mark.long)]
 
 
 @pytest.mark.slow
@@ -313,6 +313,7 @@ def test_an_executor_that_breaks_interrupts_the_study_which_goes_on_elsewhere(sq
     assert [trial.outcome for trial in again.trials] == ["ok"] * 4
 
 
+@pytest.mark.slow
 def test_ray_by_the_adapter_of_its_document(sqlite_store):
     if find_spec("ray") is None:
         pytest.skip("ray is not installed")

@@ -188,6 +188,7 @@ def test_a_study_waits_for_a_server_that_answers_nonsense_and_is_the_same_study(
         assert min(after - before for before, after in itertools.pairwise(held)) >= 2
 
 
+@pytest.mark.slow
 def test_a_longer_wait_than_the_cap_is_not_heeded(proxy, monkeypatch):
     monkeypatch.setattr(client, "LONGEST_ASKED", 1.5)
     connection = client.Client(proxy.uri)

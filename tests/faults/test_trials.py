@@ -55,7 +55,7 @@ class Driven:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((FUNCTION, SHORT), id="function"),
+        pytest.param((FUNCTION, SHORT), id="function", marks=pytest.mark.long),
         pytest.param((COMMAND, SHORT), id="command", marks=pytest.mark.slow),
         pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.long),
         pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.long),
