@@ -186,7 +186,6 @@ def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     monkeypatch.setattr(records, "PAGE", 10)
     name, file = f"again-{uuid.uuid4().hex}", tmp_path / "study.yaml"
     two = "{x: {type: float, low: 0, high: 1}, unused: {type: float, low: 0, high: 1}}"
@@ -206,6 +205,7 @@ def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_p
 
     monkeypatch.setattr(tracked, "search", counted)
     monkeypatch.setattr(Queue, "waiting", lambda queue: looks.append(queue) or waiting(queue))
+    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     calls = tune(proxy, monkeypatch, "resume", name, "--experiment", name, "--trials", "+1")
     assert [deleted for _, deleted in searches] == [False, True]  # the history, and the runs that a person deleted
     # The study by its name; three pages of trials; those that were deleted; what others left half made; and others of

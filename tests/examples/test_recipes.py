@@ -190,6 +190,7 @@ def test_every_study_file_is_sound(path):
         read_study_file(path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_picture_is_drawn_by_the_recipe(tmp_path, capsys):
     """The quickest of them, from its words to its file."""

@@ -132,13 +132,19 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
     assert parent.data.tags["tune.executor"] == f'{{"dask":"{cluster.address}"}}'
 
 
-SLOW = pytest.mark.slow
-WHERE = [pytest.param("cluster", marks=pytest.mark.long), pytest.param("local", marks=pytest.mark.long)]
+LONG = pytest.mark.long
+WHERE = [pytest.param("cluster", marks=LONG), pytest.param("local", marks=LONG)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["command", "function", pytest.param("folder", marks=pytest.mark.long), pytest.param("git", marks=SLOW)]
+    "kind",
+    [
+        "command",
+        "function",
+        pytest.param("folder", marks=pytest.mark.long),
+        pytest.param("git", marks=pytest.mark.long),
+    ],
 )
 def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, server, tmp_path):
     folder = write_project(tmp_path / "work" / "travels")
