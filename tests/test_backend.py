@@ -121,6 +121,7 @@ def process(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str
 # --- real processes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_mlflow_run_tunes_a_project_of_git(uri, project, tmp_path, name):
     commit(project, "v1")
@@ -172,6 +173,7 @@ def test_a_project_that_fails_is_told_once_and_exits_with_1(sqlite_store, projec
     assert outcomes(children) == [(1, 1, "failed", "FAILED"), (2, 1, "failed", "FAILED")]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_study_that_can_be_resumed(uri, project, tmp_path, name):
     config = {**CONFIG, "name": name}
@@ -315,6 +317,7 @@ def test_the_experiment_of_the_command_line_goes_over_that_of_the_config(uri, pr
     assert client.get_experiment(parent.info.experiment_id).name == f"config {name}"
 
 
+@pytest.mark.slow
 def test_a_study_file_under_the_keys_of_the_config(uri, project, tmp_path, name):
     (tmp_path / "files").mkdir()
     path = study_file(tmp_path / "files", name="of the file", metric="loss", space=SPACE, strategy={"name": "random"})
@@ -419,6 +422,7 @@ def test_resume_refuses_what_the_study_did_not_begin_with(uri, finished, project
     assert len(runs_of(uri, name)[1]) == 2
 
 
+@pytest.mark.slow
 def test_what_was_not_approved_here_is_refused_unless_the_config_says_yes(uri, finished, name, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     held, more = len(runs_of(uri, name)[1]), {"resume": finished, "trials": "+1"}
@@ -434,6 +438,7 @@ def test_what_was_not_approved_here_is_refused_unless_the_config_says_yes(uri, f
     assert typed("parabola", more).exit_code == 0, "it is approved from then on"
 
 
+@pytest.mark.slow
 def test_a_study_of_a_function_is_resumed_by_its_own_command(uri, project, tmp_path, name):
     from mlflow_tune.cli import main
 

@@ -138,6 +138,7 @@ def test_the_map_shows_each_room_and_the_directions_of_the_contract():
     assert [re.findall(r"\w+", line) for line in picture.splitlines() if re.search(r"\w", line)] == LAYERS
 
 
+@pytest.mark.slow
 def test_the_map_lists_every_file_with_what_it_holds():
     assert written_section() == files_section(), "python -m tests.support.house_map writes it anew"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def as_it_was(found: Any, expected: Any, where: str = "", tolerance: float = 1e-
 # The commands that change nothing
 
 
+@pytest.mark.slow
 @needs_mlflow
 def test_list_names_every_study_and_its_state(past):
     as_it_was(parsed(past, "list"), {"studies": SAID["list"]})
@@ -167,7 +169,9 @@ def test_a_study_of_the_past_is_shown_before_it_runs_here_for_the_first_time(cop
 @needs_mlflow
 def test_report_draws_the_bayesian_study_with_its_evidence(copy, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
-    run_id = parsed(copy, "report", "bayesian")["run_id"]
+    said = CliRunner().invoke(main, ["report", "bayesian", "--tracking-uri", copy]).stdout
+    run_id, page = re.search(r"of the run (\w+)\.\nOpen (.+) in a browser", said).groups()
+    assert "<!DOCTYPE html>" in Path(page).read_text()
     client = MlflowClient(copy)
     names = {each.path for each in client.list_artifacts(run_id)}
     assert {"report.html", "trials.csv", "trials.json", "figures"} <= names

@@ -10,6 +10,7 @@ from mlflow_tune.cli.common import Answer, Common, common_options, console, exam
 from mlflow_tune.cli.study_argument import find_study, study_argument
 from mlflow_tune.study.display.summary import print_links
 from mlflow_tune.study.study import Study
+from mlflow_tune.tracking.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,4 +35,6 @@ def report(study: str, common: Common) -> Answer:
 
 def _print(shown: Console, study: Study) -> None:
     print_line(f"report.html, trials.csv and figures/ are artifacts of the run {study.run_id}.")
+    if (folder := Artifacts(study.client, study.run_id).folder()) is not None:
+        print_line(f"Open {folder / 'report.html'} in a browser.")
     print_links(shown, study.handle)

@@ -9,24 +9,24 @@ import signal
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+from mlflow_tune.driver.attempts import Attempts
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.driver.confirming import Confirming
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.driver.evaluation import Evaluation, Evaluator
 from mlflow_tune.driver.outbox import Outbox
 from mlflow_tune.driver.pruner import Pruner
 from mlflow_tune.driver.publisher import Publisher
+from mlflow_tune.driver.retries import Retries
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import WorkerPool
-from mlflow_tune.space import Value
-from mlflow_tune.spec.epochs import epochs_name
 from mlflow_tune.spec.stopping import why_aborted, why_done, why_late
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
@@ -36,25 +36,12 @@ from mlflow_tune.text import escaped
 from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
-from mlflow_tune.trial import Devices, Job, Outcome, Suggestion, Trial, as_known, ended_trial, standing
+from mlflow_tune.trial import Outcome, Suggestion, Trial, as_known, ended_trial, standing
 
 logger = logging.getLogger(__name__)
 PULSE = 2.0  # seconds from one look at what others ask of the study to the next
 LOOK = 30.0  # seconds from one look into the queue to the next where the parent tells of no news
 GIVE_UP = 20.0  # seconds for which the ends of trials are waited for when an error ends the study
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a drive ended: the study's state, the words for it, and the signal that interrupted it.
-
-    `as_asked` is whether it did all that a person asked for, though the study may go on: nothing was broken off.
-    """
-
-    state: StudyState
-    why: str
-    signal: int | None = None
-    as_asked: bool = False
 
 
 class Driver:
@@ -84,24 +71,22 @@ class Driver:
         self._by_hand = by_hand
         self._pruner = Pruner(spec, trials)
         self._evaluator = Evaluator(spec, trials, self._pruner.curve)
-        self._epochs = epochs_name(spec.space, trials.fixed)
         self._queue = Queue(trials.client, trials.study)
         self._waiting: list[Queued] = []
         self._next_look = 0.0
         self._news = ""  # what the parent said last of its queue
         self._next_pulse = time.monotonic() + PULSE
         self.history: list[Trial] = []  # every trial once, by number
-        self._again: list[Trial] = []
         self._running: dict[Future[Outcome], Trial] = {}
         self._slots: dict[Future[Outcome], int] = {}  # of those that run
         self._ended: WeakKeyDictionary[Future[Outcome], float] = WeakKeyDictionary()
         self.ending: Ending | None = None
         self._cut = ""
-        self._certain = ""  # why every trial would fail, as one of them tells
-        self._failures: Counter[int] = Counter()
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
         self._confirming = confirming or Confirming(spec, spec.seeds)
+        self._attempts = Attempts(spec, trials, pool, self._confirming.seeds)
+        self._retries = Retries(spec.run.retries, self._attempts.is_to_train_on)
         self._starting: Trial | None = None  # where a trial runs in this very thread
         publisher.of_stopping = self._pruner.findings
         pool.on_ask(self._prune)
@@ -184,16 +169,12 @@ class Driver:
         self.history = [*history]
         self._evaluator.know(history)
         self._next_look = time.monotonic() + LOOK if fresh else 0.0
-        unfinished = ("interrupted", "failed", "timeout") if retry_failed else ("interrupted",)
-        if self._confirming.asked:
-            self._again = [each for each in self.history if each.outcome in unfinished and each.replicate]
-        elif self._by_hand is None:
-            self._again = [each for each in self.history if each.outcome in unfinished or self._is_to_train_on(each)]
+        if self._by_hand is None or self._confirming.asked:
+            self._retries.know(self.history, retry_failed, replicates=self._confirming.asked)
         self._pruner.know(self.history)
         study = self._trials.study
-        known = len(self.history)
-        again = len(self._again)
-        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
+        counts = (len(self.history), len(self._retries))
+        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, *counts)
 
     def _heed(self, signals: Signals) -> None:
         if signals.level == 1:
@@ -210,16 +191,16 @@ class Driver:
     def _refill(self, most: int) -> None:
         """Start trials until so many run, one after another or, with `batch`, as rounds that end together."""
         while self.ending is None:
-            number = self._again[0].number if self._again else next_number(self.history)
+            number = self._retries.first.number if self._retries else next_number(self.history)
             if (free := self._suggester.free(number, self._running.values(), most)) <= 0:
                 return
             self._look()
             if why := self._why_stop():
                 self._end(*why)
-            elif self._again and self._outbox:
+            elif self._retries and self._outbox:
                 self._outbox.flush()  # of the attempts before, whose runs may be deleted
-            elif self._again:
-                self._start_again(self._again.pop(0))
+            elif self._retries:
+                self._start_again(self._retries.pop())
             elif self._waiting:
                 self._start_queued(self._waiting.pop(0))
             elif not self._start_new(free):
@@ -234,12 +215,12 @@ class Driver:
 
     def _why_stop(self) -> tuple[StudyState, str] | None:
         rules = self._spec.stop
-        waiting = {trial.number for trial in self._again}  # their retries may yet succeed
-        if self._hopeless and not self._by_hand:
-            return "aborted", self._certain
+        waiting = {trial.number for trial in self._retries}  # their retries may yet succeed
+        if self._retries.is_hopeless(self.history) and not self._by_hand:
+            return "aborted", self._retries.certain
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
             return "aborted", why
-        asked_on = any(self._is_to_train_on(trial) or trial.raised for trial in self._again)
+        asked_on = any(self._attempts.is_to_train_on(trial) or trial.raised for trial in self._retries)
         if self._waiting or self._by_hand or asked_on:  # what a person asked for runs, whatever the other rules say
             return None
         if self._confirming.began:
@@ -247,7 +228,7 @@ class Driver:
             return ("finished", f"{late}; {self._confirming.words(self.history)}") if late else None
         rules = self._spec.search_rules
         # A point that must run again was started within the budget: only the other rules may keep it back.
-        if self._again:
+        if self._retries:
             rules = rules.model_copy(update={"trials": None})
         why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), now())
         if why and not why_late(rules, self.history, now()) and self._confirming.begin(why):
@@ -311,23 +292,16 @@ class Driver:
             logger.info("trial %d is not run: the run %s was deleted", number, queued.run_id)
 
     def _start(self, number: int, point: Suggestion, by: str, queued: str = "", before: Trial | None = None) -> None:
-        attempt = before.attempt + 1 if before else 1
-        earlier = before.attempts if before else ()
-        logs = self._spec.space.log10_metrics(point.params)
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
         taken = self._slots.values()
         slot = next(slot for slot in itertools.count() if slot not in taken)
-        devices = self._pool.devices(slot)
-        raised, ground = self._onward(before)
-        trial = self._trials.start(
-            number, point, by, attempt, logs, queued, log=not later, devices=devices, raised=raised
-        )
-        self._put(trial := replace(trial, earlier=earlier, before=ground))
+        self._put(trial := self._attempts.start(number, point, by, queued, before, slot, log=not later))
         if later:
             self._outbox.point(trial)
-        logger.info("trial %d attempt %d started: %s (%s)", number, attempt, dict(trial.params), escaped(trial.why))
-        job = self._job(trial, slot, devices)
+        told = escaped(trial.why)
+        logger.info("trial %d attempt %d started: %s (%s)", number, trial.attempt, dict(trial.params), told)
+        job = self._attempts.job(trial, slot)
         self._callback.on_trial_start(trial)
         self._starting = trial
         try:
@@ -340,36 +314,6 @@ class Driver:
         future.add_done_callback(self._note_end)  # this thread may wait for the server just then
         self._running[future] = trial
         self._slots[future] = slot
-
-    def _job(self, trial: Trial, slot: int, devices: Devices | None) -> Job:
-        # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
-        params = {name: value for name, value in trial.params.items() if name in self._spec.space}
-        params |= {**trial.raised, **self._confirming.seeds.given(trial)}
-        study = self._trials.study
-        return Job(
-            trial.number,
-            params,
-            trial.run_id,
-            study.experiment_id,
-            self._trials.client.uri,
-            slot,
-            devices,
-            study_id=study.run_id,
-            bind=self._spec.run.mlflow == "bind",
-            resume_from=trial.before.run_id if trial.before else "",
-        )
-
-    def _is_to_train_on(self, trial: Trial) -> bool:
-        """Whether a person has asked for that; anything else that a server holds asks for nothing."""
-        return trial.train_on is not None and list(trial.train_on.params) == [self._epochs]
-
-    def _onward(self, before: Trial | None) -> tuple[dict[str, Value], Trial | None]:
-        """Return what an attempt has raised, and from which one it goes on, where it follows one `before`."""
-        if before is None:
-            return {}, None
-        wish = before.train_on
-        raised, ground = (wish.params, before) if wish else (before.raised, before.before)
-        return {name: value for name, value in raised.items() if name == self._epochs}, ground
 
     def _lose_executor(self, trial: Trial, error: Exception) -> None:
         why = f"the executor takes no more trials: {type(error).__name__}: {error}"
@@ -421,36 +365,23 @@ class Driver:
         self._put(ended := ended_trial(found.trial, outcome, found.value, now()))
         self._outbox.end(ended, outcome, self._evaluator.writer(found, ended))
         self._pruner.ended(ended)
-        if outcome.kind in ("failed", "timeout"):
-            self._fail(ended, outcome.certain)
+        if outcome.kind in ("failed", "timeout") and self._retries.fail(ended, outcome.certain, self.history):
+            self._run_again(ended)
         if result.kind == "interrupted" and not result.lost:
             self._cut = result.reason
         elif outcome.kind == "interrupted":  # by the loss of a worker or of the tracking server, and by nobody
             self._run_again(ended)
 
     def _run_again(self, ended: Trial) -> None:
-        self._again.append(ended)
+        self._retries.add(ended)
         if self.ending is not None and self.ending.state == "finished":
             self.ending = None  # a rule had struck while this trial ran: its budget has room for it still
-
-    def _fail(self, ended: Trial, certain: bool) -> None:
-        """Run a trial that failed again, if that may help."""
-        if certain and not self._certain:
-            self._certain = f"trial {ended.number} failed as every one would: {ended.reason}"
-        self._failures[ended.number] += 1
-        if not self._hopeless and self._failures[ended.number] <= self._spec.run.retries:
-            self._run_again(ended)
-
-    @property
-    def _hopeless(self) -> bool:
-        """Whether all that is known of the study's code is a failure that every trial will share."""
-        return bool(self._certain) and all(trial.value is None for trial in self.history)
 
     def _told(self, ended: Trial) -> None:
         """Note that the tracking server knows how a trial ended, or has lost its run."""
         self._put(ended)
         if ended.reason == DELETED:
-            self._again = [trial for trial in self._again if trial.number != ended.number]
+            self._retries.drop(ended)
         how = f"{ended.outcome} {ended.value} {escaped(ended.reason)}"
         logger.info("trial %d attempt %d ended: %s", ended.number, ended.attempt, how.rstrip())
         self._callback.on_trial_end(ended, self.history)

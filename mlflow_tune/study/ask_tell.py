@@ -9,7 +9,8 @@ from concurrent.futures import Future, process, thread  # noqa: F401  at Python'
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
-from mlflow_tune.driver.driver import Driver, Ending
+from mlflow_tune.driver.driver import Driver
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.errors import InputError, StudyConflict
 from mlflow_tune.launchers.call import metrics_of
 from mlflow_tune.launchers.output import without_secrets

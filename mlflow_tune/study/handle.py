@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow_tune.driver.driver import Ending
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.driver.publisher import Keeper, Publisher
 from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.errors import InputError, TuneError

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mlflow_tune.driver.callbacks import Callback, Callbacks
 from mlflow_tune.driver.confirming import Confirming
-from mlflow_tune.driver.driver import Driver, Ending
+from mlflow_tune.driver.driver import Driver
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool

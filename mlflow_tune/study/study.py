@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from mlflow_tune.driver.driver import Driver, Ending
+from mlflow_tune.driver.driver import Driver
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.driver.signals import Signals
 from mlflow_tune.errors import InputError, StudyFailed
 from mlflow_tune.executors.factory import (

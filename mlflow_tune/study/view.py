@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlflow_tune.driver.driver import Ending
+from mlflow_tune.driver.ending import Ending
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import whole_point
 from mlflow_tune.spec.secrecy import refuse_secrets

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_tune.errors import InputError, TrackingError, TuneError
+from mlflow_tune.tracking.address import is_local
 from mlflow_tune.tracking.client import Client, first_line
 
 # MLflow names an image's file `<key>%step%<number>%timestamp%...`, with `+` for `%` where that is not allowed.
@@ -54,6 +55,14 @@ class Artifacts:
 
     client: Client
     run_id: str
+
+    def folder(self) -> Path | None:
+        """Return the folder of this machine that they lie in, None where a server has them or another machine."""
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        uri = self.client.send("get_run", self.run_id).info.artifact_uri
+        folder = Path(local_file_uri_to_path(uri)) if is_local(uri) else None
+        return folder if folder is not None and folder.is_dir() else None
 
     def log_text(self, name: str, text: str) -> None:
         """Log a text as a file."""

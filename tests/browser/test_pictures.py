@@ -39,6 +39,7 @@ def digest(image):
     return hashlib.sha256(image.screenshot()).hexdigest() if loaded else None
 
 
+@pytest.mark.long
 def test_posterior_slider(study, page, watched):
     page.set_viewport_size({"width": 1440, "height": 1000})
     page.goto(study.links["run"])

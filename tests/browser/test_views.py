@@ -93,7 +93,7 @@ def drawn_values(page, title):
     )
 
 
-@pytest.mark.parametrize("name", [pytest.param("least", marks=pytest.mark.long), "most"])
+@pytest.mark.parametrize("name", ["least", pytest.param("most", marks=pytest.mark.long)])
 def test_charts(studies, page, watched, name):
     study = studies[name]
     trials, finished = study.trials, ranked(study)

@@ -49,6 +49,7 @@ def test_nothing_is_made_where_there_is_no_store(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_an_earlier_study_tells_the_cost_and_run_says_one_sentence_once(sqlite_store, tmp_path):
     file = study_file(tmp_path / "code", strategy="random", stop={"trials": 2})
     name = json.loads(tune("advise", file, "--json").stdout)["study"]

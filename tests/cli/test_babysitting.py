@@ -223,6 +223,7 @@ def test_a_queue_alone_is_run_without_the_strategy(sqlite_store):
     assert len(study.trials) == 9
 
 
+@pytest.mark.slow
 def test_a_point_outside_a_log_scale_runs_and_disturbs_no_strategy(sqlite_store):
     study = made(
         sqlite_store,
@@ -381,6 +382,7 @@ def test_a_dry_run_changes_nothing(sqlite_store):
     assert study.trials == []
 
 
+@pytest.mark.slow
 def test_adopt_tells_of_trials_in_one_line_and_of_each_other_refusal_below_the_table(sqlite_store):
     made(sqlite_store, experiment="plain", stop={"trials": 3}).run()
     welcome = by_hand(sqlite_store, "plain", {"loss": 1.0}, x=4)

@@ -138,6 +138,7 @@ def test_show_json_has_exactly_the_keys_of_the_readme(finished):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_run_and_resume_print_the_json_of_show_alone(uri, tmp_path):
     run = invoke("run", study_file(tmp_path, name="json", stop={"trials": 2}), "--json")
     assert run.exit_code == 0
@@ -147,6 +148,7 @@ def test_run_and_resume_print_the_json_of_show_alone(uri, tmp_path):
     assert len(parsed(resumed)["trials"]) == 3
 
 
+@pytest.mark.slow
 def test_a_study_is_named_by_its_run_id_or_the_newest_of_its_name(finished):
     first = parsed(invoke("show", "done", "--json"))["run_id"]
     second = parsed(invoke("run", finished, "--json"))["run_id"]
@@ -156,6 +158,7 @@ def test_a_study_is_named_by_its_run_id_or_the_newest_of_its_name(finished):
     assert [study["run_id"] for study in parsed(invoke("list", "--json"))["studies"]] == [first, second]
 
 
+@pytest.mark.slow
 def test_list_show_and_best_speak_to_people(finished):
     run_id = parsed(invoke("show", "done", "--json"))["run_id"]
     listed = invoke("list")
@@ -179,6 +182,7 @@ def test_list_show_and_best_speak_to_people(finished):
     assert found["answer"] == found["best"]
 
 
+@pytest.mark.slow
 def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tmp_path):
     strategy = {"name": "bisection", "find": "boundary", "constraint": "loss <= 3"}
     path = study_file(tmp_path, name="edge", space={"x": {"type": "int", "low": 1, "high": 8}}, strategy=strategy)
@@ -235,6 +239,7 @@ def test_a_resume_without_anything_to_do_says_so(uri, tmp_path):
     assert "nothing to do: grid: " in invoke("resume", "whole").stdout
 
 
+@pytest.mark.slow
 def test_of_an_aborted_study_both_remedies_are_told(uri, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     aborted = invoke("run", study_file(tmp_path, name="broken", run=run, stop={"failures": 2}))
@@ -256,6 +261,7 @@ def test_a_finished_study_of_the_name_is_told_of(finished):
     assert "finished study" not in invoke("run", finished, "--name", "other").stdout
 
 
+@pytest.mark.slow
 def test_points_that_wait_are_shown(finished):
     queued = invoke("enqueue", "done", "-P", "x=2,3", "--note", "a hunch")
     assert "2 points queued in done; they run when the study goes on: mlflow-tune resume " in queued.stdout
@@ -282,6 +288,7 @@ def on_screen(*words: object) -> str:
     return plain(invoke(*words).stdout).replace("\r", "\n")
 
 
+@pytest.mark.slow
 def test_a_narrow_list_keeps_names_and_run_ids_whole(uri, tmp_path, narrow):
     name = "a-study-whose-name-is-rather-long-as-names-are"
     invoke("run", study_file(tmp_path, name=name))
@@ -315,6 +322,7 @@ def test_words_stand_below_a_table_that_has_no_room_for_them():
         assert all(word in text for word in ("overfitting", "too large"))
 
 
+@pytest.mark.slow
 def test_a_terminal_wraps_prose_at_words_and_no_command(uri, tmp_path, narrow):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}}
     folder = tmp_path / "a-folder-with-a-rather-long-name"
@@ -474,6 +482,7 @@ def test_a_grid_larger_than_the_budget_is_told_before_the_first_trial(uri, tmp_p
     assert result.output.index("but the budget is 3") < result.output.index("#001")
 
 
+@pytest.mark.slow
 def test_stop_of_a_study_that_does_not_run_changes_nothing(finished):
     result = invoke("stop", "done")
     assert (result.exit_code, result.stdout) == (0, "done is not running: it is finished.\n")
@@ -533,6 +542,7 @@ def test_names_of_all_kinds(uri, tmp_path):
     assert invoke("list").exit_code == 0
 
 
+@pytest.mark.slow
 def test_what_a_trial_prints_is_kept_but_not_shown(uri, tmp_path):
     path = study_file(tmp_path, name="loud", run={"function": "objectives:talkative"})
     result = invoke("run", path, "--trials", 1)
@@ -572,6 +582,7 @@ def test_a_store_that_cannot_be_made(tmp_path):
     assert (result.exit_code, "cannot be made" in parsed(result)["error"]) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_artifact_store_that_refuses_does_not_end_a_study(uri, tmp_path):
     (tmp_path / "mlruns").write_text("a file where the folder of artifacts should be")
     result = invoke("run", study_file(tmp_path / "code", name="bare", run={"function": "objectives:talkative"}))
@@ -581,6 +592,7 @@ def test_an_artifact_store_that_refuses_does_not_end_a_study(uri, tmp_path):
     assert (parent.info.status, len(points(children, "ok"))) == ("FINISHED", 4)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_runs_of_one_file_at_once_leave_studies_that_can_be_read(sqlite_store, tmp_path):
     """They may both start (the claim of a study comes later); what they leave is two studies, each whole."""

@@ -88,6 +88,7 @@ def test_a_comparison_is_printed_written_and_logged(studies, tmp_path):
     assert "random (sampling=sobol)" in Parsed(page.read_text()).text
 
 
+@pytest.mark.slow
 def test_where_a_row_finds_no_room_on_a_terminal_it_is_told_in_lines(studies, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
@@ -253,6 +254,7 @@ def test_only_trials_that_meet_a_constraint_count(sqlite_store):
     assert "Of bounded only trials that meet recall >= 0.5 count." in shown["findings"]
 
 
+@pytest.mark.slow
 def test_of_studies_without_a_value_nothing_was_found(sqlite_store):
     """They are shown and logged all the same; where one study has a value, something was."""
     for name, objective in (("none", broken), ("neither", broken), ("some", bowl)):
@@ -282,6 +284,7 @@ def test_hostile_names_do_nothing(studies, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c.html"]
 
 
+@pytest.mark.slow
 def test_studies_of_several_experiments(studies, tmp_path):
     page = tmp_path / "c.html"
     shown = parsed(invoke("r1", "elsewhere", "--html", page, "--json", uri=studies))

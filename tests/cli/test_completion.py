@@ -37,6 +37,7 @@ def test_commands_and_their_options():
     assert completed("show", "--j") == ["--json"]
 
 
+@pytest.mark.slow
 def test_the_studies_of_a_local_store_newest_first(uri, monkeypatch):
     assert completed("show", "--tracking-uri", uri, "on") == ["only", "one"]
     assert completed("--tracking-uri", uri, "compare", "one", "onl") == ["only"]

@@ -91,6 +91,7 @@ SOURCES = [
 IMPORTS_MLFLOW = ("with_experiment.py",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [

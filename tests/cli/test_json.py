@@ -43,6 +43,7 @@ def test_the_page_has_every_command():
     assert set(documented()) == shown == {*OF_A_STUDY, *HERE}
 
 
+@pytest.mark.slow
 def test_the_keys_of_commands_that_take_no_study(uri):
     answered("list", listed := json.loads(invoke("list", "--tracking-uri", uri, "--json").stdout))
     assert all(f"`{key}`" in PAGE.read_text() for key in listed["studies"][0])

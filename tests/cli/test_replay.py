@@ -44,6 +44,7 @@ def uri(store_template, tmp_path_factory):
     return uri
 
 
+@pytest.mark.slow
 def test_rules_are_told_side_by_side(uri):
     done = invoke("s", "--rule", "median", "--rule", "asha(eta=2)", "--after", "2", uri=uri)
     assert done.exit_code == 0, done.output

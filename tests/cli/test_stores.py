@@ -83,6 +83,7 @@ def test_to_look_makes_no_store_and_names_those_that_lie_near(tmp_path, monkeypa
     assert nearby(asked) == ["http://server:5000", near]
 
 
+@pytest.mark.slow
 def test_commands_that_are_printed_work_in_every_folder(sqlite_store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     relative = f"sqlite:///{Path(sqlite_store.removeprefix('sqlite:///')).relative_to(tmp_path)}"
@@ -114,6 +115,7 @@ def test_the_environment_names_a_store_only_as_it_is_everywhere(monkeypatch):
     assert study_command("watch", "x", uri).endswith(uri)
 
 
+@pytest.mark.slow
 def test_a_plus_counts_from_the_budget_or_from_what_has_run_and_try_leaves_no_killed_run(sqlite_store, tmp_path):
     path = study_file(tmp_path, name="odd", metric="loss", goal="maximize")
     words = ["--tracking-uri", sqlite_store]
@@ -138,6 +140,7 @@ def test_a_plus_counts_from_the_budget_or_from_what_has_run_and_try_leaves_no_ki
     assert budget() == 4
 
 
+@pytest.mark.slow
 def test_an_odd_goal_is_asked_about_at_a_terminal_before_anything_is_made(sqlite_store, tmp_path):
     path = study_file(tmp_path, name="asked", metric="val_loss", goal="maximize")
     pressed = []
@@ -153,6 +156,7 @@ def test_an_odd_goal_is_asked_about_at_a_terminal_before_anything_is_made(sqlite
     assert invoke("list", "--json", "--tracking-uri", sqlite_store).stdout == '{\n  "schema": 1,\n  "studies": []\n}\n'
 
 
+@pytest.mark.slow
 def test_the_text_of_a_resume_is_that_of_its_store(sqlite_store):
     made = Study(name="py", objective=lambda x: x, space={"x": Int(1, 4)}, metric="loss", stop={"trials": 1},
                  tracking_uri=sqlite_store).create()  # fmt: skip

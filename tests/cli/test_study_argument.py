@@ -88,6 +88,7 @@ def test_every_command_with_a_study_is_tried_and_tells_what_a_study_is():
         assert shown.splitlines()[0].split("[OPTIONS]")[1].lstrip(" [").startswith("STUDY"), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["run_id", "name", "file"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_a_run_id_a_name_and_a_file(shared, command, form):
@@ -116,6 +117,7 @@ def test_of_a_file_without_a_study_the_command_that_starts_it_is_told(shared, tm
     assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(MAKE))
 def test_what_a_person_chooses_makes_the_study_of_a_file(shared, tmp_path, command):
     name = f"{command} {shared.name}"

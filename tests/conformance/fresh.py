@@ -5,66 +5,41 @@ The forks have answered nothing before, and their hash seed is that of the proce
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import os
 import pickle
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
-from functools import cache
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.fixtures import ROOT
+from tests.support.sharing import serve, shared
 
 
 def elsewhere(seed: str, question: Sequence[Any]) -> Any:
     """Return the answer of another process with this hash seed; `question` is a strategy and what `suggest` takes."""
-    connection = started(seed)
-    connection.send_bytes(pickle.dumps(question))
-    failed, answer = pickle.loads(connection.recv_bytes())
+    connection = shared(f"fresh-{seed}", __name__, PYTHONHASHSEED=seed)
+    connection.send((sys.path, pickle.dumps(question)))
+    failed, answer = connection.recv()
     if failed:
         raise RuntimeError(answer)
     return answer
 
 
-@cache
-def started(seed: str) -> Connection:
-    ours, theirs = Pipe()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-c", f"from tests.conformance.fresh import main; main({theirs.fileno()})"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-        )
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
-
-
-def main(descriptor: int) -> None:
-    """Fork for each question, until the connection ends."""
+def main(descriptor: int, _: str) -> None:
+    """Answer each question in a fork."""
     for name in ("mlflow_tune.strategies", "scipy.optimize", "skopt.learning"):
         importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    serve(descriptor, _fork)
 
-    connection = Connection(descriptor)
-    while True:
-        try:
-            question = connection.recv_bytes()
-        except EOFError:
-            return
-        if not (pid := os.fork()):
-            connection.send_bytes(pickle.dumps(_answer(question)))
-            os._exit(0)
-        os.waitpid(pid, 0)
+
+def _fork(question: tuple[list[str], bytes], connection: Connection) -> None:
+    if not os.fork():
+        sys.path[:], asked = question
+        connection.send(_answer(asked))
+        os._exit(0)
 
 
 def _answer(question: bytes) -> tuple[bool, Any]:

@@ -138,6 +138,7 @@ def test_a_trial_within_its_limits_is_left_alone(launch, kind):
     assert launch(kind, memory=2**40, timeout=100.0)(job(lr=0.25)).kind == "ok"
 
 
+@pytest.mark.slow
 @supervised
 def test_stop_interrupts_what_runs_and_what_comes_later(launch, kind, tmp_path, monkeypatch):
     monkeypatch.setenv("TREE", str(tmp_path / "tree"))
@@ -153,6 +154,7 @@ def test_stop_interrupts_what_runs_and_what_comes_later(launch, kind, tmp_path, 
     assert launcher(job(lr=0.25)).kind == "interrupted"
 
 
+@pytest.mark.slow
 @supervised
 def test_prune_ends_one_trial_with_all_that_it_started_and_no_other(launch, kind, tmp_path, monkeypatch):
     monkeypatch.setenv("TREE", str(tmp_path / "tree"))

@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 
 from mlflow_tune.space import Categorical
-from mlflow_tune.strategies import STRATEGIES, Bisection, Random, make_strategy, strategy_to_json
+from mlflow_tune.strategies import STRATEGIES, Bayesian, Bisection, Random, make_strategy, strategy_to_json
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.trial import Suggestion
 from tests.conformance import strategies as suite
 
 IDS = [f"{strategy}-{'-'.join(space)}" for strategy, space in suite.CASES]
+EACH = [
+    pytest.param(strategy, space, marks=pytest.mark.slow if isinstance(strategy, Bayesian) else ())
+    for strategy, space in suite.CASES
+]
 
 
 @pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(("strategy", "space"), suite.CASES, ids=IDS)
+@pytest.mark.parametrize(("strategy", "space"), EACH, ids=IDS)
 def test_strategy_keeps_its_promise(check, strategy, space):
     check(strategy, space)
 

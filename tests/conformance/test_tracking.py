@@ -152,6 +152,7 @@ def test_a_resume_changes_what_it_may_and_forgets_the_stop(tracker):
     assert tracker.mlflow.get_run(study.run_id).info.status == "RUNNING"
 
 
+@pytest.mark.slow
 def test_a_curve_and_a_file_are_kept_and_a_repeated_point_is_one_point(tracker):
     study = tracker.study()
     points = [(step, step / 2, 1000 + step) for step in range(1, 1203)]
@@ -186,6 +187,7 @@ def test_several_processes_write_studies_and_trials_at_once(tracker, tmp_path):
         assert len(tracker.mlflow.search_runs([study.experiment_id], f"tags.`tune.study` = '{study.name}'")) == 1
 
 
+@pytest.mark.slow
 def test_several_threads_of_one_driver_write_at_once(tracker):
     trials = tracker.trials()
     with ThreadPoolExecutor(4) as pool:

@@ -66,6 +66,7 @@ def test_a_second_claim_is_refused_and_a_released_one_is_succeeded_at_once(track
         assert all(len(text) <= 16 for text in claims_made.values()), "MLflow prints params above pictures"
 
 
+@pytest.mark.slow
 def test_a_driver_whose_claim_was_written_and_whose_answer_was_lost_does_not_refuse_itself(proxy, server):
     study = tracker_of(server).study()
     proxy.spoil("runs/log-batch", LOSE)
@@ -232,6 +233,7 @@ def test_who_holds_a_study_by_what_its_run_says(params, released, held):
     assert claims._last_claim(run_of(params, released)) == held
 
 
+@pytest.mark.slow
 def test_a_claim_that_cannot_be_read_holds_until_its_heartbeat_has_stood_still(tracker, run_id, monkeypatch):
     """It may be a newer version's, whose holder lives: so it is not overrun at once, and does not hold for ever."""
     monkeypatch.setattr(claims, "lease_seconds", lambda: 1.0)

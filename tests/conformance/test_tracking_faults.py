@@ -104,6 +104,7 @@ def test_a_row_that_another_writer_wrote_at_the_same_moment_is_sent_again(spoilt
     assert proxy.calls().count("POST runs/log-batch") == 2
 
 
+@pytest.mark.slow
 def test_waiting_is_told_once_and_the_pace_is_kept(spoilt, proxy, caplog):
     study = spoilt.study()
     proxy.spoil("runs/get", BUSY, times=4)
@@ -122,6 +123,7 @@ def test_an_artifact_that_does_not_arrive_at_first_is_sent_again(spoilt, proxy):
     assert Path(spoilt.mlflow.download_artifacts(study.run_id, "study.yaml")).read_text() == "name: x\n"
 
 
+@pytest.mark.slow
 def test_an_artifact_store_that_never_works_does_not_hold_the_study_up(spoilt, proxy, monkeypatch, sqlite_store):
     monkeypatch.setattr(client, "ARTIFACT_PATIENCE", 0.5)
     trials = spoilt.trials()
@@ -139,6 +141,7 @@ def test_an_artifact_store_that_never_works_does_not_hold_the_study_up(spoilt, p
     assert time.monotonic() - began < 0.5
 
 
+@pytest.mark.slow
 def test_patience_has_an_end_and_so_has_a_driver(spoilt, proxy):
     study = spoilt.study()
     impatient = Studies(Client(proxy.uri, patience=1))
@@ -221,6 +224,7 @@ def test_a_store_that_can_only_be_read_is_told_at_once_in_one_line(sqlite_store,
     assert caplog.records == [], "MLflow's own traceback"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_waited_for_and_told_in_its_own_words_once_a_minute(sqlite_store, caplog):
     with closing(sqlite3.connect(sqlite_store.removeprefix("sqlite:///"))) as file:
         file.execute("VACUUM")  # no page is left to write on

@@ -204,6 +204,7 @@ def test_no_trial_is_lost_or_doubled_between_pages(tracker, monkeypatch, count):
     assert [trial.number for trial in trials.all()] == list(range(1, count + 1))
 
 
+@pytest.mark.slow
 def test_no_study_is_lost_between_pages(tracker, monkeypatch):
     made = {tracker.study(f"study {number}").run_id for number in range(5)}
     monkeypatch.setattr(records, "PAGE", 2)
@@ -225,6 +226,7 @@ def test_a_trial_that_starts_between_two_pages_neither_hides_nor_doubles_one(tra
     assert (len(seen), len(set(seen))) == (5, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "server"])
 def test_more_trials_than_one_page_of_mlflows(kind, sqlite_store, tmp_path, mlflow_unchanged):
     tracker = tracker_of(sqlite_store)
@@ -268,6 +270,7 @@ def test_a_trial_knows_when_its_earlier_attempts_ran(tracker):
 # --- taking over what a dead driver left ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_taking_over_ends_open_trials_mends_statuses_and_leaves_the_rest(tracker):
     trials, mlflow = tracker.trials(), tracker.mlflow
     finished = trials.finish(start(trials, 1), OK, 0.5)

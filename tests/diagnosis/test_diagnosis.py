@@ -269,6 +269,7 @@ def test_the_scale_of_a_loss_does_not_matter(train_values, val_values, power):
     assert [(f.name, f.metric, f.steps) for f in ours] == [(f.name, f.metric, f.steps) for f in theirs]
 
 
+@pytest.mark.slow
 @given(shapes, shapes, st.sampled_from(["val_loss", "objective", "val_accuracy"]), st.booleans())
 def test_a_negated_metric_with_the_other_goal_is_the_same(train_values, val_values, metric, beside):
     def oriented(sign):

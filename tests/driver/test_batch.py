@@ -16,6 +16,7 @@ from tests.fixtures.small_studies.helpers import nothing_left, outcomes, runs_of
 SPACE = {"x": Float(0, 1), "y": Float(0, 1)}
 STRATEGIES = [{"name": "random", "seed": 2}, {"name": "bayesian", "seed": 2, "initial": 3}]
 NAMES = ["random", "bayesian"]
+LONG_FOR_RANDOM = [pytest.param(STRATEGIES[0], marks=pytest.mark.long), STRATEGIES[1]]
 ROUNDS = [[1, 2, 3], [4, 5, 6], [7, 8]]
 
 
@@ -127,7 +128,7 @@ def killed(uri: str, folder: Path, strategy: dict[str, Any], free: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("free", [pytest.param(4, marks=pytest.mark.long), 5])
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
+@pytest.mark.parametrize("strategy", LONG_FOR_RANDOM, ids=NAMES)
 def test_a_batch_study_killed_in_the_middle_of_a_round_goes_on_as_if_it_had_not_been(
     sqlite_store, tmp_path, strategy, free
 ):
@@ -143,7 +144,7 @@ def test_a_batch_study_killed_in_the_middle_of_a_round_goes_on_as_if_it_had_not_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
+@pytest.mark.parametrize("strategy", LONG_FOR_RANDOM, ids=NAMES)
 def test_a_round_of_which_only_a_part_had_started_is_filled_up_by_a_resume(sqlite_store, strategy):
     objective = slow(53.0)
     left = study(sqlite_store, "left", strategy=strategy)
@@ -157,6 +158,7 @@ def test_a_round_of_which_only_a_part_had_started_is_filled_up_by_a_resume(sqlit
     assert rounds([trial for trial in resumed.trials if trial.number > 3]) == ROUNDS[1:]
 
 
+@pytest.mark.slow
 def test_a_failed_trial_runs_again_before_the_next_round(sqlite_store, tmp_path):
     def objective(x: float, y: float) -> float:
         try:

@@ -72,6 +72,7 @@ def test_what_a_callback_raises_is_told_once_and_ends_nothing(sqlite_store, capl
     assert told == [1, 2, 3, 4], "the others are told all the same"
 
 
+@pytest.mark.slow
 def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
     def objective(x):
         (tmp_path / f"pid-{x}").write_text(str(os.getpid()))
@@ -143,6 +144,7 @@ def test_a_reader_that_leaves_does_not_end_the_study(sqlite_store, tmp_path):
     assert (process.returncode, process.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_written_is_an_error(sqlite_store, tmp_path):
     done = study(sqlite_store, lambda x: x).run()
     environment = {**os.environ, "MLFLOW_TRACKING_URI": sqlite_store}
@@ -151,6 +153,7 @@ def test_a_result_that_cannot_be_written_is_an_error(sqlite_store, tmp_path):
     assert best.err.read_text() == "Warning: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_under_its_log_does_not_end_the_study(sqlite_store, tmp_path):
     """As in `mlflow-tune run study.yaml > /dev/full 2> log`, and the other way round."""
     full = Path("/dev/full")
@@ -169,6 +172,7 @@ def test_a_disk_that_is_full_under_its_log_does_not_end_the_study(sqlite_store, 
     assert "full-err is finished" in (tmp_path / "err.out").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("charset", ["ascii", "latin-1", "utf-8"])
 def test_a_line_that_a_console_cannot_show_does_not_end_the_study(sqlite_store, tmp_path, charset):
     path = study_file(
@@ -207,6 +211,7 @@ def test_log_scale_parameters_are_logged_for_linear_plots_too():
     assert found == pytest.approx({"log10_lr": -3.0, "log10_units": 1.0})
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_after_the_budget_is_used_has_its_retries(sqlite_store, tmp_path):
     """The other worker finds the budget used while it runs; the study is not over yet."""
 

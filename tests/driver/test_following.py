@@ -133,6 +133,7 @@ def test_of_many_runs_with_many_metrics_some_are_named():
 # --- the study --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FOLLOWED)
 def test_the_metric_of_a_run_that_the_code_opened_counts(bound, kind):
     name, value = FOLLOWED[kind]
@@ -200,6 +201,7 @@ def test_a_followed_run_is_no_evidence_twice(bound):
 # --- run.mlflow: follow -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "value"), [("sets_experiment", 0.2), ("logs_and_returns", 0.2)])
 def test_with_follow_code_opens_its_runs_as_by_hand(unbound, kind, value):
     trial = unbound.trial(kind)

@@ -151,6 +151,7 @@ def test_sigterm_interrupts_a_study_that_waits_for_its_last_trials(sqlite_store,
     assert parent.data.tags["tune.state"] == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, -15, marks=pytest.mark.slow)]
 )

@@ -70,6 +70,7 @@ def pruned(server):
         return SimpleNamespace(study=study, trials=trials, runs=runs, best=study.best, requests=requests)
 
 
+@pytest.mark.slow
 def test_hopeless_trials_are_pruned_and_the_others_are_not(pruned):
     assert [trial.outcome for trial in pruned.trials] == OUTCOMES
     assert [trial.attempt for trial in pruned.trials] == [1] * 8
@@ -116,6 +117,7 @@ def test_the_life_cycle_costs_what_it_did_and_a_look_one_search(pruned):
         assert reads <= 4  # when it is first seen, before it is stopped, and at its end
 
 
+@pytest.mark.slow
 def test_a_worker_process_is_replaced(server):
     tries = [(0.5, "mild"), (0.5, "deaf"), (3, "mild"), (4, "deaf"), (0.4, "mild")]
     rule = {"rule": "percentile(keep=50)", "grace": "1s"}
@@ -134,6 +136,7 @@ def curve(level, manner):
                 return
 
 
+@pytest.mark.slow
 def test_an_objective_of_this_process_asks_whether_it_should_stop(sqlite_store):
     tries = [(0.5, "mild"), (0.4, "mild"), (3, "mild"), (4, "deaf"), (0.3, "mild")]
     study = study_of(sqlite_store, tries, objective=curve, stop_trials="median").run()
@@ -144,6 +147,7 @@ def test_an_objective_of_this_process_asks_whether_it_should_stop(sqlite_store):
     assert mlflow_tune.should_stop() is False
 
 
+@pytest.mark.slow
 def test_without_the_key_nothing_is_looked_at(sqlite_store, monkeypatch):
     monkeypatch.setattr("mlflow_tune.tracking.Trials.latest", None)
     study = study_of(sqlite_store, [(3, "mild"), (4, "mild")], objective=curve).run()
@@ -151,6 +155,7 @@ def test_without_the_key_nothing_is_looked_at(sqlite_store, monkeypatch):
     assert not any(trial.curve for trial in study.trials)
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_study_that_stops_nothing_are_counted_too(sqlite_store):
     def batches(level, manner):
         with mlflow.start_run():
@@ -182,6 +187,7 @@ def test_looks_are_paced_to_the_steps(server):
             assert seen.values == [0.5, 0.4, 0.4, 0.3]
 
 
+@pytest.mark.slow
 def test_the_looks_are_one_search_a_pace_and_two_where_runs_are_followed(server):
     """However many trials run, and however often the driver's loop comes round."""
     for mode, searches in (("bind", 1), ("follow", 2)):
@@ -231,6 +237,7 @@ def slow_start(level, manner):
                 return
 
 
+@pytest.mark.slow
 def test_a_trial_that_starts_slowly_and_becomes_the_best_survives_after(sqlite_store):
     tries = [(0.5, "mild"), (0.4, "mild"), (5, "mild")]
     for after, outcome, best in ((0, "pruned", 2), (4, "ok", 3)):
@@ -239,6 +246,7 @@ def test_a_trial_that_starts_slowly_and_becomes_the_best_survives_after(sqlite_s
         assert (done.trials[2].outcome, done.best.number) == (outcome, best)
 
 
+@pytest.mark.slow
 def test_a_person_who_tries_a_point_is_told_what_the_rule_would_do_and_decides(sqlite_store):
     tries = [(0.5, "mild"), (0.4, "mild"), (3, "mild")]
     study = study_of(sqlite_store, tries, objective=curve, stop_trials="median").run()

@@ -94,7 +94,7 @@ def others(proxy, study):
         ("command", 8),
         ("project", 8),
         ("without a curve", 8),
-        pytest.param("in this process", 50, marks=pytest.mark.slow),
+        pytest.param("in this process", 50, marks=pytest.mark.long),
     ],
 )
 def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
@@ -114,6 +114,7 @@ def test_every_trial_costs_the_same_whichever_its_number(proxy, kind, most):
     assert few == many
 
 
+@pytest.mark.slow
 def test_a_trial_that_prints_costs_its_artifact_besides(proxy):
     study, _ = study_of(proxy, 3, run={"command": [*COMMAND, "hello"]})
     for trial in study.trials:
@@ -141,6 +142,7 @@ def test_a_failed_trial_costs_what_others_do(proxy):
         assert calls_of(proxy, trial.run_id) == SUBPROCESS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["bind", "follow"])
 def test_a_trial_whose_metric_is_followed_costs_six_requests_more(proxy, server, mode):
     code = "import sys, light; light.opens_a_run(float(sys.argv[1]))"
@@ -184,7 +186,6 @@ def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     monkeypatch.setattr(records, "PAGE", 10)
     name, file = f"again-{uuid.uuid4().hex}", tmp_path / "study.yaml"
     two = "{x: {type: float, low: 0, high: 1}, unused: {type: float, low: 0, high: 1}}"
@@ -204,6 +205,7 @@ def test_a_resume_reads_the_trials_once_and_fits_one_set_of_forests(proxy, tmp_p
 
     monkeypatch.setattr(tracked, "search", counted)
     monkeypatch.setattr(Queue, "waiting", lambda queue: looks.append(queue) or waiting(queue))
+    monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
     calls = tune(proxy, monkeypatch, "resume", name, "--experiment", name, "--trials", "+1")
     assert [deleted for _, deleted in searches] == [False, True]  # the history, and the runs that a person deleted
     # The study by its name; three pages of trials; those that were deleted; what others left half made; and others of

@@ -38,6 +38,11 @@ STUDY_FILES = {name: each for name, each in RECIPES.items() if each.words.endswi
 HEAVY = {"stop_hopeless": 3}  # trials: nothing is stopped before another one can be compared with
 
 
+def marks(name):
+    """Return the marks of a recipe's test: what trains a network is a long form."""
+    return pytest.mark.long if name in HEAVY or "torch" in STUDY_FILES[name].needs else ()
+
+
 @pytest.fixture
 def local(sqlite_store, monkeypatch):
     """An empty store where scripts look for one."""
@@ -75,10 +80,7 @@ def trials_of(uri: str, study: str, experiment: str = "recipes") -> list:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.long if "torch" in STUDY_FILES[name].needs else ()) for name in STUDY_FILES],
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in STUDY_FILES])
 def test_a_study_file_runs_as_it_stands(sqlite_store, tmp_path, name):
     needed(name)
     recipe, trials = RECIPES[name], HEAVY.get(name, 1)
@@ -188,6 +190,7 @@ def test_every_study_file_is_sound(path):
         read_study_file(path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_picture_is_drawn_by_the_recipe(tmp_path, capsys):
     """The quickest of them, from its words to its file."""

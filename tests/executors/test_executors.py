@@ -132,13 +132,19 @@ def test_a_function_travels_to_the_workers_and_the_driver_writes_the_life_of_its
     assert parent.data.tags["tune.executor"] == f'{{"dask":"{cluster.address}"}}'
 
 
-SLOW = pytest.mark.slow
-WHERE = [pytest.param("cluster", marks=pytest.mark.long), "local"]
+LONG = pytest.mark.long
+WHERE = [pytest.param("cluster", marks=LONG), pytest.param("local", marks=LONG)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["command", "function", pytest.param("folder", marks=pytest.mark.long), pytest.param("git", marks=SLOW)]
+    "kind",
+    [
+        "command",
+        "function",
+        pytest.param("folder", marks=pytest.mark.long),
+        pytest.param("git", marks=pytest.mark.long),
+    ],
 )
 def test_files_travel_to_the_workers_and_nothing_is_left_of_them(kind, cluster, server, tmp_path):
     folder = write_project(tmp_path / "work" / "travels")
@@ -313,6 +319,7 @@ def test_an_executor_that_breaks_interrupts_the_study_which_goes_on_elsewhere(sq
     assert [trial.outcome for trial in again.trials] == ["ok"] * 4
 
 
+@pytest.mark.slow
 def test_ray_by_the_adapter_of_its_document(sqlite_store):
     if find_spec("ray") is None:
         pytest.skip("ray is not installed")

@@ -267,6 +267,7 @@ def test_whoever_runs_the_trials_gives_them_their_devices(sqlite_store):
         given.run(executor=executor)
 
 
+@pytest.mark.slow
 def test_one_worker_with_a_device_is_a_process_of_its_own_and_resume_may_take_the_device_away(sqlite_store, tmp_path):
     def objective(x):
         return {"loss": x, "pid": os.getpid(), "slot": int(os.environ["MLFLOW_TUNE_SLOT"]),

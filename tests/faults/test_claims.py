@@ -160,6 +160,7 @@ def test_a_driver_that_died_elsewhere_is_succeeded_after_a_lease(at_work, tmp_pa
     finish(heir, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_driver_that_lives_elsewhere_is_not_succeeded(at_work, study, sqlite_store, tmp_path):
     driver = at_work(host="far", lease=f"{LEASE}s")

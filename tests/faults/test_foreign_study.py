@@ -91,6 +91,7 @@ def rewrite(uri: str, run_id: str, change: dict[str, Any]) -> None:
     client.set_tag(run_id, "tune.spec", json.dumps(definition))
 
 
+@pytest.mark.slow
 def test_what_one_has_started_is_not_asked_about_and_nobody_elses_word_counts(sqlite_store, made, elsewhere):
     mine = made()
     MlflowClient(sqlite_store).set_tag(mine, "mlflow.user", "eve")
@@ -197,6 +198,7 @@ def test_also_where_the_code_is_given_from_python(sqlite_store):
         Study.load("own", objective=lambda x: x, tracking_uri=sqlite_store).resume("+1")
 
 
+@pytest.mark.slow
 def test_a_reference_that_was_added_is_asked_about(sqlite_store, tmp_path):
     study = Study(
         name="curve",
@@ -213,6 +215,7 @@ def test_a_reference_that_was_added_is_asked_about(sqlite_store, tmp_path):
     assert "started or approved it: reference: evil:curve (new); look at it" in refused.stderr
 
 
+@pytest.mark.slow
 def test_yes_approves_until_it_is_changed_again(sqlite_store, made, elsewhere):
     run_id = made()
     file = elsewhere("machine")
@@ -227,6 +230,7 @@ def test_yes_approves_until_it_is_changed_again(sqlite_store, made, elsewhere):
     assert cli(sqlite_store, "resume", run_id).exit_code == 2, "a new machine asks once"
 
 
+@pytest.mark.slow
 def test_what_a_person_changes_by_a_resume_is_theirs(sqlite_store, made, tmp_path):
     """A folder that a person names is not asked about, and what the server says of it is not approved thereby."""
     run_id = made()
@@ -271,6 +275,7 @@ def test_a_state_folder_that_cannot_be_used_is_told_once_and_approval_holds_for_
     assert handle.run_id in approvals._of_this_process or fault == "cut short"
 
 
+@pytest.mark.slow
 def test_a_point_that_somebody_queued_sets_no_parameter_but_those_that_are_searched(sqlite_store, made):
     """Else it could put another program in the place of one that is fixed."""
     run_id, client = made(), MlflowClient(sqlite_store)

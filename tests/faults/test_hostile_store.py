@@ -86,6 +86,7 @@ def run_of(tags: Mapping[str, str], metrics: Mapping[str, float] | None = None, 
 # --- what is read from it ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(tags=child_tags, objective=objectives, end=st.none() | st.integers(0, 2**53))
 @settings(max_examples=EXAMPLES * 30)
 def test_a_trial_that_is_read_is_sound(tags, objective, end):
@@ -243,6 +244,7 @@ class Messages(logging.Handler):
         logging.getLogger("mlflow_tune").removeHandler(self)
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_listed_and_what_is_sound_goes_on(sqlite_store):
     run_id = parent(sqlite_store)
     good = child(sqlite_store, run_id, SOUND, 0.5)
@@ -272,6 +274,7 @@ def test_what_is_left_out_is_listed_and_what_is_sound_goes_on(sqlite_store):
     assert [line for line in lines if queued in line] == [f"the queued run {queued} is left out: it has no point"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [0, 1, 40, 200])
 def test_a_study_whose_definition_is_cut_off_is_refused_in_words(sqlite_store, cut):
     run_id = parent(sqlite_store, {"tune.spec": json.dumps(DEFINITION)[:cut]})

@@ -7,6 +7,7 @@ import pytest
 from tests.faults.pruning import killed_while_it_prunes
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])

@@ -110,7 +110,7 @@ def unpacked(tag: str) -> bytes:
 
 
 @pytest.mark.slow  # it draws a report
-@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("kind", [pytest.param("function", marks=pytest.mark.long), "command"])
 def test_no_secret_reaches_the_store_or_what_is_printed(server, tmp_path, kind):
     code, uri, name = tmp_path / "code", with_credentials(server), f"indiscreet-{tmp_path.name}"
     path = study_file(
@@ -251,6 +251,7 @@ def test_a_study_that_holds_a_secret_is_refused(monkeypatch, key):
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_every_way_in_refuses_a_secret(sqlite_store, tmp_path, monkeypatch):
     """Nothing is made of it: no study, no point, no note; and what is refused is not shown either."""
     made = Study(**DEFINITION, objective=lambda lr: lr, tracking_uri=sqlite_store).run()

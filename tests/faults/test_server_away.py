@@ -67,7 +67,7 @@ def told(process: Tune) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [5, *([90] if FULL else [])])
+@pytest.mark.parametrize("seconds", [pytest.param(5, marks=pytest.mark.long), *([90] if FULL else [])])
 def test_the_driver_goes_on_and_what_functions_returned_meanwhile_arrives(real, tmp_path, seconds):
     path, name = held_study(tmp_path, HELD, workers=2)
     process = start(["run", path], tmp_path, real.uri)
@@ -143,7 +143,7 @@ def status(code: int, **headers: str) -> Fault:
 LIMITED = status(429, **{"Retry-After": "2"})
 FAULTS = [
     pytest.param(status(500), id="500", marks=pytest.mark.long),
-    pytest.param(status(503, **{"Retry-After": "2"}), id="503"),
+    pytest.param(status(503, **{"Retry-After": "2"}), id="503", marks=pytest.mark.long),
     pytest.param(LIMITED, id="429", marks=pytest.mark.long),
     pytest.param(TORN, id="torn"),
 ]
@@ -188,6 +188,7 @@ def test_a_study_waits_for_a_server_that_answers_nonsense_and_is_the_same_study(
         assert min(after - before for before, after in itertools.pairwise(held)) >= 2
 
 
+@pytest.mark.slow
 def test_a_longer_wait_than_the_cap_is_not_heeded(proxy, monkeypatch):
     monkeypatch.setattr(client, "LONGEST_ASKED", 1.5)
     connection = client.Client(proxy.uri)

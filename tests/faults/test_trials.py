@@ -55,7 +55,7 @@ class Driven:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((FUNCTION, SHORT), id="function"),
+        pytest.param((FUNCTION, SHORT), id="function", marks=pytest.mark.long),
         pytest.param((COMMAND, SHORT), id="command", marks=pytest.mark.slow),
         pytest.param((FUNCTION, ["well", *LONG, "held"]), id="function that hangs", marks=pytest.mark.long),
         pytest.param((COMMAND, ["well", *LONG, "held"]), id="command that hangs", marks=pytest.mark.long),
@@ -180,7 +180,7 @@ def trials_of(uri: str, name: str) -> dict[tuple[int, int], str | None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [HELD, pytest.param(HELD_COMMAND, marks=pytest.mark.slow)], ids=["function", "command"])
+@pytest.mark.parametrize("run", [HELD, pytest.param(HELD_COMMAND, marks=pytest.mark.long)], ids=["function", "command"])
 def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp_path, run):
     process, name = held_study(tmp_path, server, {**run, "retries": 2}, 1, stop={"trials": 1})
     [child] = runs_of(server, name)[1]

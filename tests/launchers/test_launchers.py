@@ -163,6 +163,7 @@ def test_a_timeout_is_told_as_the_study_file_writes_it(seconds, words):
 # Nothing is left
 
 
+@pytest.mark.slow
 def test_what_outlives_the_command_is_ended(tmp_path):
     tree = tmp_path / "tree"
     outcome = run(sys.executable, "behave.py", "--do", "leave", "--lr", "1", TREE=str(tree))
@@ -384,6 +385,7 @@ POLITE = "trap 'echo bye; exit 0' TERM; touch {ready}; while :; do sleep 0.05; d
 DEAF = "trap '' TERM; touch {ready}; while :; do sleep 0.05; done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "said"), [(POLITE, b"bye\n"), (DEAF, b"")])
 def test_a_pruned_command_has_its_grace_and_no_more(script, said, tmp_path):
     processes, ready = Processes(), tmp_path / "ready"
@@ -397,6 +399,7 @@ def test_a_pruned_command_has_its_grace_and_no_more(script, said, tmp_path):
     assert outcome.output.endswith(said)
 
 
+@pytest.mark.slow
 def test_a_grace_ends_when_the_study_is_stopped(tmp_path):
     processes, ready = Processes(), tmp_path / "ready"
     with ThreadPoolExecutor() as pool:

@@ -44,6 +44,7 @@ def test_the_worker_that_checked_runs_all_trials(launch):
     assert found[0]["pid"] != os.getpid()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("do", "kind", "reason"),
     [
@@ -75,6 +76,7 @@ def test_a_crash_is_seen_while_a_fork_of_the_worker_lives(launch):
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_half_of_its_limit_makes_room_for_a_fresh_one(launch):
     """Else a later trial would be blamed for what an earlier one has left behind."""
     launcher = launch("grows", memory=200 * MIB)
@@ -85,6 +87,7 @@ def test_a_worker_that_keeps_half_of_its_limit_makes_room_for_a_fresh_one(launch
     assert len({small(job(number, lr=0.1)).metrics["pid"] for number in range(1, 4)}) == 1
 
 
+@pytest.mark.slow
 def test_an_import_that_takes_too_much_memory_is_told(launch):
     launcher = launch("hoards:objective", memory=100 * MIB)
     with pytest.raises(InputError, match=r"^function: the function cannot be imported: used .* its limit of 100 MiB"):

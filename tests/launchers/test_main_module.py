@@ -85,6 +85,7 @@ def run(folder, *words: str) -> list[list[str]]:
     return [line.split(maxsplit=3) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["script.py"], ["-m", "script"]])
 def test_what_a_script_defines_can_be_pickled_in_its_objective(tmp_path, words):
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -101,6 +101,7 @@ def test_a_script_that_sets_its_experiment_ends_the_study_after_one_trial_and_ru
     assert (run.info.experiment_id, run.info.run_name) == (there.record.experiment_id, "by hand")
 
 
+@pytest.mark.slow
 def test_a_function_that_names_another_store_ends_the_study_after_one_trial(
     sqlite_store, store_template, tmp_path_factory, monkeypatch
 ):

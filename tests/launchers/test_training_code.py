@@ -127,7 +127,7 @@ def place(request, tmp_path_factory):
     return find
 
 
-PLACES = [("server", "everyday", pytest.mark.long), ("sqlite", "odd", ()), ("sqlite", "everyday", ())]
+PLACES = [("server", "everyday", pytest.mark.long), ("sqlite", "odd", pytest.mark.long), ("sqlite", "everyday", ())]
 EACH_SCRIPT = [
     pytest.param(store, group, script, marks=marks, id=f"{script} on {store}")
     for store, group, marks in PLACES
@@ -156,7 +156,7 @@ def run_scripts(place):
         pytest.param(("workers", "server"), marks=pytest.mark.long),
         ("workers", "sqlite"),
         pytest.param(("in process", "server"), marks=pytest.mark.long),
-        pytest.param(("in process", "sqlite"), marks=pytest.mark.slow),
+        pytest.param(("in process", "sqlite"), marks=pytest.mark.long),
     ],
     ids=" on ".join,
 )
@@ -231,6 +231,7 @@ def test_what_a_script_logs_stays_on_its_run(run_scripts, store):
     assert [file.path for file in scripts.client.list_artifacts(run.info.run_id)] == ["model.txt"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_script_keeps_its_curve_its_nested_runs_and_what_is_logged_for_it(run_scripts):
     scripts = run_scripts("sqlite", "odd")
@@ -261,6 +262,7 @@ def test_the_parent_tells_the_whole(run_scripts, store):
     assert "0.0625" in parent.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_a_function(functions, kind):
     result, where = functions

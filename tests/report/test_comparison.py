@@ -532,6 +532,7 @@ def test_studies_that_did_not_reach_the_target_are_drawn_hollow():
     assert sum(len(each.get_offsets()) for each in marks) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[None], [1e308, -1e308], [0.0], [5.0] * 3, [-1.7e308]], ids=str)
 def test_odd_values_are_drawn_or_left_out(values, tmp_path):
     found = compare([entrant("a", values), entrant("b", values, seed=1), entrant("c", [1.0], "grid", None)])
@@ -562,6 +563,7 @@ def hostile() -> Comparison:
     )
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_evidence_and_is_self_contained():
     found = drawn_pair()
     html = comparison_html(found, comparison_figures(found), LINKS, 1_700_000_000_000)

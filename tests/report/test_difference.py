@@ -205,6 +205,7 @@ def test_a_long_diff_is_cut_on_a_terminal_and_says_so():
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_shows_all_of_it(diff):
     names = ("activations.png", "notes/summary.txt", "evil.svg", "figures/loss.svg", "extra.txt", "model.bin")
     words = [word for name in names for word in ("--artifact", name)]
@@ -230,6 +231,7 @@ def test_the_page_shows_all_of_it(diff):
     assert not [attrs for _, attrs in page.elements if {"href", "onerror", "onload", "srcset"} & set(attrs)]
 
 
+@pytest.mark.slow
 def test_the_page_lists_the_files(diff):
     assert diff(1, 2, "--html", "page.html").exit_code == 0
     page = Parsed(Path("page.html").read_text(encoding="utf-8"))
@@ -281,6 +283,7 @@ def test_json_has_the_digests_of_artifacts_and_not_their_content(diff):
     assert found["files"] is None
 
 
+@pytest.mark.slow
 def test_infinity_is_told_as_it_was_logged(sqlite_store):
     made = study(sqlite_store, "blown", [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, space={"lr": Float(0, 1)})
     log = MlflowClient(sqlite_store).log_metric
@@ -382,6 +385,7 @@ def test_an_unknown_study_and_one_without_trials(sqlite_store):
     assert (result.exit_code, result.stderr) == (2, "Error: TRIAL: the study has no trial 1; it has none yet\n")
 
 
+@pytest.mark.slow
 def test_trials_without_artifacts_and_curves(sqlite_store):
     study(sqlite_store, "bare", [{"lr": 0.1}, {"lr": 0.1}], lambda lr: lr, space={"lr": Float(0, 1)})
     result = invoke(sqlite_store, "bare", 1, 2, "--html", "page.html")
@@ -395,6 +399,7 @@ def test_trials_without_artifacts_and_curves(sqlite_store):
 # --- hostile names and contents --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hostile_text_does_nothing_on_a_terminal_or_a_page(diff):
     result = diff(1, 3, "--artifact", "notes/summary.txt", "--artifact", "evil.svg", "--html", "page.html")
     assert result.exit_code == 0

@@ -45,6 +45,7 @@ def test_no_pyplot_and_no_settings_are_left_behind():
     assert ("matplotlib.pyplot" in sys.modules) == loaded
 
 
+@pytest.mark.slow
 def test_a_persons_own_settings_change_no_picture():
     trials = made(10)
     plain = render(best_so_far_figure(SUBJECT, trials), "svg")
@@ -54,6 +55,7 @@ def test_a_persons_own_settings_change_no_picture():
         assert render(best_so_far_figure(SUBJECT, trials), "svg") == plain
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_equal_trials_give_equal_files():
     trials = made(30, predicted_mean=0.2, predicted_std=0.1)
@@ -101,6 +103,7 @@ def test_categories_alone():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_null_lists_orders_steps_and_fixed_ranges():
     space = Space(
         {
@@ -133,6 +136,7 @@ def test_trials_stand_apart_by_type_and_value():
     assert np.isnan(found[5:]).all()
 
 
+@pytest.mark.slow
 def test_a_single_parameter():
     space = Space({"x": Float(0, 1)})
     assert set(all_figures(Subject("loss", "minimize", space), made(40, space))) == {"best_so_far", "parameters"}
@@ -425,6 +429,7 @@ def test_strips_of_categories_are_jittered_and_keyed():
     assert (xs == np.concatenate([each.get_offsets()[:, 0] for each in second.collections])).all()
 
 
+@pytest.mark.slow
 def test_of_very_many_parameters_the_first_are_drawn():
     space = Space({f"p{index}": Float(0, 1) for index in range(60)})
     subject, trials = Subject("loss", "minimize", space), made(5, space)

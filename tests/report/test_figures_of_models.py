@@ -29,6 +29,7 @@ from tests.support.drawn import HOSTILE, SPACE, SUBJECT, clipped, made
 # --- forest ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_importance_finds_the_parameter_that_matters_with_its_uncertainty():
     found = importance_of(SUBJECT, made(80))
     assert next(iter(found.mean)) == "lr"
@@ -43,12 +44,14 @@ def test_importance_finds_the_parameter_that_matters_with_its_uncertainty():
     assert len(bars.get_paths()) == len(SPACE)
 
 
+@pytest.mark.slow
 def test_importance_says_when_the_forest_explains_nothing():
     draws = np.random.default_rng(5)
     noise = [dataclasses.replace(each, value=float(draws.random())) for each in made(40)]
     assert "a poor fit, read with care" in words_of(importance_figure(SUBJECT, noise))
 
 
+@pytest.mark.slow
 def test_a_forest_needs_the_stated_number_of_trials():
     assert least_trials(SUBJECT) == 20
     assert least_trials(Subject("loss", "minimize", Space({f"p{i}": Float(0, 1) for i in range(9)}))) == 36
@@ -204,6 +207,7 @@ def test_no_posterior_no_picture():
     assert posterior_xs(Categorical(["a", "b"]), [], 0.0) == []
 
 
+@pytest.mark.slow
 def test_flat_and_hostile_posteriors():
     flat = dataclasses.replace(
         believed(), std=[0.0] * len(believed().xs), acquisition=[0.0] * len(believed().xs), reference=None,

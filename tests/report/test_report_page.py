@@ -294,6 +294,7 @@ def inflated(text):
     return zlib.decompress(base64.b64decode(text)).decode()
 
 
+@pytest.mark.slow
 def test_charts_of_a_thousand_trials_are_packed_into_a_small_page_and_nothing_else_may_run():
     trials = random_trials(1000)
     drawn = {"parallel_coordinates": parallel_figure(SUBJECT, trials)}
@@ -315,6 +316,7 @@ def test_a_page_without_charts_allows_no_script():
         assert "<script" not in html and "script-src" not in html
 
 
+@pytest.mark.slow
 def test_charts_need_two_parameters_and_two_trials():
     alone, trials = Subject("loss", "minimize", Space({"x": Float(0, 1)})), [Trial(1, {"x": 0.5}, "ok", 1.0)] * 2
     assert interactive_charts(alone, trials) is None

@@ -597,6 +597,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 VALUES = TEXTS | st.floats() | st.integers() | st.booleans() | st.none()
 
 
+@pytest.mark.slow
 @given(
     names=st.lists(TEXTS | st.sampled_from(["lr", "no", "trial", "{lr}", "a.b"]), unique=True, max_size=3),
     flags=st.lists(TEXTS, min_size=3, max_size=3),

@@ -86,6 +86,7 @@ LEFT = {
 }
 
 
+@pytest.mark.slow
 def test_malformed_files_are_refused_but_for_these():
     passed = set()
     for path in sorted(MALFORMED_STUDIES.glob("*.yaml")):
@@ -188,6 +189,7 @@ def undescribed(form: Any, path: str) -> list[str]:
     return found + [f"{path}.{name}" for name, each in properties.items() if not {"description", "const"} & set(each)]
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_and_init_puts_it_beside_its_file():
     printed = CliRunner().invoke(main, ["schema"]).stdout
     assert json.loads(printed) == SCHEMA

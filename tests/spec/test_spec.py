@@ -133,6 +133,7 @@ def finished(folder, store_template, tmp_path_factory):
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_file_runs_once_its_one_fault_is_mended(file, place, finished):
     outcomes = finished(fault_of(file)[2])
@@ -140,6 +141,7 @@ def test_the_file_runs_once_its_one_fault_is_mended(file, place, finished):
     assert set(outcomes) == {"ok"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", SOUND, ids=lambda file: file.stem)
 def test_a_sound_file_runs(file, place, finished):
     outcomes = finished(file.read_text())
@@ -147,6 +149,7 @@ def test_a_sound_file_runs(file, place, finished):
     assert set(outcomes) == {"ok"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["yaml_tab", "float_low_above_high", "command_program_missing"])
 def test_the_installed_command_refuses_too(stem, place):
     command = [Path(sys.executable).with_name("mlflow-tune"), "run", f"{stem}.yaml"]

@@ -60,6 +60,7 @@ def test_a_doubtful_value_tells_less():
     assert unsure[1] > 1.5 * sure[1]
 
 
+@pytest.mark.slow
 def test_bands_hold_about_as_many_values_as_they_say():
     """With noise and without: a study does not know which it has."""
     levels = []

@@ -243,6 +243,7 @@ def test_it_predicts_as_scikit_learn_does_with_the_same_kernel():
     np.testing.assert_allclose(model.smoothed, theirs.predict(points), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_lost_cache_changes_no_answer():
     strategy, history = Bayesian(), study(Bayesian(), PLANE, bowl, 30)
     warm = strategy.suggest(PLANE, history, 2)
@@ -285,7 +286,7 @@ def test_forests_find_a_minimum(kind):
 @pytest.mark.parametrize(
     ("strategy", "space"),
     [
-        (Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FEW),
+        pytest.param(Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FEW, marks=pytest.mark.long),
         (Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED),
         (Bayesian(acquisition="LCB", initial=3), suite.MIXED),
     ],
@@ -348,6 +349,7 @@ def test_maximizing_is_minimizing_the_negative():
     assert low[-1].metrics["predicted_std"] == high[-1].metrics["predicted_std"]
 
 
+@pytest.mark.slow
 def test_evidence_is_in_the_metrics_units_and_why_tells_it():
     history = study(Bayesian(), PLANE, lambda params: 100 + bowl(params), 16)
     history += [Trial(number=17, params={"x": 0.0, "y": 0.9})]
@@ -463,6 +465,7 @@ def test_there_is_no_posterior_in_the_initial_design():
     assert Bayesian().posterior(LINE, tried(LINE, [1.0, 2.0]), [{"x": 0.5}]) is None
 
 
+@pytest.mark.slow
 def test_expected_improvement_falls_as_a_study_converges():
     history = study(Bayesian(), PLANE, bowl, 40)
     assert expected_improvement(history[:10]) is None

@@ -107,6 +107,7 @@ def adopted(dimension, function, shares):
     return [ran(number, value, function(value)) for number, value in enumerate(points, 1)]
 
 
+@pytest.mark.slow
 @FEW
 @given(ranges(), SHARES, st.floats(0.1, 10), st.integers(1, 5), ADOPTED)
 def test_the_optimum_stays_in_the_bracket_until_it_is_found(dimension, share, skew, workers, shares):
@@ -136,6 +137,7 @@ def test_the_optimum_stays_in_the_bracket_until_it_is_found(dimension, share, sk
     assert strategy.findings(space, history) == []
 
 
+@pytest.mark.slow
 @FEW
 @given(ranges(), SHARES, st.sampled_from(["largest", "smallest"]), st.integers(1, 5), ADOPTED)
 def test_the_boundary_stays_in_the_bracket_until_it_is_found(dimension, share, keep, workers, shares):
@@ -171,6 +173,7 @@ def test_the_boundary_stays_in_the_bracket_until_it_is_found(dimension, share, k
         assert answer.params["x"] == far or -metric(answer.params["x"]) <= 1.01e-3 * span
 
 
+@pytest.mark.slow
 @FEW
 @given(ranges(), st.integers(0, 10**6), st.sampled_from([Bisection(), Bisection(find="boundary", constraint="m <= 0")]))
 def test_any_function_and_any_failures_end_within_the_promised_trials_and_resume_alike(dimension, seed, strategy):

@@ -68,6 +68,7 @@ def test_two_settings_that_differ_are_told_apart_with_fewer_seeds_than_the_fixed
     assert np.mean([replicates(each) for each in found]) < 2 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.5, 2.0], ids=["close", "far apart"])
 def test_the_interval_after_the_confirmation_holds_the_true_value(spread):
     draws = np.random.default_rng(22)
@@ -98,6 +99,7 @@ def noisy_values(draws, count=30):
 PLANE = Space({"x": Float(0, 1), "y": Float(0, 1)})
 
 
+@pytest.mark.slow
 def test_the_interval_without_a_confirmation_allows_for_the_best_having_been_picked():
     draws = np.random.default_rng(5)
     covered, naive = [], []
@@ -288,6 +290,7 @@ def again(history, noise):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=["grid", "random", "process", "forest", "bisection"])
 def test_no_strategy_breaks_on_replicates(strategy):
     space = Space({"x": Int(1, 40, grid=5)})

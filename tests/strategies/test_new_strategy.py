@@ -20,7 +20,6 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.study_file import parse_study, read_study_file
 from mlflow_tune.strategies import STRATEGIES, make_strategy, strategy_to_json
 from mlflow_tune.trial import Trial
-from tests.conformance import fresh
 from tests.conformance import strategies as suite
 from tests.fixtures import ROOT
 
@@ -47,7 +46,6 @@ def local(tmp_path_factory):
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)  # for the processes that the suite starts
         found = importlib.import_module("local_of_the_readme").Local
         patch.setitem(STRATEGIES, found.name, found)
-        fresh.started.cache_clear()  # what other tests have started knows nothing of the folder
         yield found
 
 
@@ -55,6 +53,7 @@ def test_the_example_has_sixty_lines_at_most():
     assert len(EXAMPLE.splitlines()) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("space", SPACES)
 def test_the_example_keeps_every_promise(local, space, check):

@@ -31,6 +31,7 @@ def study(uri, **more):
     return Study(**{**options, "space": {"alpha": Float(0, 1)}, "tracking_uri": uri, **more})
 
 
+@pytest.mark.slow
 def test_a_boundary_study_answers_with_a_value_that_was_seen_to_meet_the_constraint(sqlite_store):
     ran = study(sqlite_store).run()
     assert ran.ending.why.startswith("bisection: converged at alpha=0.61")
@@ -40,6 +41,7 @@ def test_a_boundary_study_answers_with_a_value_that_was_seen_to_meet_the_constra
     assert min(trial.value for trial in ran.trials) < ran.best.value, "the least box is that of an alpha too large"
 
 
+@pytest.mark.slow
 def test_the_bracket_is_a_curve_on_the_parent(sqlite_store):
     ran = study(sqlite_store).run()
     client = MlflowClient(sqlite_store)
@@ -51,6 +53,7 @@ def test_the_bracket_is_a_curve_on_the_parent(sqlite_store):
     assert widths == sorted(widths, reverse=True)
 
 
+@pytest.mark.slow
 def test_evidence_against_the_assumption_is_told(sqlite_store, caplog):
     optimum = {"name": "bisection", "find": "optimum", "tolerance": 1e-3}
     ran = study(sqlite_store, objective=lambda alpha: math.sin(15 * alpha), strategy=optimum).run()
@@ -61,6 +64,7 @@ def test_evidence_against_the_assumption_is_told(sqlite_store, caplog):
     assert any("; but " in trial.why for trial in ran.trials)
 
 
+@pytest.mark.slow
 def test_a_trial_without_the_constraints_metric_failed(sqlite_store):
     ran = failing(study(sqlite_store, objective=lambda alpha: {"box": alpha}, stop={"trials": 3, "failures": 2}).run)
     assert ran.ending.state == "aborted"
@@ -142,6 +146,7 @@ def test_a_failed_end_is_told_and_a_crash_is_no_evidence(sqlite_store):
     assert not any("monotone" in trial.why for trial in ran.trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [Bisection(find="optimum"), Bayesian(initial=3)], ids=lambda each: each.name)
 def test_a_strategy_object_takes_the_goal_of_the_study(sqlite_store, strategy):
     ran = study(
@@ -154,6 +159,7 @@ def test_a_strategy_object_takes_the_goal_of_the_study(sqlite_store, strategy):
     assert abs(ran.best.params["alpha"] - 0.3) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["objective", "constraint", "trial"])
 def test_training_code_may_not_use_our_names(sqlite_store, name):
     def logs_it(x):
@@ -173,6 +179,7 @@ def test_training_code_may_not_use_our_names(sqlite_store, name):
         assert "reserved" in ran.trials[0].reason
 
 
+@pytest.mark.slow
 def test_expected_improvement_ends_a_bayesian_study(sqlite_store):
     ran = study(
         sqlite_store,
@@ -185,6 +192,7 @@ def test_expected_improvement_ends_a_bayesian_study(sqlite_store):
     assert abs(ran.best.params["alpha"] - 0.3) < 0.05
 
 
+@pytest.mark.slow
 def test_children_hold_the_evidence_of_their_choice(sqlite_store):
     ran = study(
         sqlite_store, objective=lambda alpha: alpha, strategy={"name": "bayesian", "initial": 3}, stop={"trials": 5}
@@ -216,6 +224,7 @@ def pictured(tmp_path, sqlite_store, monkeypatch):
     return Path(MlflowClient(sqlite_store).get_run(run_id).info.artifact_uri.removeprefix("file://")), sqlite_store
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
     artifacts, uri = pictured

@@ -150,6 +150,7 @@ def test_a_failed_trial_is_asked_again_when_retries_say_so(sqlite_store):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["0.5", [0.5], {"loss": "low"}, {1: 0.5}, {"accuracy (%)": 1}, object()])
 def test_a_value_that_is_none_is_refused_and_the_trial_still_runs(sqlite_store, value):
     loop = study(sqlite_store, trials=1)
@@ -186,6 +187,7 @@ def test_only_a_trial_that_runs_can_be_told_of(sqlite_store):
     other.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["random", {"name": "bayesian", "initial": 2}])
 def test_several_may_be_asked_for_before_any_is_told_and_told_out_of_order(sqlite_store, strategy):
     loop = study(sqlite_store, trials=5, strategy=strategy)
@@ -230,6 +232,7 @@ def test_a_sequential_strategy_waits_while_its_trial_runs(sqlite_store):
     assert abs(loop.best.params["x"] - 3) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop", "why"),
     [
@@ -255,6 +258,7 @@ def test_a_stop_rule_ends_the_study_with_the_trial_that_is_told(store, stop, why
     assert dict(parent_of(store, name).data.params) == claims, "what has ended is not opened again"
 
 
+@pytest.mark.slow
 def test_failures_in_a_row_abort_the_study(sqlite_store):
     loop = study(sqlite_store, stop={"trials": 9, "failures": 2})
     for _ in range(2):
@@ -267,6 +271,7 @@ def test_failures_in_a_row_abort_the_study(sqlite_store):
     assert len(load(sqlite_store).trials) == 9
 
 
+@pytest.mark.slow
 def test_a_trial_cut_short_leaves_the_study_unfinished_though_a_stop_rule_had_struck(sqlite_store):
     loop = study(sqlite_store, stop={"trials": 9, "target": 1.0})
     first, _ = asked(loop), asked(loop)
@@ -526,6 +531,7 @@ def test_run_needs_code_and_goes_on_with_what_was_asked_and_told(sqlite_store):
     assert resumed.run_id == loop.run_id
 
 
+@pytest.mark.slow
 def test_a_study_of_code_can_be_asked_too(sqlite_store):
     whole = study(sqlite_store, "whole", 5, objective=loss).run()
     study(sqlite_store, trials=5, objective=loss).create()
@@ -559,7 +565,7 @@ def test_two_loops_of_different_studies_may_run_at_once(sqlite_store):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("left", [pytest.param(False, marks=pytest.mark.long), True])
 def test_batch_asks_for_a_round_and_waits_until_all_of_it_is_told(sqlite_store, left):
     """The points are those of a study that runs by itself, also when the loop is left in the middle of a round."""
     options = {"strategy": {"name": "bayesian", "initial": 3, "seed": 1}, "workers": 3, "batch": True, "trials": 8}

@@ -45,6 +45,7 @@ def confirmed(sqlite_store):
     return study(sqlite_store).run(quiet=True)
 
 
+@pytest.mark.slow
 def test_the_confirmation_is_the_last_part_of_the_budget(confirmed, sqlite_store):
     trials = confirmed.trials
     assert [trial.replicate > 0 for trial in trials] == [False] * 6 + [True] * (len(trials) - 6)
@@ -82,6 +83,7 @@ def _check_commands(recommended, trials, uri):
         assert form["best"]["value"] == min(trial.value for trial in trials)
 
 
+@pytest.mark.slow
 def test_a_study_that_has_ended_is_confirmed_by_a_command(sqlite_store, tmp_path):
     path = study_file(
         tmp_path / "code",
@@ -108,6 +110,7 @@ def test_a_study_that_has_ended_is_confirmed_by_a_command(sqlite_store, tmp_path
     assert {trial.seed for trial in done.trials if trial.replicate} <= {1, 2, 3}
 
 
+@pytest.mark.slow
 def test_an_interrupted_replicate_runs_again_under_its_seed(sqlite_store):
     calls = []
 
@@ -136,6 +139,8 @@ def test_code_without_a_seed_just_runs_again_and_deterministic_values_are_said_t
     assert all(trial.seed is None for trial in done.trials)
 
 
+@pytest.mark.long
+@pytest.mark.slow
 def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlite_store):
     space = {"x": Float(1, 4, grid=[1, 2, 3, 4])}
     done = study(sqlite_store, strategy="grid", stop=None, space=space, workers=3).run(quiet=True)
@@ -146,6 +151,7 @@ def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlit
     assert more.resume(quiet=True).trials == done.trials, "a study that is confirmed has nothing left to do"
 
 
+@pytest.mark.slow
 def test_a_command_with_a_place_for_a_seed_gets_one(sqlite_store, tmp_path):
     path = study_file(
         tmp_path / "code",
@@ -163,6 +169,7 @@ def test_a_command_with_a_place_for_a_seed_gets_one(sqlite_store, tmp_path):
     assert said("best", "placed", "--command", "--tracking-uri", sqlite_store)[1].endswith(" 1 0\n")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_confirmed_is_refused(sqlite_store):
     with pytest.raises(InputError, match="confirm: takes up to 4 trials, and of the 4 of stop"):
         study(sqlite_store, stop={"trials": 4})
@@ -179,6 +186,7 @@ def test_what_cannot_be_confirmed_is_refused(sqlite_store):
         Study.load("noisy", objective=noisy, tracking_uri=sqlite_store).confirm(quiet=True)
 
 
+@pytest.mark.slow
 def test_an_unfinished_study_is_confirmed_where_it_stands_and_searches_on(sqlite_store):
     made = study(sqlite_store, confirm=None, stop={"trials": 12})
     for _ in range(5):

@@ -100,6 +100,7 @@ def test_the_first_ctrl_c_says_at_once_what_is_waited_for(sqlite_store, capsys):
     assert ".resume()" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_aborted_study_is_an_error_that_has_the_study_and_says_what_to_do(sqlite_store, capsys):
     def objective(x):
         return math.nan if x == 1 else x / 0
@@ -140,6 +141,7 @@ def test_of_trials_that_a_rule_stopped_nobody_says_that_they_failed(sqlite_store
     assert "exit code 1" in said and "too bad" not in said
 
 
+@pytest.mark.slow
 def test_a_study_is_shown_as_a_card_a_table_and_pictures(sqlite_store):
     named = study(sqlite_store, name="<b>&", stop={"trials": 3})
     assert "It has not been run yet." in named._repr_html_()

@@ -83,6 +83,7 @@ def same_results(ours: dict, theirs: dict) -> None:
             assert ours[key].tolist() == values.tolist(), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PIPELINES)
 def test_it_finds_what_a_randomized_search_finds_with_the_same_candidates(case, sqlite_store):
     pipeline, (x, y), distributions, space, scoring = PIPELINES[case]
@@ -201,6 +202,7 @@ def test_fits_that_fail_have_the_error_score(sqlite_store, error_score):
     assert ours.study_.trials[1].outcome == outcome
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 def test_fits_that_all_fail_are_an_error(sqlite_store):
     for error_score in (math.nan, 1.0):

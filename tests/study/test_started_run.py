@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pytest
 from mlflow import MlflowClient
 
 from mlflow_tune import Study
@@ -18,6 +19,7 @@ def study(uri: str, name: str = "s", **more) -> Study:
     )
 
 
+@pytest.mark.slow
 def test_it_stays_in_its_experiment_and_keeps_its_name_behind_the_study_s_and_that_is_said(
     sqlite_store, monkeypatch, caplog
 ):

@@ -92,6 +92,7 @@ def test_a_grid_is_twelve_finished_nested_children_with_params(store):
     assert [trial.value for trial in done.trials] == [run.data.metrics["objective"] for run in children]
 
 
+@pytest.mark.slow
 def test_the_parent_run_tells_the_whole_study(sqlite_store):
     values = {1: 3.0, 2: 5.0, 3: 1.0, 4: 2.0}
     done = study(sqlite_store, lambda x: values[x], goal="maximize", stop={"trials": 4}).run()
@@ -116,6 +117,7 @@ def test_the_parent_run_tells_the_whole_study(sqlite_store):
     assert (kept["name"], kept["metric"], kept["space"]["x"]["high"]) == ("s", "loss", 4)
 
 
+@pytest.mark.slow
 def test_an_objective_returns_a_number_a_dict_or_nothing(sqlite_store):
     seen = []
 
@@ -152,6 +154,7 @@ def test_two_workers_get_the_objective_by_cloudpickle(sqlite_store):
     assert runs_of(sqlite_store, "t") == (None, [])
 
 
+@pytest.mark.slow
 def test_a_free_worker_gets_the_next_trial_at_once(sqlite_store, tmp_path):
     """Trial 1 waits for trial 4: it would wait for ever, were trials started in batches."""
 
@@ -218,6 +221,7 @@ def test_fixed_parameters_are_passed_and_logged(sqlite_store):
     assert child.data.metrics["loss"] == 2
 
 
+@pytest.mark.slow
 def test_points_reach_the_code_with_their_own_types(sqlite_store):
     space = {
         "whole": Int(1, 9),
@@ -242,6 +246,7 @@ def test_points_reach_the_code_with_their_own_types(sqlite_store):
     assert {name: vars(again.spec.space[name]) for name in space} == {name: vars(space[name]) for name in space}
 
 
+@pytest.mark.slow
 def test_a_command_in_place_of_an_objective(server, tmp_path):
     (study_folder(tmp_path / "code") / "go").touch()
     run = {"command": [sys.executable, "train.py", "--x", "{x}"]}
@@ -251,6 +256,7 @@ def test_a_command_in_place_of_an_objective(server, tmp_path):
     assert "train.py" in parent.data.tags["mlflow.source.name"]
 
 
+@pytest.mark.slow
 def test_a_study_is_loaded_looked_at_and_resumed(sqlite_store):
     study(sqlite_store, lambda x: x, stop={"trials": 2}).run()
     for key in ("s", runs_of(sqlite_store, "s")[0].info.run_id):
@@ -335,6 +341,7 @@ def test_what_is_wrong_is_told_before_a_run_is_made(sqlite_store):
     assert runs_of(sqlite_store, "s") == (None, [])
 
 
+@pytest.mark.slow
 def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store):
     """Code that logs our own metric names is not believed."""
 
@@ -350,6 +357,7 @@ def test_metrics_that_are_reserved_or_odd_do_not_break_the_history(sqlite_store)
     assert "'objective', which is reserved" in done.trials[0].reason
 
 
+@pytest.mark.slow
 def test_a_child_that_a_person_deletes_keeps_its_number_and_is_tried_again_when_that_is_asked_for(sqlite_store):
     done = study(sqlite_store, lambda x: x, stop={"trials": 4}).run()
     MlflowClient(sqlite_store).delete_run(done.trials[1].run_id)
@@ -371,6 +379,7 @@ def test_a_child_whose_run_is_deleted_keeps_its_number_from_adopted_runs(sqlite_
     assert (adopted.number, [trial.number for trial in done.trials]) == (3, [1, 3])
 
 
+@pytest.mark.slow
 def test_a_trial_that_runs_again_later_does_not_bend_the_curves_of_the_parent(sqlite_store):
     values = {1: 4.0, 3: 3.0, 4: 2.0}
     done = study(sqlite_store, lambda x: values[x]).run()
@@ -427,6 +436,7 @@ def test_a_local_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.glob(".mlflow-new-*")] == []
 
 
+@pytest.mark.slow
 def test_foreign_tags_on_children_are_ignored(sqlite_store):
     """Whatever a child's tags say, a study is read without an error."""
     done = study(sqlite_store, lambda x: x, stop={"trials": 2}).run()
@@ -448,6 +458,7 @@ def test_the_environment_and_the_caller_stay_as_they_were(sqlite_store, monkeypa
     assert mlflow_tune.Study is Study
 
 
+@pytest.mark.slow
 def test_a_study_file_of_a_function_and_its_study_by_python_are_the_same(sqlite_store, tmp_path):
     from mlflow_tune.spec.study_file import read_study_file
 
@@ -458,6 +469,7 @@ def test_a_study_file_of_a_function_and_its_study_by_python_are_the_same(sqlite_
     assert resumed.resume_command.startswith(f"mlflow-tune resume {resumed.run_id}")
 
 
+@pytest.mark.slow
 def test_null_booleans_and_lists_reach_the_code_and_stand_typed_in_mlflow(sqlite_store):
     """Half of the trials log their own params, as training code does, in the words of Python."""
     space = {
@@ -505,6 +517,7 @@ def test_a_loop_of_one_s_own_may_change_the_list_that_it_is_given(sqlite_store):
     assert [trial.params for trial in own.trials] == [{"hidden": [64]}, {"hidden": [64, 32]}]
 
 
+@pytest.mark.slow
 def test_that_an_order_may_be_meant_is_told_once(sqlite_store, caplog):
     space = {
         "n": Categorical([16, 32]),

@@ -74,6 +74,7 @@ def test_a_trial_that_is_trained_on_goes_on_from_its_checkpoint(sqlite_store, tm
     assert [trial.attempt for trial in resumed.trials] == [2, 3]
 
 
+@pytest.mark.slow
 def test_a_searched_number_of_epochs_is_raised_and_the_point_stays(sqlite_store):
     space = {"rounds": Int(2, 4, grid=[2, 4], role="epochs")}
     given = {"space": space, "strategy": "grid", "parameters": {"epochs": 1}}
@@ -85,6 +86,7 @@ def test_a_searched_number_of_epochs_is_raised_and_the_point_stays(sqlite_store)
     assert done.best.number == 2 and len(runs_of(sqlite_store, "s")[1]) == 4
 
 
+@pytest.mark.slow
 def test_what_is_trained_on_in_vain_keeps_its_value(sqlite_store):
     def fails(level, epochs):
         if epochs > 4:
@@ -102,6 +104,7 @@ def test_what_is_trained_on_in_vain_keeps_its_value(sqlite_store):
     assert (later.trials[0].attempt, later.trials[0].value) == (3, 1 / 8)
 
 
+@pytest.mark.slow
 def test_what_is_broken_off_goes_on_with_the_next_resume(sqlite_store):
     def breaks(level, epochs):
         if epochs > 4:
@@ -136,6 +139,7 @@ def curve(level, epochs):
                 return
 
 
+@pytest.mark.slow
 def test_a_stopped_trial_is_trained_to_its_end_and_not_stopped_again(sqlite_store, monkeypatch):
     monkeypatch.setattr("mlflow_tune.driver.pruner.SHORTEST", 0.0)
     monkeypatch.setattr("mlflow_tune.driver.pruner.WAITING", 0.0)
@@ -150,6 +154,7 @@ def test_a_stopped_trial_is_trained_to_its_end_and_not_stopped_again(sqlite_stor
     assert done.best.number == 2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_on_is_told_before_anything_runs(sqlite_store):
     def some(level, epochs):
         if level > 1:

@@ -56,6 +56,7 @@ def test_one_line_stays_one(text):
     assert one_printed_line("\n\n  two\nlines") == "\n\n  two\\nlines"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 @given(st.recursive(anything | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(anything, inner)))
 @settings(max_examples=100 if FULL else 25)
@@ -132,6 +133,7 @@ def test_whatever_prints_within_goes_the_same_way(monkeypatch):
         assert all(char.isprintable() or char in "\n\t" for char in said)
 
 
+@pytest.mark.slow
 def test_a_console_keeps_its_own_colours_and_moves_and_nobody_elses(monkeypatch):
     from rich.live import Live
     from rich.table import Table

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.strategies.bayesian.encoding import Array, features, observe
 from mlflow_tune.strategies.bayesian.gp import GaussianProcess, Kernel, fit_kernel, log_prior
 from mlflow_tune.strategies.bayesian.targets import Scale, targets
+from mlflow_tune.strategies.bayesian.threads import one_thread
 from mlflow_tune.trial import Goal, Trial
 
 LEAST = 8  # trials with a value
@@ -42,6 +44,7 @@ class Luck:
     intervals: Sequence[tuple[float, float]]
 
 
+@one_thread()
 def luck_of(space: Space, history: Sequence[Trial], goal: Goal, asked: Sequence[Trial]) -> Luck | None:
     """Return what is believed of the true values of the trials `asked`, None where there is too little to tell.
 
@@ -54,9 +57,8 @@ def luck_of(space: Space, history: Sequence[Trial], goal: Goal, asked: Sequence[
     if len(np.unique(seen.values[~np.isnan(seen.values)])) < 2:
         return None
     rows, owners = features(space, seen.points)
-    aims, scale = targets(seen.values)
+    found, scale = _models(rows.tobytes(), seen.values.tobytes(), owners)
     points, _ = features(space, np.array([space.to_unit(trial.params) for trial in asked]))
-    found = [each for noise in NOISES if (each := _model(rows, aims, owners, noise)) is not None]
     if not found:
         return None
     beliefs = [process.predict(points) for process in found]
@@ -83,6 +85,13 @@ def _some(valued: Sequence[Trial], asked: Sequence[Trial]) -> list[Trial]:
     numbers = {trial.number for trial in asked}
     step = max(1, -(-len(valued) // MOST))
     return [trial for index, trial in enumerate(valued) if index % step == 0 or trial.number in numbers]
+
+
+@lru_cache(maxsize=4)  # the run page, the summary and the JSON of a study that has ended all tell of it
+def _models(points: bytes, values: bytes, owners: tuple[int, ...]) -> tuple[list[GaussianProcess], Scale]:
+    aims, scale = targets(np.frombuffer(values))
+    rows = np.frombuffer(points).reshape(len(aims), -1)
+    return [each for noise in NOISES if (each := _model(rows, aims, owners, noise)) is not None], scale
 
 
 def _model(rows: Array, aims: Array, owners: tuple[int, ...], noise: float) -> GaussianProcess | None:

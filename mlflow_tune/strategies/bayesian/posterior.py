@@ -14,9 +14,11 @@ from mlflow_tune.strategies.bayesian.encoding import observe
 from mlflow_tune.strategies.bayesian.model import fit_model
 from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.targets import Scale
+from mlflow_tune.strategies.bayesian.threads import one_thread
 from mlflow_tune.trial import Params, Trial
 
 
+@one_thread()
 def predict(options: Options, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
     """Return what `Bayesian.posterior` promises."""
     model = fit_model(options, space, observe(space, history, options.goal), next_number(history))

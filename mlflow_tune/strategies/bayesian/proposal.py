@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from mlflow_tune.space import Space, Value
 from mlflow_tune.strategies.base import next_number
@@ -14,6 +12,7 @@ from mlflow_tune.strategies.bayesian.encoding import Array, Observations, observ
 from mlflow_tune.strategies.bayesian.model import fit_model
 from mlflow_tune.strategies.bayesian.options import Options
 from mlflow_tune.strategies.bayesian.search import promising_points
+from mlflow_tune.strategies.bayesian.threads import one_thread
 from mlflow_tune.strategies.random import Random
 from mlflow_tune.trial import Suggestion, Trial
 
@@ -22,19 +21,9 @@ CANDIDATES = (400, 3000)  # but no fewer and no more than so many candidates
 SEARCHED_AROUND = 5  # the search begins around so many of the best trials
 
 
+@one_thread()
 def propose(options: Options, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     """Return the next trial's point, None when the space is used up."""
-    # A model of some hundred trials gains nothing from more threads, and they take the processors from the trials.
-    with _libraries().limit(limits=1, user_api="blas"):
-        return _proposed(options, space, history)
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _proposed(options: Options, space: Space, history: Sequence[Trial]) -> Suggestion | None:
     number = next_number(history)
     seen = observe(space, history, options.goal)
     model = fit_model(options, space, seen, number)
