@@ -77,6 +77,8 @@ def compare(given: argparse.Namespace) -> None:
     if given.stored:
         kept = read(given.results)
         ours = [one for (_, _, version), one in kept.items() if version == version_of(OURS)]
+        if not ours:
+            raise SystemExit(f"{given.results} holds no runs of this source")
     else:
         ours = record(OURS, problems, range(seeds), given.trials, given.results, given.jobs)
     runs: dict[str, Sequence[Run]] = {OURS: ours}
