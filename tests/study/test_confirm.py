@@ -130,6 +130,7 @@ def test_an_interrupted_replicate_runs_again_under_its_seed(sqlite_store):
     assert calls[7] == calls[8], "the same point under the same seed"
 
 
+@pytest.mark.slow
 def test_code_without_a_seed_just_runs_again_and_deterministic_values_are_said_to_be_so(sqlite_store, caplog):
     done = study(sqlite_store, objective=steady, parameters=None).run(quiet=True)
     assert len(done.trials) == 8, "one rerun of each leader"
