@@ -287,7 +287,7 @@ def test_forests_find_a_minimum(kind):
     ("strategy", "space"),
     [
         pytest.param(Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FEW, marks=pytest.mark.long),
-        (Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED),
+        pytest.param(Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED, marks=pytest.mark.long),
         (Bayesian(acquisition="LCB", initial=3), suite.MIXED),
     ],
     ids=["RF", "ET", "LCB"],

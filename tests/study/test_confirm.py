@@ -152,6 +152,7 @@ def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlit
     assert more.resume(quiet=True).trials == done.trials, "a study that is confirmed has nothing left to do"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_command_with_a_place_for_a_seed_gets_one(sqlite_store, tmp_path):
     path = study_file(
