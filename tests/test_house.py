@@ -66,12 +66,14 @@ def check_contract(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_imports_run_one_way():
     done = check_contract(ROOT)
     assert done.returncode == 0, done.stdout
     assert "2 kept, 0 broken" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("importer", "wanted", "said"),
     [

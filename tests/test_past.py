@@ -89,6 +89,7 @@ def test_list_names_every_study_and_its_state(past):
     assert all(name in invoke(past, "list").stdout for name in STUDIES)
 
 
+@pytest.mark.slow
 @needs_mlflow
 @pytest.mark.parametrize("study", STUDIES)
 def test_show_and_best_say_of_each_study_what_they_said(past, study):

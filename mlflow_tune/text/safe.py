@@ -33,10 +33,17 @@ def cut_start(text: str, longest: int) -> str:
 def apart(texts: Iterable[object], longest: int) -> dict[str, str]:
     """Return for each text how it is shown: as `short`, but two that differ are not cut to the same.
 
-    Of those that begin alike for half of that or more, the beginning is cut.
+    Of those that are too long and begin alike for half of that or more, the beginning is cut.
     """
-    shown: dict[str, str] = {}
-    _tell_apart({str(text): one_line(text) for text in texts}, longest, shown)
+    lines = {str(text): one_line(text) for text in texts}
+    shown = {text: line for text, line in lines.items() if len(line) <= longest}
+    _tell_apart({text: line for text, line in lines.items() if text not in shown}, longest, shown)
+    meant: dict[str, str] = {}
+    for text, line in lines.items():
+        whole, number = shown[text], 1
+        while meant.setdefault(shown[text], line) != line:  # the ends of two may be the same, cut at different places
+            number += 1
+            shown[text] = f"{whole[: longest - 1 - len(str(number))]}~{number}"
     return shown
 
 

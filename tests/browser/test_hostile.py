@@ -76,6 +76,7 @@ def unharmed(page, watched):
     assert page.locator("[onerror], [onload]").count() == 0
 
 
+@pytest.mark.long
 def test_hostile_note(study, page):
     page.goto(study.links["run"])
     note = page.locator(".note-editor-preview-content")

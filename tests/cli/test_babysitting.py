@@ -362,6 +362,7 @@ def test_runs_of_another_experiment_are_copied_and_stay_as_they_are(sqlite_store
     assert [found.params["x"] for found in study.trials] == [4]
 
 
+@pytest.mark.slow
 def test_adopt_refuses_a_wrong_filter_and_a_study_that_runs(sqlite_store):
     study = made(sqlite_store).create()
     with pytest.raises(InputError, match="--filter: MLflow refuses it"):

@@ -108,6 +108,7 @@ def test_every_command_tells_its_options():
         assert declared == (own | COMMON) - {"--help"}, "an option is missing from this test"
 
 
+@pytest.mark.slow
 def test_run_prints_a_plain_line_a_trial_and_last_where_to_look(uri, tmp_path):
     result = invoke("run", study_file(tmp_path, name="lines"))
     assert result.exit_code == 0
@@ -121,6 +122,7 @@ def test_run_prints_a_plain_line_a_trial_and_last_where_to_look(uri, tmp_path):
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_show_json_has_exactly_the_keys_of_the_readme(finished):
     shown = parsed(invoke("show", "done", "--json"))
     parent, children = runs_of(os.environ["MLFLOW_TRACKING_URI"], "done")
@@ -208,6 +210,7 @@ def test_best_tells_the_boundary_that_was_searched_beside_the_best_value(uri, tm
     assert by_hand == "python -c 'import objectives; print(objectives.total(x=3))'\n"
 
 
+@pytest.mark.slow
 def test_a_study_without_a_value_has_no_best(uri, tmp_path):
     path = study_file(tmp_path, name="bad", run={"function": "objectives:odd"}, stop={"trials": 3, "failures": 9})
     run = invoke("run", path)
@@ -360,6 +363,7 @@ def test_the_first_ctrl_c_is_told(running, words):
     assert text.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_options_stand_over_the_file(uri, tmp_path):
     path = study_file(tmp_path, name="file", stop={"trials": 9}, workers=1, **RANDOM)
     words = ["--name", "option", "--trials", 3, "--workers", 2, "--seed", 7]
@@ -475,6 +479,7 @@ def test_a_server_out_of_reach(tmp_path):
         assert "no tracking server answers" in parsed(result)["error"]
 
 
+@pytest.mark.slow
 def test_a_grid_larger_than_the_budget_is_told_before_the_first_trial(uri, tmp_path):
     result = CliRunner().invoke(main, ["run", str(study_file(tmp_path)), "--trials", "3"])
     assert result.exit_code == 0
@@ -568,6 +573,7 @@ def test_functions_that_end_their_process_are_failures_and_no_more(uri, tmp_path
     assert "SIGKILL" in reasons[2]
 
 
+@pytest.mark.slow
 def test_a_process_that_a_function_forked_ends_with_the_study(uri, tmp_path):
     path = study_file(tmp_path, name="forks", run={"function": "objectives:forking", "parameters": {"folder": "."}})
     assert invoke("run", path, "--trials", 2).exit_code == 0

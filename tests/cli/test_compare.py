@@ -198,6 +198,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "message"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
 def test_what_is_wrong_is_told_and_nothing_is_logged(studies, words, message):
     before = len(comparisons(studies))

@@ -140,6 +140,7 @@ def test_what_is_printed_is_the_file_alone(tmp_path):
     assert not Path("study.yaml").exists()
 
 
+@pytest.mark.slow
 def test_a_project_of_git_and_a_file_in_another_folder(tmp_path):
     folder = make_project(tmp_path / "code", PARAMETERS)
     (tmp_path / "files").mkdir()
@@ -260,6 +261,7 @@ def test_at_most_six_are_searched_the_important_ones_first():
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 
 
+@pytest.mark.slow
 @given(
     names=st.lists(TEXTS | st.sampled_from(["lr", "no", "a b", "trial", "{lr}", "log10_lr"]), unique=True, max_size=4),
     defaults=st.lists(

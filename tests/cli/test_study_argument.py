@@ -189,6 +189,7 @@ def test_a_word_without_the_ending_is_a_name(shared, tmp_path, name):
     assert ("the name of a study file ends in .yaml or .yml" in result.stderr) == is_file
 
 
+@pytest.mark.slow
 def test_a_study_that_is_named_like_a_file_is_had_by_its_run_id(shared, tmp_path):
     name = f"odd-{uuid4().hex[:8]}.yaml"
     file = study_file(tmp_path, name=name, experiment=shared.experiment, stop={"trials": 1})
@@ -199,6 +200,7 @@ def test_a_study_that_is_named_like_a_file_is_had_by_its_run_id(shared, tmp_path
     assert json.loads(shared.invoke("show", file, "--json").stdout)["run_id"] == run_id
 
 
+@pytest.mark.slow
 def test_a_comparison_takes_a_mix(shared):
     result = shared.invoke("compare", shared.file, shared.other, "--no-log", "--json")
     assert result.exit_code == 0, result.stderr

@@ -177,6 +177,7 @@ def test_after_stop_nothing_starts(launch, kind):
     assert launcher(job(lr=0.25)).kind == "interrupted"
 
 
+@pytest.mark.slow
 @supervised
 def test_trials_overlap_and_one_timeout_leaves_the_others_alone(launch, kind):
     slow, quick = launch(kind, "sleep", timeout=1.0), launch(kind)

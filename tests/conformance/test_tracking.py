@@ -70,6 +70,7 @@ def test_the_experiment_is_the_one_named_else_mlflows_own_variables_else_default
     assert tracker.studies.experiment(tracker.experiment, create=True) == tracker.experiment_id
 
 
+@pytest.mark.slow
 def test_what_does_not_exist_is_not_found(tracker):
     run = tracker.mlflow.create_run(tracker.experiment_id)
     trial = start(tracker.trials())

@@ -51,6 +51,7 @@ def take_over(tracker: Tracker, run_id: str, number: int = 2) -> None:
     tracker.mlflow.log_param(run_id, f"tune.claim.{number}", FAR.nonce)
 
 
+@pytest.mark.slow
 def test_a_second_claim_is_refused_and_a_released_one_is_succeeded_at_once(tracker, run_id, monkeypatch):
     monkeypatch.setattr(claims, "lease_seconds", lambda: 2.0)
     with claimed(tracker.client, run_id):

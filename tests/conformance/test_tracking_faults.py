@@ -75,6 +75,7 @@ def test_a_study_over_a_bad_network_is_the_same_study(proxy, server):
         assert [len(mlflow.get_metric_history(trial.run_id, key)) for key in ("objective", "loss", "trial")] == [1] * 3
 
 
+@pytest.mark.slow
 def test_the_search_for_a_lost_run_may_fail_too(spoilt, proxy):
     trials = spoilt.trials()
     proxy.spoil("runs/create", LOSE)
@@ -115,6 +116,7 @@ def test_waiting_is_told_once_and_the_pace_is_kept(spoilt, proxy, caplog):
     assert [warning.partition(": ")[0] for warning in warnings] == [f"waiting for the tracking server {proxy.uri}"]
 
 
+@pytest.mark.slow
 def test_an_artifact_that_does_not_arrive_at_first_is_sent_again(spoilt, proxy):
     study = spoilt.study()
     for fault in (BUSY, CUT, LOSE):
@@ -199,6 +201,7 @@ def test_what_is_cut_short_is_waited_for_from_the_first_answer_on(proxy):
     assert Client(proxy.uri).send("get_experiment", "0").experiment_id == "0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", ["", "{}", '{"status": "ok"}', '{"run": 1}'], ids=["nothing", "empty", "other", "odd"])
 def test_an_answer_of_something_else_is_none(spoilt, proxy, body):
     """MLflow's client reads each of them as a run without an id, or raises what is no error of MLflow's."""

@@ -144,6 +144,7 @@ def test_an_outcome_that_nobody_knows_is_no_outcome(tracker):
     assert trials.all()[0].running
 
 
+@pytest.mark.slow
 def test_an_ok_without_a_finite_value_is_not_finite(tracker):
     trials = tracker.trials()
     for number, value in enumerate((None, float("nan"), float("inf"), float("-inf")), start=1):

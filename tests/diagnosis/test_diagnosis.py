@@ -237,6 +237,7 @@ any_curves = st.dictionaries(any_names, points, max_size=5)
 goals = st.sampled_from(["minimize", "maximize"])
 
 
+@pytest.mark.slow
 @given(any_curves, any_names, goals)
 def test_any_curves_have_an_answer_that_fits_into_a_tag(curves, metric, goal):
     findings = diagnose(curves, metric, goal)

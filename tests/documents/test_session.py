@@ -116,6 +116,7 @@ def test_points_by_hand(typed, tmp_path, monkeypatch):
     assert (tmp_path / "diff.html").stat().st_size > 1000
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_replays_and_comparisons(typed, server, tmp_path, monkeypatch):
     import mlflow

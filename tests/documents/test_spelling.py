@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.documents.markdown import DOCUMENTS
 from tests.fixtures import ROOT
 
@@ -20,6 +22,7 @@ def misspelt(*paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_no_word_is_misspelt():
     done = misspelt(*DOCUMENTS, *(ROOT / folder for folder in ("mlflow_tune", "examples", "projects")))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -59,6 +59,7 @@ class Raising:
         return fail
 
 
+@pytest.mark.slow
 def test_what_a_callback_raises_is_told_once_and_ends_nothing(sqlite_store, caplog):
     told = []
     other = type("Other", (), {"on_trial_end": lambda self, trial, history: told.append(trial.number)})()
@@ -96,6 +97,7 @@ def test_an_error_in_the_loop_ends_the_trials_that_run(sqlite_store, tmp_path):
     assert [trial.attempt for trial in again[:2]] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_trial_whose_run_is_deleted_meanwhile_is_visited_and_the_study_goes_on(sqlite_store):
     def objective(x):
         if x == 2:

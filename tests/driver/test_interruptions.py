@@ -248,6 +248,7 @@ def test_a_python_script_can_be_cut_short(sqlite_store, number, raised):
     assert outcomes(runs_of(sqlite_store, NAME)[1])[1:3] == [(2, 1, "interrupted", "KILLED"), (2, 2, "ok", "FINISHED")]
 
 
+@pytest.mark.slow
 def test_an_objective_that_raises_keyboardinterrupt_itself_interrupts_its_study(sqlite_store):
     def objective(x):
         raise KeyboardInterrupt
@@ -370,6 +371,7 @@ def test_failures_in_a_row_abort_and_failed_trials_can_be_tried_again(sqlite_sto
     assert parent.info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_tried_again_as_often_as_asked(sqlite_store, tmp_path):
     run = {"function": "objectives:broken_until_mended", "parameters": {"folder": "."}, "retries": 1}
     path = study_file(tmp_path, name=NAME, run=run, stop={"trials": 2, "failures": 2})

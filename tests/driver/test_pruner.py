@@ -212,6 +212,7 @@ def test_the_looks_are_one_search_a_pace_and_two_where_runs_are_followed(server)
                 watched._next = 0.0  # a pace later
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_is_found_within_two_looks(sqlite_store):
     study = study_of(sqlite_store, TRIES, objective=curve, stop_trials={"rule": "median", "after": 9}).create()
     store = study.handle.trial_store
@@ -272,6 +273,7 @@ def test_a_person_who_tries_a_point_is_told_what_the_rule_would_do_and_decides(s
     assert "would be stopped by median" in screen.file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_script_that_logs_without_steps_is_told_after_its_first_trial(sqlite_store, caplog):
     def no_steps(level, manner):
         with mlflow.start_run():

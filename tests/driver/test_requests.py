@@ -165,6 +165,7 @@ def tune(proxy, monkeypatch, *words):
     return [request.call if "/mlflow" in request.path else f"GET {request.path}" for request in proxy.requests]
 
 
+@pytest.mark.slow
 def test_run_sends_few_requests_before_its_first_trial(proxy, tmp_path, monkeypatch):
     file = tmp_path / "study.yaml"
     file.write_text(STUDY.format(name=f"first-{uuid.uuid4().hex}", trials=1))

@@ -39,8 +39,8 @@ HEAVY = {"stop_hopeless": 3}  # trials: nothing is stopped before another one ca
 
 
 def marks(name):
-    """Return the marks of a recipe's test: what trains a network is a long form."""
-    return pytest.mark.long if name in HEAVY or "torch" in STUDY_FILES[name].needs else ()
+    """Return the marks of a recipe's test: with other people's libraries it is a long form."""
+    return pytest.mark.long if name in HEAVY or STUDY_FILES[name].needs else ()
 
 
 @pytest.fixture

@@ -401,6 +401,7 @@ def test_a_local_cluster_takes_nothing_from_strangers_and_serves_no_page():
         local.shutdown()
 
 
+@pytest.mark.slow
 def test_a_store_in_a_file_is_no_place_for_workers_elsewhere(sqlite_store, cluster):
     with pytest.raises(InputError, match=r"executor\.dask: .* is a file of this machine: start `mlflow server`"):
         study(sqlite_store, cluster, lambda x: x, name="file").run()

@@ -20,6 +20,7 @@ def study(folder, name):
     return study_file(folder, name=name, run=run, space=space, confirm=CONFIRM)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", CASES)
 def test_a_killed_confirmation_goes_on_as_if_it_had_not_been(seed, sqlite_store, tmp_path):

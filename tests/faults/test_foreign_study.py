@@ -180,6 +180,7 @@ def test_so_are_the_folder_and_the_cluster(mine, tag, value, said):
             MlflowClient(uri).delete_tag(run_id, tag)
 
 
+@pytest.mark.slow
 def test_also_where_the_code_is_given_from_python(sqlite_store):
     """Its workers import from the folder first, and a cluster gets the code and answers with objects."""
     done = Study(
@@ -242,6 +243,7 @@ def test_what_a_person_changes_by_a_resume_is_theirs(sqlite_store, made, tmp_pat
     assert "folder: /tmp (it was" in cli(sqlite_store, "resume", run_id).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["a file", "others may write", "cut short", "a link", "no home"])
 def test_a_state_folder_that_cannot_be_used_is_told_once_and_approval_holds_for_this_process(
     sqlite_store, made, elsewhere, tmp_path, monkeypatch, caplog, fault

@@ -101,6 +101,7 @@ def test_a_trial_that_is_read_is_sound(tags, objective, end):
     assert all(math.isfinite(trial.params[name]) for name in SPACE)
 
 
+@pytest.mark.slow
 @given(runs=st.lists(st.tuples(child_tags, objectives), max_size=6))
 @settings(max_examples=EXAMPLES * 4)
 @pytest.mark.parametrize("name", ["random", "grid", "bayesian"])

@@ -139,6 +139,7 @@ def in_process(uri: str = "sqlite:///none.db", **more) -> Study:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [{"memory": "2GiB"}, {"timeout": "5m"}])
 def test_an_objective_of_this_process_has_no_limits(limit, sqlite_store):
     refused = rf"{next(iter(limit))}: an objective of this process cannot be stopped; leave it out or use workers=2"

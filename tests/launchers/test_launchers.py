@@ -115,6 +115,7 @@ def test_no_descriptor_is_inherited():
 # Output
 
 
+@pytest.mark.slow
 def test_an_endless_output_neither_blocks_nor_fills_memory():
     before = psutil.Process().memory_info().rss
     outcome = shell("head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1", timeout=120)

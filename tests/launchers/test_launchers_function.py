@@ -106,6 +106,7 @@ def test_a_worker_that_closed_its_connection_is_given_up(launch):
     )
 
 
+@pytest.mark.slow
 def test_what_is_printed_between_trials_belongs_to_none(launch):
     launcher = launch("thread_prints_later")
     assert launcher(job(lr=0.1)).output == b""

@@ -502,6 +502,7 @@ def test_the_figures_say_in_words_what_they_show():
     assert "3 of 3 studies, after" in words_of(found["trials_to_target"])
 
 
+@pytest.mark.slow
 def test_groups_are_told_apart_by_lines_too():
     found = compare(
         [noisy(f"s{n}", "random", 0, 0.2) for n in range(1)] + [noisy(f"t{n}", f"k{n}", 0, 0.2) for n in range(11)]
@@ -511,6 +512,7 @@ def test_groups_are_told_apart_by_lines_too():
     assert len(looks) == 13  # twelve groups and the target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("goal", "sign"), [("minimize", 1), ("maximize", -1)])
 @pytest.mark.parametrize(("first", "shown"), [(6.0, True), (100.0, False)])
 def test_where_a_curve_begins_is_shown_or_marked_at_the_edge(goal, sign, first, shown):
@@ -541,6 +543,7 @@ def test_odd_values_are_drawn_or_left_out(values, tmp_path):
     assert comparison_figures(nothing) == {}
 
 
+@pytest.mark.slow
 def test_the_same_comparison_gives_the_same_pictures():
     first, second = (render(comparison_figures(drawn_pair())["best_by_trials"], "svg") for _ in range(2))
     assert first == second
@@ -580,6 +583,7 @@ def test_the_page_shows_the_evidence_and_is_self_contained():
     assert page.all("html") == [{"lang": "en"}]
 
 
+@pytest.mark.slow
 def test_hostile_text_is_inert_on_the_page():
     found = hostile()
     html = comparison_html(found, comparison_figures(found), {HOSTILE: "javascript:alert(1)"})

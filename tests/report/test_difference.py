@@ -170,6 +170,7 @@ def test_the_files_are_listed_side_by_side(diff):
     assert "none" not in listed["images/maps+step+3.png"], "the time in MLflow's name does not part two images"
 
 
+@pytest.mark.slow
 def test_artifacts_are_compared_on_a_terminal(diff):
     names = ("activations.png", "notes/summary.txt", "same.txt", "model.bin", "extra.txt", "broken.png")
     result = diff(1, 2, *(word for name in names for word in ("--artifact", name)))
@@ -343,6 +344,7 @@ def test_an_artifact_store_out_of_reach_is_told_in_words(server, proxy, monkeypa
     assert invoke(proxy.uri, name, 1, 2, "--artifact", "a.txt", "--json").exit_code == 3
 
 
+@pytest.mark.slow
 def test_an_artifact_store_that_needs_what_is_not_there_is_told_in_words(sqlite_store):
     study(sqlite_store, "cloud", [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, space={"lr": Float(0, 1)})
     with sqlite3.connect(sqlite_store.removeprefix("sqlite:///")) as store:
@@ -357,6 +359,7 @@ def test_an_artifact_store_that_needs_what_is_not_there_is_told_in_words(sqlite_
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -378,6 +381,7 @@ def test_what_is_refused(diff, words, told):
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_an_unknown_study_and_one_without_trials(sqlite_store):
     assert "no study is named 'none'" in invoke(sqlite_store, "none", 1, 2).stderr
     study(sqlite_store, "empty", [])
@@ -414,6 +418,7 @@ def test_hostile_text_does_nothing_on_a_terminal_or_a_page(diff):
     assert all(len(row) in (3, 4, 5) for row in page.rows)
 
 
+@pytest.mark.slow
 def test_hostile_names_do_nothing_on_a_terminal_that_shows_colours():
     names = Artifact(f"{EVIL}.txt", (content(EVIL.encode()), content(b"plain")))
     trial = Trial(3, {EVIL: EVIL}, "failed", reason=EVIL, why=EVIL)

@@ -78,6 +78,7 @@ def test_when_all_failed_nothing_is_drawn():
     assert study_figures(SUBJECT, made(30, failed=1.0)) == {}
 
 
+@pytest.mark.slow
 def test_one_trial():
     assert set(all_figures(SUBJECT, made(1))) == {"best_so_far", "parameters"}
 
@@ -225,6 +226,7 @@ def test_two_thousand_trials_are_fast_and_their_files_small():
         assert len(render(figure, "svg")) < 900_000, name
 
 
+@pytest.mark.slow
 def test_files_are_png_and_svg(tmp_path):
     paths = save_figures({"best_so_far": best_so_far_figure(SUBJECT, made(5))}, tmp_path / "figures")
     assert [path.name for path in paths] == ["best_so_far.png", "best_so_far.svg"]
@@ -362,6 +364,7 @@ def bisected(log=False):
     return space, trials, (low, high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [False, True])
 def test_the_bracket_is_a_band_and_points_are_coloured_by_the_constraint(log):
     space, trials, last = bisected(log)
@@ -408,6 +411,7 @@ def test_no_bracket_no_figure():
 # --- landscape -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_parameter_has_a_panel_with_every_trial():
     trials = made(40, failed=0.1)
     figure = parameters_figure(SUBJECT, trials)
@@ -420,6 +424,7 @@ def test_every_parameter_has_a_panel_with_every_trial():
     assert [label.get_text() for label in shown[2].get_xticklabels()] == ["relu", "tanh", "gelu"]
 
 
+@pytest.mark.slow
 def test_strips_of_categories_are_jittered_and_keyed():
     trials = made(40)
     first, second = (parameters_figure(SUBJECT, trials).axes[2] for _ in range(2))

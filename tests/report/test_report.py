@@ -149,6 +149,7 @@ names = st.text(max_size=300)
 points = st.dictionaries(names, st.one_of(st.floats(), st.integers(), st.booleans(), names), max_size=30)
 
 
+@pytest.mark.slow
 @given(
     why=names, metric=names, resume=st.text(max_size=3000), reason=st.text(max_size=9000), point=points,
     repeat=st.integers(1, 20),
@@ -204,6 +205,7 @@ def test_the_times_of_the_curve_never_go_back():
     assert best_curve(trials, "minimize") == [(1, 0.5, 90), (2, 0.4, 90)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=12),
     st.randoms(),

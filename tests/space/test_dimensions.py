@@ -399,6 +399,7 @@ scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infin
 listed = st.lists(st.none() | scalars | st.lists(scalars, max_size=3), min_size=1, max_size=20, unique_by=value_text)
 
 
+@pytest.mark.slow
 @given(listed, unit)
 def test_a_listed_value_survives_the_round_trips_exactly(values, unit):
     dimension = Categorical(values)

@@ -104,6 +104,7 @@ def test_the_time_of_earlier_attempts_counts():
     assert busy_clock([again], NOW)(math.inf) == 5
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=12), st.randoms())
 def test_the_clock_stands_at_the_length_of_the_union(spans, random):
     history = [Trial(0, {}, start_time=at * 1000, end_time=(at + length) * 1000) for at, length in spans]
@@ -173,6 +174,7 @@ def test_before_any_value_failures_take_no_patience():
     assert done([ran(1), ran(2, outcome="timeout"), ran(3)], patience=1) is None
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.sampled_from(["minimize", "maximize"]))
 def test_patience_strikes_exactly_when_the_best_is_so_old(found, goal):
     best = min(found) if goal == "minimize" else max(found)

@@ -287,7 +287,7 @@ def test_forests_find_a_minimum(kind):
     ("strategy", "space"),
     [
         pytest.param(Bayesian(surrogate="RF", acquisition="PI", initial=3), suite.FEW, marks=pytest.mark.long),
-        (Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED),
+        pytest.param(Bayesian(surrogate="ET", acquisition="EIps", initial=3), suite.MIXED, marks=pytest.mark.long),
         (Bayesian(acquisition="LCB", initial=3), suite.MIXED),
     ],
     ids=["RF", "ET", "LCB"],
@@ -335,6 +335,7 @@ def test_log_expected_improvement_tells_hopeless_points_apart():
 # --- studies -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_finds_a_minimum_where_random_does_not():
     history = study(Bayesian(), PLANE, bowl, 20)
     assert min(trial.value for trial in history) < 1e-3
@@ -363,6 +364,7 @@ def test_evidence_is_in_the_metrics_units_and_why_tells_it():
     )
 
 
+@pytest.mark.slow
 def test_failures_count_against_their_region():
     strategy = Bayesian(initial=6)
     history = study(strategy, LINE, lambda params: None if params["x"] < 0.5 else (params["x"] - 0.5), 18)

@@ -54,6 +54,7 @@ def replicates(confirmation):
 # --- verdicts, by simulation -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_settings_that_are_equal_in_truth_are_not_told_apart():
     draws = np.random.default_rng(20)
     found = [simulated([0.0, 0.0], Plan(2, 4), draws) for _ in range(20)]
@@ -61,6 +62,7 @@ def test_two_settings_that_are_equal_in_truth_are_not_told_apart():
     assert said >= 18, [each.words for each in found]
 
 
+@pytest.mark.slow
 def test_two_settings_that_differ_are_told_apart_with_fewer_seeds_than_the_fixed_design():
     draws = np.random.default_rng(21)
     found = [simulated([0.0, 2.0], Plan(2, 4), draws) for _ in range(20)]

@@ -135,6 +135,7 @@ def test_the_report_and_the_note_keep_to_the_constraint(sqlite_store, monkeypatc
     assert "times:" not in run.data.tags["mlflow.note.content"], "no trial failed"
 
 
+@pytest.mark.slow
 def test_a_failed_end_is_told_and_a_crash_is_no_evidence(sqlite_store):
     def breaks(alpha):
         if alpha in (0, 1):
@@ -257,6 +258,7 @@ def test_the_report_is_a_page_of_this_study(pictured):
     assert (artifacts / "trials.csv").read_text().count("\n") == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["two parameters", "no such function", "no number"])
 def test_a_reference_that_cannot_be_drawn_is_refused(tmp_path, sqlite_store, fault):
     form = yaml.safe_load((EXAMPLES / "bayes_1d" / "ei.yaml").read_text())

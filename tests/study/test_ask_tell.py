@@ -123,6 +123,7 @@ def test_a_value_is_a_number_a_dict_or_logged_by_the_trial_itself(store, monkeyp
     assert loop.best.number == 3
 
 
+@pytest.mark.slow
 def test_a_trial_may_fail_in_words_or_end_without_a_finite_value(sqlite_store):
     loop = study(sqlite_store, trials=3)
     loop.tell(asked(loop), failed="out of memory")
@@ -135,6 +136,7 @@ def test_a_trial_may_fail_in_words_or_end_without_a_finite_value(sqlite_store):
     assert loop.best is None
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_asked_again_when_retries_say_so(sqlite_store):
     loop = study(sqlite_store, trials=2, retries=1)
     first = asked(loop)
@@ -162,6 +164,7 @@ def test_a_value_that_is_none_is_refused_and_the_trial_still_runs(sqlite_store, 
     assert outcomes(children_of(sqlite_store)) == [(1, 1, "ok", "FINISHED")]
 
 
+@pytest.mark.slow
 def test_only_a_trial_that_runs_can_be_told_of(sqlite_store):
     loop, other = study(sqlite_store), study(sqlite_store, "other")
     with pytest.raises(InputError, match="the trial 7 does not run"):
@@ -216,6 +219,7 @@ def test_the_strategy_knows_the_trials_that_run(sqlite_store):
     assert loop.ending.state == "finished"
 
 
+@pytest.mark.slow
 def test_a_sequential_strategy_waits_while_its_trial_runs(sqlite_store):
     loop = study(
         sqlite_store, space={"x": Float(0, 8)}, strategy={"name": "bisection", "tolerance": 0.5}, stop={"trials": 40}
@@ -295,6 +299,7 @@ def test_a_study_that_is_asked_to_stop_ends_with_the_trial_that_is_told(sqlite_s
     assert loop.ask() is None, "whoever asked for the end is heeded"
 
 
+@pytest.mark.slow
 def test_a_study_that_is_left_goes_on_with_the_trial_that_ran(store):
     loop = study(store, name := f"left-{uuid4().hex[:8]}")
     loop.tell(asked(loop), 1.0)
@@ -444,6 +449,7 @@ def test_a_queued_point_comes_before_what_the_strategy_asks(sqlite_store):
     loop.close()
 
 
+@pytest.mark.slow
 def test_a_study_may_be_made_and_points_queued_before_the_first_is_asked_for(sqlite_store):
     made = study(sqlite_store, trials=2).create()
     assert standing(sqlite_store) == ("FINISHED", "interrupted"), "nothing was broken off"
@@ -554,6 +560,7 @@ def test_a_loop_that_lost_its_study_ends_and_lets_go(sqlite_store):
     loop.close()
 
 
+@pytest.mark.slow
 def test_two_loops_of_different_studies_may_run_at_once(sqlite_store):
     one, two = study(sqlite_store, "one", 3), study(sqlite_store, "two", 3)
     for _ in range(3):

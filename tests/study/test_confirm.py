@@ -130,6 +130,7 @@ def test_an_interrupted_replicate_runs_again_under_its_seed(sqlite_store):
     assert calls[7] == calls[8], "the same point under the same seed"
 
 
+@pytest.mark.slow
 def test_code_without_a_seed_just_runs_again_and_deterministic_values_are_said_to_be_so(sqlite_store, caplog):
     done = study(sqlite_store, objective=steady, parameters=None).run(quiet=True)
     assert len(done.trials) == 8, "one rerun of each leader"
@@ -151,6 +152,7 @@ def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlit
     assert more.resume(quiet=True).trials == done.trials, "a study that is confirmed has nothing left to do"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_command_with_a_place_for_a_seed_gets_one(sqlite_store, tmp_path):
     path = study_file(

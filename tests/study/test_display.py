@@ -60,6 +60,7 @@ class Ends:
         self.ended += 1
 
 
+@pytest.mark.slow
 def test_a_script_sees_a_line_a_trial_and_a_summary_unless_it_is_to_be_quiet(sqlite_store, capsys):
     record, ends = Record(), Ends()
     done = study(sqlite_store, stop={"trials": 2}).run(callbacks=[record, ends])

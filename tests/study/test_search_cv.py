@@ -186,6 +186,7 @@ def grids(uri: str, scoring=None, **more) -> tuple[StudySearchCV, GridSearchCV]:
     return search(uri, Odd(), DEPTHS, strategy="grid", n_trials=None, cv=folds, scoring=scoring, **more), theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error_score", [math.nan, 0.25])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the")
 def test_fits_that_fail_have_the_error_score(sqlite_store, error_score):

@@ -49,6 +49,7 @@ def test_it_stays_in_its_experiment_and_keeps_its_name_behind_the_study_s_and_th
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.slow
 def test_a_run_of_the_study_s_name_and_experiment_is_taken_as_it_is(sqlite_store, monkeypatch):
     client = MlflowClient(sqlite_store)
     run_id = client.create_run(client.create_experiment("houses"), run_name="s").info.run_id

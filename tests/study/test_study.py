@@ -143,6 +143,7 @@ def test_an_objective_returns_a_number_a_dict_or_nothing(sqlite_store):
     assert mlflow.active_run() is None
 
 
+@pytest.mark.slow
 def test_two_workers_get_the_objective_by_cloudpickle(sqlite_store):
     offset = 10
     done = study(sqlite_store, lambda x: {"loss": x + offset, "pid": os.getpid()}, workers=2).run()
@@ -190,6 +191,7 @@ def test_maximize(sqlite_store):
     assert done.ending.why.startswith("target: trial 3 reached")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("goal", "value", "expected"), [("minimize", "best", 0.5), ("maximize", "best", 3.0), ("minimize", "last", 2.0)]
 )
@@ -202,6 +204,7 @@ def test_the_value_is_the_last_or_the_best_of_the_curve(sqlite_store, goal, valu
     assert done.trials[0].value == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "returned", "expected"), [("best", 2.0, 0.5), ("best", 0.1, 0.1), ("last", 0.7, 0.7)]
 )
@@ -285,6 +288,7 @@ def test_a_resumed_study_is_the_uninterrupted_one(sqlite_store):
     assert [trial.params for trial in resumed.trials] == [trial.params for trial in whole.trials]
 
 
+@pytest.mark.slow
 def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_store):
     def broken(x):
         raise ValueError("no")
@@ -299,6 +303,7 @@ def test_a_second_study_of_a_name_waits_for_the_first_to_be_finished(sqlite_stor
     assert len(study(sqlite_store, lambda x: x, experiment="other").run().trials) == 4
 
 
+@pytest.mark.slow
 def test_a_failing_objective_says_why(sqlite_store):
     def objective(x):
         if x < 3:
@@ -367,6 +372,7 @@ def test_a_child_that_a_person_deletes_keeps_its_number_and_is_tried_again_when_
     assert [(trial.number, trial.attempt) for trial in resumed.trials] == [(1, 1), (2, 2), (3, 1), (4, 1)]
 
 
+@pytest.mark.slow
 def test_a_child_whose_run_is_deleted_keeps_its_number_from_adopted_runs(sqlite_store):
     done = study(sqlite_store, lambda x: x, stop={"trials": 2}).run()
     client = MlflowClient(sqlite_store)
@@ -391,6 +397,7 @@ def test_a_trial_that_runs_again_later_does_not_bend_the_curves_of_the_parent(sq
         assert [point.step for point in sorted(points, key=lambda point: point.timestamp)] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_what_a_partial_function_holds_is_not_stored(sqlite_store):
     def objective(x, db):
         return x
@@ -418,6 +425,7 @@ class Nothing:
         return x
 
 
+@pytest.mark.slow
 def test_a_strategy_object_keeps_the_rule_that_only_its_kind_has(sqlite_store):
     bayesian = {"strategy": "bayesian", "stop": {"trials": 2, "expected_improvement": 0.1}}
     done = study(sqlite_store, lambda x: x, **bayesian).run()
@@ -449,6 +457,7 @@ def test_foreign_tags_on_children_are_ignored(sqlite_store):
     assert {trial.params["x"] for trial in seen.trials} == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_the_environment_and_the_caller_stay_as_they_were(sqlite_store, monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     before = dict(os.environ)
@@ -531,6 +540,7 @@ def test_that_an_order_may_be_meant_is_told_once(sqlite_store, caplog):
     assert told == ["n, m: the categories are numbers; `type: ordinal` lets their order count"]
 
 
+@pytest.mark.slow
 def test_runs_that_people_made_are_adopted_however_they_spelt_their_values(sqlite_store):
     space = {
         "hidden": Categorical([["a"], [64, 32]]),

@@ -195,6 +195,7 @@ def test_the_numbers_may_be_written_in_several_ways():
     assert "--train-on N[,M]" in shown and "MLFLOW_TUNE_RESUME_FROM" in " ".join(shown.split())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_driver_that_is_killed_while_it_trains_on_loses_nothing(server, tmp_path):
     name = f"train-on-{os.getpid()}"

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -51,6 +51,7 @@ def test_texts_that_differ_are_not_cut_to_the_same():
 
 
 @given(st.lists(st.text("ab", max_size=40), max_size=8), st.integers(5, 12))
+@example(["ba", "baa", "baaaaaa"], 5)
 def test_told_apart_at_any_length(texts, longest):
     shown = apart(texts, longest)
     assert shown.keys() == {*texts}
