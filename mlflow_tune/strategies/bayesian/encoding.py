@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlflow_tune.space import Categorical, Float, Space, Value
+from mlflow_tune.space.choices import Choice
 from mlflow_tune.trial import EXPECTED, EXPECTED_STD, Goal, Params, Trial
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -67,8 +68,7 @@ def features(space: Space, units: Array) -> tuple[Array, tuple[int, ...]]:
     for index, dimension in enumerate(space.values()):
         column = units[:, [index]]
         if isinstance(dimension, Categorical):
-            cells = np.minimum(column * dimension.size, dimension.size - 1).astype(int)
-            column = (cells == np.arange(dimension.size)) / np.sqrt(2.0)
+            column = (_cells(column, dimension.size) == np.arange(dimension.size)) / np.sqrt(2.0)
         columns.append(column)
         owners += [index] * column.shape[1]
     return np.hstack(columns), tuple(owners)
@@ -78,9 +78,16 @@ def snapped(space: Space, units: Array) -> Array:
     """Return the coordinates (n, d) of the valid points next to these, so that a model judges what would be run."""
     found = units.copy()
     for index, dimension in enumerate(space.values()):
-        if not isinstance(dimension, Float) or dimension.size is not None:
+        if isinstance(dimension, Choice):
+            found[:, index] = (_cells(units[:, index], dimension.size) + 0.5) / dimension.size
+        elif not isinstance(dimension, Float) or dimension.size is not None:
             found[:, index] = [dimension.to_unit(dimension.from_unit(unit)) for unit in units[:, index].tolist()]
     return found
+
+
+def _cells(units: Array, size: int) -> npt.NDArray[np.int64]:
+    """Return which of so many cells of equal width each number from 0 to 1 lies in."""
+    return np.minimum(units * size, size - 1).astype(np.int64)
 
 
 def widths(space: Space) -> Array:
