@@ -39,16 +39,18 @@ def start(name: str, module: str, address: Path, environment: Mapping[str, str])
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen(64)
-        command = f"from {module} import main; main({listening.fileno()}, {name!r})"
-        process = subprocess.Popen(
+        # It is nobody's child: what others let it start would count as ours.
+        away = "import os; os.fork() and os._exit(0)"
+        command = f"{away}; from {module} import main; main({listening.fileno()}, {name!r})"
+        subprocess.run(
             [sys.executable, "-c", command],
             cwd=ROOT,
             env={**os.environ, **environment},
             pass_fds=(listening.fileno(),),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            check=True,
         )
-    process.returncode = 0  # it may outlive us: nobody waits for it
 
 
 def serve(descriptor: int, handle: Callable[[Any, Connection], None]) -> None:
