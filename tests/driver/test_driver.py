@@ -126,6 +126,7 @@ def test_a_study_that_is_deleted_meanwhile_leaves_no_child_open(sqlite_store):
     assert all(run.info.status == "FINISHED" for run in runs_of(sqlite_store, "s")[1])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_reader_that_leaves_does_not_end_the_study(sqlite_store, tmp_path):
     """As in `mlflow-tune run study.yaml | head -1`."""

@@ -73,6 +73,7 @@ def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_st
     check_results(sqlite_store, run_id, 3)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @HOSTS
