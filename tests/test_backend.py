@@ -122,7 +122,6 @@ def process(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_mlflow_run_tunes_a_project_of_git(uri, project, tmp_path, name):
     commit(project, "v1")
     (project / "MLproject").write_text("name: changed since\n")
@@ -174,7 +173,6 @@ def test_a_project_that_fails_is_told_once_and_exits_with_1(sqlite_store, projec
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_ctrl_c_leaves_a_study_that_can_be_resumed(uri, project, tmp_path, name):
     config = {**CONFIG, "name": name}
     held = ["-e", "held", "-P", f"folder={tmp_path}"]

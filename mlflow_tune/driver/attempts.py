@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.space import Value
 from mlflow_tune.spec.epochs import epochs_name
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.tracking import Trials
-from mlflow_tune.trial import Job, Suggestion, Trial
+from mlflow_tune.trial import Devices, Job, Suggestion, Trial
 
 
 class Attempts:
     """Writes the start of each attempt, and makes its job."""
 
-    def __init__(self, spec: StudySpec, trials: Trials, pool: WorkerPool, seeds: Seeds) -> None:
+    def __init__(self, spec: StudySpec, trials: Trials, seeds: Seeds) -> None:
         self._spec = spec
         self._trials = trials
-        self._pool = pool
         self._seeds = seeds
         self._epochs = epochs_name(spec.space, trials.fixed)
 
@@ -28,7 +26,14 @@ class Attempts:
         return trial.train_on is not None and list(trial.train_on.params) == [self._epochs]
 
     def start(
-        self, number: int, point: Suggestion, by: str, queued: str, before: Trial | None, slot: int, log: bool
+        self,
+        number: int,
+        point: Suggestion,
+        by: str,
+        queued: str,
+        before: Trial | None,
+        devices: Devices | None,
+        log: bool,
     ) -> Trial:
         """Write that a trial starts, on the run `queued` where a person made one, and return it.
 
@@ -43,12 +48,12 @@ class Attempts:
             self._spec.space.log10_metrics(point.params),
             queued,
             log=log,
-            devices=self._pool.devices(slot),
+            devices=devices,
             raised=raised,
         )
         return replace(trial, earlier=before.attempts if before else (), before=ground)
 
-    def job(self, trial: Trial, slot: int) -> Job:
+    def job(self, trial: Trial, slot: int, devices: Devices | None) -> Job:
         """Return what the executor gets of an attempt."""
         # What else a point on the server names reaches no code: it could stand for what is fixed, a program's name too.
         params = {name: value for name, value in trial.params.items() if name in self._spec.space}
@@ -60,7 +65,7 @@ class Attempts:
             study.experiment_id,
             self._trials.client.uri,
             slot,
-            self._pool.devices(slot),
+            devices,
             study_id=study.run_id,
             bind=self._spec.run.mlflow == "bind",
             resume_from=trial.before.run_id if trial.before else "",

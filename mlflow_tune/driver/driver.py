@@ -85,7 +85,7 @@ class Driver:
         self._outbox = Outbox(trials, publisher, self._told)
         self._suggester = Suggester(spec)
         self._confirming = confirming or Confirming(spec, spec.seeds)
-        self._attempts = Attempts(spec, trials, pool, self._confirming.seeds)
+        self._attempts = Attempts(spec, trials, self._confirming.seeds)
         self._retries = Retries(spec.run.retries, self._attempts.is_to_train_on)
         self._starting: Trial | None = None  # where a trial runs in this very thread
         publisher.of_stopping = self._pruner.findings
@@ -173,8 +173,8 @@ class Driver:
             self._retries.know(self.history, retry_failed, replicates=self._confirming.asked)
         self._pruner.know(self.history)
         study = self._trials.study
-        counts = (len(self.history), len(self._retries))
-        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, *counts)
+        known, again = len(self.history), len(self._retries)
+        logger.info("driving %r (run %s): %d trials, %d of them run again", study.name, study.run_id, known, again)
 
     def _heed(self, signals: Signals) -> None:
         if signals.level == 1:
@@ -294,14 +294,14 @@ class Driver:
     def _start(self, number: int, point: Suggestion, by: str, queued: str = "", before: Trial | None = None) -> None:
         # What starts as a process takes long enough by itself.
         later = self._spec.workers > 1 and self._spec.run.kind in ("function", "objective") and not queued
-        taken = self._slots.values()
-        slot = next(slot for slot in itertools.count() if slot not in taken)
-        self._put(trial := self._attempts.start(number, point, by, queued, before, slot, log=not later))
+        slot = next(slot for slot in itertools.count() if slot not in self._slots.values())
+        devices = self._pool.devices(slot)
+        self._put(trial := self._attempts.start(number, point, by, queued, before, devices, log=not later))
         if later:
             self._outbox.point(trial)
         told = escaped(trial.why)
         logger.info("trial %d attempt %d started: %s (%s)", number, trial.attempt, dict(trial.params), told)
-        job = self._attempts.job(trial, slot)
+        job = self._attempts.job(trial, slot, devices)
         self._callback.on_trial_start(trial)
         self._starting = trial
         try:

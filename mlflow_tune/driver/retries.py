@@ -21,9 +21,6 @@ class Retries:
         self._failures: Counter[int] = Counter()
         self.certain = ""  # why every trial would fail, as one of them tells
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def __iter__(self) -> Iterator[Trial]:
         return iter(self._waiting)
 

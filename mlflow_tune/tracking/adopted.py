@@ -20,8 +20,8 @@ from mlflow_tune.tracking.records import (
     search,
     tag_text,
 )
+from mlflow_tune.tracking.run_names import run_name
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import run_name
 from mlflow_tune.trial import OF, Curve, Trial
 
 BATCH = 1000

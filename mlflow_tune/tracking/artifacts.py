@@ -61,8 +61,7 @@ class Artifacts:
         from mlflow.utils.file_utils import local_file_uri_to_path
 
         uri = self.client.send("get_run", self.run_id).info.artifact_uri
-        folder = Path(local_file_uri_to_path(uri)) if is_local(uri) else None
-        return folder if folder is not None and folder.is_dir() else None
+        return folder if is_local(uri) and (folder := Path(local_file_uri_to_path(uri))).is_dir() else None
 
     def log_text(self, name: str, text: str) -> None:
         """Log a text as a file."""

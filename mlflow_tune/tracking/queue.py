@@ -13,8 +13,9 @@ from mlflow_tune.tracking.client import Client
 from mlflow_tune.tracking.holder import maker_here
 from mlflow_tune.tracking.reading import is_waiting, off_space, read_params, read_trial, space_of
 from mlflow_tune.tracking.records import KIND, MAKER, NEWS, QUEUED, compact, make_run, now, search, tag_text
+from mlflow_tune.tracking.run_names import short_point
 from mlflow_tune.tracking.studies import StudyRecord
-from mlflow_tune.tracking.trials import STATUS, short_point, terminate
+from mlflow_tune.tracking.trials import STATUS, terminate
 from mlflow_tune.trial import Params, Suggestion
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import Any
 
 from mlflow_tune.errors import InternalError, StudyConflict, TrackingError
 from mlflow_tune.space import Space
-from mlflow_tune.text import point_text, trial_label, value_text
+from mlflow_tune.text import value_text
 from mlflow_tune.tracking.artifacts import Artifacts
 from mlflow_tune.tracking.attempts import latest
 from mlflow_tune.tracking.client import Client
@@ -41,6 +41,7 @@ from mlflow_tune.tracking.records import (
     search,
     tag_text,
 )
+from mlflow_tune.tracking.run_names import run_name
 from mlflow_tune.tracking.studies import StudyRecord
 from mlflow_tune.tracking.trial_note import nothing_seen, trial_note
 from mlflow_tune.trial import (
@@ -68,7 +69,6 @@ STATUS: dict[OutcomeKind, str] = {
     "interrupted": "KILLED",
 }
 LEFT_OPEN = "its driver ended before the trial did"
-NAME_LIMIT = 120
 MOST_LISTED = 10
 
 
@@ -390,13 +390,3 @@ def terminate(client: Client, trial: Trial) -> None:
     """Give the run of an ended trial its status and its end."""
     assert trial.outcome is not None
     client.send("set_terminated", trial.run_id, STATUS[trial.outcome], trial.end_time or now())
-
-
-def run_name(number: int, params: Params) -> str:
-    """Return a child run's name: `#007 lr=0.0031 dropout=0.42`."""
-    return f"{trial_label(number)} {short_point(params)}"
-
-
-def short_point(params: Params) -> str:
-    """Return a point in one line, as short as a run's name should be: `lr=0.0031 dropout=0.42`."""
-    return tag_text(point_text(params, 4), NAME_LIMIT)

@@ -25,6 +25,7 @@ from mlflow_tune.strategies.bayesian.luck import luck_of
 from mlflow_tune.strategies.confirmation import Confirmation, Plan
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.trial import Trial, best_trial
+from tests.benchmarks.samples.runs import Scale
 from tests.benchmarks.samples.standing import interval_of
 from tests.benchmarks.samples.tables import Table, names
 
@@ -48,7 +49,7 @@ class Found:
 
 def study(table: Table, strategy: Strategy, seed: int) -> Found:
     """Run a study on a table, and beside it one that ends its search early and confirms its best."""
-    draws = np.random.default_rng([seed, 50])
+    draws, scale = np.random.default_rng([seed, 50]), Scale(table.median, table.optimum)
     history: list[Trial] = []
     while len(history) < BUDGET:
         [found] = strategy.suggest(table.space, history, 1)
@@ -66,9 +67,9 @@ def study(table: Table, strategy: Strategy, seed: int) -> Found:
     assert end.best is not None and best is not None and first is not None
     luck = luck_of(table.space, history, GOAL, [best])
     return Found(
-        seen=table.score(table.truth(best.params)),
-        confirmed=table.score(table.truth(end.best.trial.params)),
-        short=table.score(table.truth(first.params)),
+        seen=scale.score(table.truth(best.params)),
+        confirmed=scale.score(table.truth(end.best.trial.params)),
+        short=scale.score(table.truth(first.params)),
         covered=_holds(end.interval(end.best), table.truth(end.best.trial.params)),
         covered_before=_holds(luck and luck.intervals[0], table.truth(best.params)),
         used=len(trials) - len(early),

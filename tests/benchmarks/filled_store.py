@@ -16,7 +16,7 @@ from mlflow_tune.report.curve import best_curve, count_curves
 from mlflow_tune.space import Float, Space
 from mlflow_tune.strategies import Random
 from mlflow_tune.tracking.records import compact
-from mlflow_tune.tracking.trials import run_name
+from mlflow_tune.tracking.run_names import run_name
 from mlflow_tune.trial import Suggestion, Trial
 
 SPACE = Space({f"x{index}": Float(1e-4, 1, log=index % 2 == 0) for index in range(8)})

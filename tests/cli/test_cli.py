@@ -599,7 +599,6 @@ def test_an_artifact_store_that_refuses_does_not_end_a_study(uri, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_two_runs_of_one_file_at_once_leave_studies_that_can_be_read(sqlite_store, tmp_path):
     """They may both start (the claim of a study comes later); what they leave is two studies, each whole."""
     path = study_file(tmp_path, name="both", workers=2)

@@ -27,7 +27,6 @@ def said(*words: object) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_other_commands_find_the_server_of_ui_while_it_serves_their_store(sqlite_store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_store)
     path = study_file(tmp_path / "code", name="seen")

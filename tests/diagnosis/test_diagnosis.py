@@ -430,7 +430,6 @@ def test_suggested_values_lie_in_the_space_and_on_the_side_that_the_words_say(na
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("metric", ["val_loss", "val_accuracy"])
 def test_real_training_gets_the_name_of_its_fault(fault, metric, real_curves):
@@ -467,7 +466,6 @@ def real_curves():
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -117,7 +117,6 @@ def test_points_by_hand(typed, tmp_path, monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_replays_and_comparisons(typed, server, tmp_path, monkeypatch):
     import mlflow
 

@@ -127,7 +127,6 @@ def test_a_study_that_is_deleted_meanwhile_leaves_no_child_open(sqlite_store):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_reader_that_leaves_does_not_end_the_study(sqlite_store, tmp_path):
     """As in `mlflow-tune run study.yaml | head -1`."""
     command = [str(Path(sys.executable).with_name("mlflow-tune")), "run", str(study_file(tmp_path, name="piped"))]

@@ -327,7 +327,6 @@ def test_an_interruption_while_the_last_words_are_written_changes_nothing(sqlite
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_second_ctrl_c_gives_up_a_server_that_is_away(proxy, tmp_path):
     """Without it the driver would wait for ten minutes more."""
     process = start(["run", held_study(tmp_path, HELD, workers=1), "-v"], tmp_path, proxy.uri)

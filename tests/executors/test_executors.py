@@ -215,7 +215,6 @@ def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server,
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_trial_that_kills_its_workers_fails_in_the_end(fragile, server):
     def objective(x):
         worker = psutil.Process().parent().parent()
@@ -278,7 +277,6 @@ def test_the_second_ctrl_c_ends_the_trials_on_the_workers(where, cluster, server
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_the_command_line_names_a_cluster_too(cluster, server, tmp_path):
     folder, name = write_project(tmp_path / "travels"), f"typed-{uuid.uuid4().hex}"
     lines = [f"name: {name}", "run: {project: .}", "metric: loss", f"space: {json.dumps(SPACE)}", "strategy: random"]

@@ -17,7 +17,6 @@ SCRIPT = Path(__file__).parent / "autologging.py"
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite_store", pytest.param("server", marks=pytest.mark.long)])
 def test_training_code_that_autologs_in_the_drivers_process_goes_on(kind, request):
     command = [sys.executable, SCRIPT, request.getfixturevalue(kind)]

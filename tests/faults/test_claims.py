@@ -161,7 +161,6 @@ def test_a_driver_that_died_elsewhere_is_succeeded_after_a_lease(at_work, tmp_pa
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_driver_that_lives_elsewhere_is_not_succeeded(at_work, study, sqlite_store, tmp_path):
     driver = at_work(host="far", lease=f"{LEASE}s")
     for host in ("", "near"):

@@ -8,7 +8,6 @@ from tests.faults.pruning import killed_while_it_prunes
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_study_whose_driver_is_killed_while_it_prunes(seed, server, tmp_path):

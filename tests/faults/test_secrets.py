@@ -110,7 +110,6 @@ def unpacked(tag: str) -> bytes:
 
 
 @pytest.mark.long
-@pytest.mark.slow  # it draws a report
 @pytest.mark.parametrize("kind", RUNS)
 def test_no_secret_reaches_the_store_or_what_is_printed(server, tmp_path, kind):
     code, uri, name = tmp_path / "code", with_credentials(server), f"indiscreet-{tmp_path.name}"

@@ -111,7 +111,6 @@ def test_a_script_whose_own_client_gave_up_runs_again_and_counts_as_no_failure(r
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_server_that_stays_away_ends_the_drive_with_what_is_safe_and_how_to_go_on(real, tmp_path):
     path, name = held_study(tmp_path, HELD)
     process = start(["run", path], tmp_path, real.uri, MLFLOW_TUNE_PATIENCE="2s")

@@ -12,7 +12,6 @@ LEVEL = Sample(trials=30, memory=200, threads=3, descriptors=9, files=0, request
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("trials", [100, pytest.param(300, marks=pytest.mark.long)])
 def test_a_driver_of_many_trials_stays_as_it_was(trials, server, tmp_path):
     samples = soak(server, trials, 1, tmp_path)

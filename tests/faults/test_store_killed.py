@@ -19,7 +19,6 @@ SHARES = [index / 10 for index in range(10)] if FULL else [0.4]
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 def test_a_kill_while_the_default_store_is_made_leaves_no_broken_one(share, store_template, tmp_path):
     path, place = study_file(tmp_path / "study", name="first"), tmp_path / "empty"

@@ -74,7 +74,6 @@ def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_st
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @HOSTS
 def test_it_changes_nothing_when_it_wakes_with_results_after_the_study_has_ended(host, server, tmp_path):

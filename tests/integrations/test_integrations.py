@@ -119,7 +119,6 @@ def tune(script: Script, uri: str, folder: Path) -> Finished:
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS_OF, ids=lambda script: script.path)
 def test_the_right_value_is_in_the_right_run(server, tmp_path, script):
     for package in script.needs:

@@ -80,7 +80,6 @@ def study_of(uri, **run):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_script_that_sets_its_experiment_ends_the_study_after_one_trial_and_runs_with_either_remedy(sqlite_store):
     command = ["python", "sets_experiment.py", "{alpha}"]
     study = study_of(sqlite_store, command=command, retries=2)

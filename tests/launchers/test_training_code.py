@@ -232,7 +232,6 @@ def test_what_a_script_logs_stays_on_its_run(run_scripts, store):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_script_keeps_its_curve_its_nested_runs_and_what_is_logged_for_it(run_scripts):
     scripts = run_scripts("sqlite", "odd")
     autologged = scripts.trials["autolog.py"].data
@@ -297,7 +296,6 @@ def test_the_best_of_a_learning_curve_counts_when_the_study_says_so(sqlite_store
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_autologging_alone(server):
     experiment = f"autolog-{uuid.uuid4().hex}"
     command = ["python", "{script}", "--alpha", "{alpha}"]

@@ -142,7 +142,6 @@ def test_mlflow_run_makes_a_study_of_its_own_run(server, project, name):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_compare_runs_a_study_a_strategy_and_its_run_is_the_comparison(server, project):
     done = mlflow_run(
         server, "compare", project=str(project), space=LINE, metric="loss", trials="2", name="all",

@@ -146,7 +146,6 @@ def test_by_hand_it_logs_its_params_and_says_nothing_but_its_epochs(by_hand):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_equal_parameters_give_equal_curves(by_mlflow, by_hand):
     assert by_mlflow.curves() == by_hand.curves()
 

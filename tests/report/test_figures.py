@@ -56,7 +56,6 @@ def test_a_persons_own_settings_change_no_picture():
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_equal_trials_give_equal_files():
     trials = made(30, predicted_mean=0.2, predicted_std=0.1)
     first, second = study_figures(SUBJECT, trials), study_figures(SUBJECT, list(reversed(trials)))

@@ -219,7 +219,6 @@ def test_flat_and_hostile_posteriors():
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_of_many_trials_a_forest_takes_a_part_and_says_so():
     trials = made(501)
     words = words_of(importance_figure(SUBJECT, trials))

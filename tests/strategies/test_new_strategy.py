@@ -119,7 +119,6 @@ def test_a_stop_rule_that_needs_a_model_refuses_it(local):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_file_and_a_line_are_enough(tmp_path, sqlite_store):
     package = shutil.copytree(PACKAGE, tmp_path / "mlflow_tune", ignore=shutil.ignore_patterns("__pycache__"))
     (package / "strategies/local.py").write_text(EXAMPLE)

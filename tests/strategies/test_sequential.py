@@ -226,7 +226,6 @@ def pictured(tmp_path, sqlite_store, monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
     artifacts, uri = pictured
     files = ["figures/posterior.png", "figures/posterior.svg", "figures/best_so_far.png", "report.html", "trials.csv"]

@@ -572,7 +572,6 @@ def test_two_loops_of_different_studies_may_run_at_once(sqlite_store):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.parametrize("left", [False, True])
 def test_batch_asks_for_a_round_and_waits_until_all_of_it_is_told(sqlite_store, left):
     """The points are those of a study that runs by itself, also when the loop is left in the middle of a round."""

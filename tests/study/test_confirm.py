@@ -141,7 +141,6 @@ def test_code_without_a_seed_just_runs_again_and_deterministic_values_are_said_t
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlite_store):
     space = {"x": Float(1, 4, grid=[1, 2, 3, 4])}
     done = study(sqlite_store, strategy="grid", stop=None, space=space, workers=3).run(quiet=True)
@@ -153,7 +152,6 @@ def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlit
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_command_with_a_place_for_a_seed_gets_one(sqlite_store, tmp_path):
     path = study_file(
         tmp_path / "code",

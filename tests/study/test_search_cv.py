@@ -219,7 +219,6 @@ def test_fits_that_all_fail_are_an_error(sqlite_store):
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_several_scores_weights_groups_and_processes(sqlite_store):
     x, y = IRIS
     groups, weights = np.arange(150) % 5, np.linspace(0.1, 1, 150)
@@ -308,7 +307,6 @@ def test_a_digest_is_of_what_is_in_the_data():
 CHECKED = StudySearchCV(LogisticRegression(), C, strategy="random", n_trials=2, cv=2, error_score="raise")
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # infinite y, in scikit-learn
 @parametrize_with_checks([CHECKED])

