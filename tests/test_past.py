@@ -30,6 +30,7 @@ from tests.fixtures.past.train import learn
 
 SAID: dict[str, Any] = json.loads(EXPECTED.read_text())
 STUDIES = sorted(SAID["show"])
+LONG = ("boundary", "grid", "optimum", "random")  # resumed in the long form alone; what is left has each way to go on
 UNFINISHED = {"killed", "manual"}  # a trial that runs, a point that waits: a resume needs no larger budget
 needs_mlflow = pytest.mark.skipif(
     Version(mlflow.__version__) < Version(SAID["mlflow"]), reason=f"the store was made by MLflow {SAID['mlflow']}"
@@ -135,7 +136,9 @@ def test_compare_counts_and_ranks_as_it_did(past):
 
 @pytest.mark.slow
 @needs_mlflow
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize(
+    "study", [pytest.param(study, marks=[pytest.mark.long] if study in LONG else []) for study in STUDIES]
+)
 def test_resume_loses_nothing_and_runs_next_what_it_ran_next(copy, study):
     more = () if study in UNFINISHED else ("--trials", "+1")
     if study == "objective":

@@ -22,7 +22,7 @@ from tests.fixtures import ROOT
 from tests.support.commands import COMMANDS
 
 CHECK = (
-    "python3 -m venv .venv && . .venv/bin/activate && pip install -q -e '.[test]' && "
+    "python3 -m venv .venv && . .venv/bin/activate && pip install -q --no-compile -e '.[test]' && "
     "ruff check && ruff format --check && mypy && pytest"
 )
 SUITE = "it is this suite; .ci/run runs it in a fresh clone"
