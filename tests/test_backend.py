@@ -379,7 +379,7 @@ def finished(uri: str, project: Path, name: str) -> str:
     return str(by_python("parabola", {**CONFIG, "name": name}, parameters={"epochs": 3}).run_id)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_resume_with_a_larger_budget(uri, finished, name, tmp_path, monkeypatch):
     result = typed("parabola", {"resume": finished, "trials": "+1"}, "-P", "epochs=3")
     assert result.exit_code == 0, result.output

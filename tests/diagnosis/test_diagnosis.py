@@ -438,7 +438,7 @@ def test_real_training_gets_the_name_of_its_fault(fault, metric, real_curves):
     assert mean(right(fault, each) for each in findings) >= 0.8, findings
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_healthy_training_raises_no_alarm(real_curves):
     alarms = [found for curves in real_curves("healthy") if (found := diagnose(curves, "val_loss", "minimize"))]
     assert len(alarms) <= 1, alarms

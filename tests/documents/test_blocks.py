@@ -22,7 +22,7 @@ from tests.fixtures import ROOT
 from tests.support.commands import COMMANDS
 
 CHECK = (
-    "python3 -m venv .venv && . .venv/bin/activate && pip install -q --no-compile -e '.[test]' && "
+    "python3 -m venv --upgrade-deps .venv && . .venv/bin/activate && pip install -q -e '.[test]' && "
     "ruff check && ruff format --check && mypy && pytest"
 )
 SUITE = "it is this suite; .ci/run runs it in a fresh clone"
@@ -31,7 +31,8 @@ NOT_RUN = {
     ("README.md", "pip install ."): "it installs; .ci/run does in a fresh clone",
     (
         "README.md",
-        "python3 -m venv .venv && . .venv/bin/activate && pip install -q . && mlflow-tune run examples/digits.yaml",
+        "python3 -m venv --upgrade-deps .venv && . .venv/bin/activate && pip install -q . && "
+        "mlflow-tune run examples/digits.yaml",
     ): "it installs; tests/browser/picture.py runs the study",
     ("README.md", CHECK): SUITE,
     ("README.md", "mlflow-tune init PROJECT"): "PROJECT stands for yours: tests/cli/test_init_runs.py",

@@ -57,7 +57,7 @@ def rounds(trials: list[Trial]) -> list[list[int]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
+@pytest.mark.parametrize("strategy", LONG_FOR_RANDOM, ids=NAMES)
 def test_a_batch_study_asks_the_same_points_however_long_its_trials_take(sqlite_store, strategy):
     first, second = (study(sqlite_store, f"pace-{pace}", slow(pace), strategy=strategy).run() for pace in (37.0, 53.0))
     orders = [

@@ -63,10 +63,8 @@ def as_printed(line: str) -> list[str]:
     return words[1:]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "run", [pytest.param(HELD, id="function", marks=pytest.mark.long), pytest.param(HELD_COMMAND, id="command")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("run", [pytest.param(HELD, id="function"), pytest.param(HELD_COMMAND, id="command")])
 def test_one_ctrl_c_lets_trials_end_and_the_command_it_prints_goes_on(server, tmp_path, run):
     process, _ = start_held(tmp_path, server, run)
     interrupt(process)

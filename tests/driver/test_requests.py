@@ -90,7 +90,7 @@ def others(proxy, study):
     [
         ("in this process", 12),
         ("worker processes", 16),
-        ("pickled", 8),
+        pytest.param("pickled", 8, marks=pytest.mark.long),
         ("command", 8),
         ("project", 8),
         ("without a curve", 8),

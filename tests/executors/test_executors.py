@@ -182,7 +182,7 @@ def test_what_the_training_code_does_wrong_is_told_as_on_this_machine(cluster, s
     assert "ValueError: no luck" in reasons[False]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
     done = failing(study(server, cluster, lambda x: time.sleep(600), stop={"trials": 1}, timeout="8s").run)
     assert [trial.outcome for trial in done.trials] == ["timeout"]
@@ -355,7 +355,7 @@ def tls_settings(folder: Path) -> dict[str, str]:
     return {f"distributed.comm.tls.{name}": str(folder / name) for name in texts}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_named_scheduler_that_speaks_tls_is_reached_by_dasks_own_settings(server, tmp_path):
     import dask
 

@@ -27,11 +27,11 @@ ROUNDS = 20 if FULL else 2
 LEASE = 5.0  # seconds; a shorter one could lapse on a machine that is too busy to send a heartbeat
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "kind",
-    ["sqlite_store", pytest.param("server", marks=pytest.mark.long), pytest.param("postgres", marks=pytest.mark.long)],
+    ["sqlite_store", "server", "postgres"],
 )
 def test_of_several_drivers_at_once_exactly_one_drives(kind, request, tmp_path):
     """Every other round begins with a driver that died elsewhere: all wait for its lease, and reach out at once."""

@@ -302,7 +302,7 @@ def test_the_words_cannot_hide_from_a_terminal(sqlite_store, made, elsewhere):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("answer", "code", "trials"), [("y", 0, 4), ("n", 1, 0)])
+@pytest.mark.parametrize(("answer", "code", "trials"), [("y", 0, 4), pytest.param("n", 1, 0, marks=pytest.mark.long)])
 def test_at_a_terminal_the_answer_counts(sqlite_store, made, elsewhere, tmp_path, answer, code, trials):
     run_id, waiting = made(), [answer]
     file = elsewhere("machine")

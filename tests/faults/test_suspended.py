@@ -48,7 +48,7 @@ def taken_over(run_id: str, folder, uri: str, **options) -> Tune:
     return heir
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @HOSTS
 def test_it_stops_when_it_wakes_beside_the_driver_that_took_over(host, sqlite_store, tmp_path):

@@ -239,7 +239,7 @@ def test_pictures_come_back_from_the_store(pictured, tmp_path, monkeypatch):
     assert {name for name in files if again[name] != before[name]} <= {"report.html"}, "only the page tells its time"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_run_page_has_an_image_for_each_model_based_trial(pictured):
     artifacts, uri = pictured
     steps = sorted(path.name.split("+")[2] for path in (artifacts / "images").glob("posterior+step+*.png"))

@@ -81,7 +81,13 @@ def record(run: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", [{"name": "random", "seed": 3}, {"name": "bayesian", "seed": 3, "initial": 4}])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param({"name": "random", "seed": 3}, marks=pytest.mark.long),
+        {"name": "bayesian", "seed": 3, "initial": 4},
+    ],
+)
 def test_a_loop_of_ask_and_tell_leaves_the_records_that_run_leaves(store, strategy):
     by_itself, by_hand = (f"{way}-{uuid4().hex[:8]}" for way in ("run", "asked"))
     study(store, by_itself, 8, strategy=strategy, objective=loss).run()
@@ -400,7 +406,7 @@ def test_a_process_that_ends_in_its_loop_loses_no_trial(store, tmp_path, monkeyp
     ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_ends_draws_the_report_of_what_it_has(sqlite_store, tmp_path):
     process = start([script(tmp_path), sqlite_store, "2"], tmp_path, MLFLOW_TUNE_REPORT="true")
     assert process.wait() == 0

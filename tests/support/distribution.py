@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-MORE = 3  # test processes than cores: half of what slow tests take is waiting
+MORE = 2  # test processes than cores: half of what slow tests take is waiting
 
 # The files that take longest, longest first: begun last, one of them would run on alone. Of `pytest --durations=0`.
 LONGEST = (
