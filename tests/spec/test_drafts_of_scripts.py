@@ -622,6 +622,18 @@ def test_hostile_text_of_a_script_gives_a_valid_file(names, flags, defaults, cho
             assert list(spec.space[each.name].values) == list(each.choices)
 
 
+def test_a_flag_that_no_command_can_have_is_left_out():
+    flags = argparse(
+        'parser.add_argument("--lr", type=float, default=0.1)',
+        'parser.add_argument("--l\\0", dest="mode", choices=["a", "b"], default="a")',
+    )
+    found, study = drafted(flags)
+    assert found.searched == ["lr"]
+    assert study["run"]["command"] == ["python", "train.py", "--lr={lr}"]
+    with pytest.raises(InputError, match="a study cannot give it one: no word of a command may have a zero character"):
+        drafted(flags.replace('default="a"', "required=True"))
+
+
 def test_what_is_needed_stays_in_the_command_and_is_asked_for():
     found, study = drafted(
         argparse(

@@ -54,6 +54,8 @@ def _searched(guesses: dict[str, Guess], needed: set[str]) -> list[str]:
 def _nameable(parameter: Parameter) -> bool:
     try:
         check_name(parameter.name, reserved_names())
+        if any("\0" in word for word in parameter.words):
+            raise InputError("no word of a command may have a zero character")
     except InputError as error:
         if parameter.required:
             raise InputError(f"this parameter needs a value, but a study cannot give it one: {error.message}") from None
