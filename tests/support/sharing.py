@@ -6,6 +6,7 @@ What is dear, importing MLflow above all, is then done once and not by each of p
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import socket
 import subprocess
@@ -58,6 +59,7 @@ def serve(descriptor: int, handle: Callable[[Any, Connection], None]) -> None:
 
     A process that is forked meanwhile keeps nothing open but the connection of the message.
     """
+    gc.freeze()  # no fork looks for garbage in what is imported
     listening = socket.socket(fileno=descriptor)
     clients: list[Connection] = []
     handling: Connection | None = None
