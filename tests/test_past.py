@@ -30,7 +30,7 @@ from tests.fixtures.past.train import learn
 
 SAID: dict[str, Any] = json.loads(EXPECTED.read_text())
 STUDIES = sorted(SAID["show"])
-LONG = ("boundary", "grid", "optimum", "random")  # resumed in the long form alone; what is left has each way to go on
+LONG = ("adopted", "boundary", "grid", "objective", "optimum", "random")  # resumed in the long form alone
 UNFINISHED = {"killed", "manual"}  # a trial that runs, a point that waits: a resume needs no larger budget
 needs_mlflow = pytest.mark.skipif(
     Version(mlflow.__version__) < Version(SAID["mlflow"]), reason=f"the store was made by MLflow {SAID['mlflow']}"

@@ -23,7 +23,7 @@ from tests.support.server import make_template, mlflow_server
 METRIC = "val_loss"
 STRATEGIES = ("random", "bayesian")
 FULL = "none"  # is stopped
-RULES: Mapping[str, object] = {FULL: None, "auto": "auto", "asha": {"rule": "asha(eta=3, first=3)"}}
+RULES: Mapping[str, object] = {FULL: None, "auto": "auto", "asha": {"rule": "asha(eta=4, first=3)"}}
 HALF = 0.5  # of the epochs of the full study
 
 

@@ -143,8 +143,8 @@ def test_a_batch_study_killed_in_the_middle_of_a_round_goes_on_as_if_it_had_not_
     assert rounds(session) == [again, [7, 8]], "the new round waits for the old one"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("strategy", LONG_FOR_RANDOM, ids=NAMES)
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
 def test_a_round_of_which_only_a_part_had_started_is_filled_up_by_a_resume(sqlite_store, strategy):
     objective = slow(53.0)
     left = study(sqlite_store, "left", strategy=strategy)

@@ -89,11 +89,11 @@ def others(proxy, study):
     ("kind", "most"),
     [
         ("in this process", 12),
-        ("worker processes", 16),
+        pytest.param("worker processes", 16, marks=pytest.mark.long),
         pytest.param("pickled", 8, marks=pytest.mark.long),
         ("command", 8),
         ("project", 8),
-        ("without a curve", 8),
+        pytest.param("without a curve", 8, marks=pytest.mark.long),
         pytest.param("in this process", 50, marks=pytest.mark.long),
     ],
 )

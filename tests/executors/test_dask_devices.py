@@ -32,7 +32,7 @@ def at_no_instant_two(trials) -> bool:
     return all(before[0] != after[0] or before[2] <= after[1] for before, after in pairwise(uses))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_places_trials_by_its_resource_and_the_worker_gives_out_its_own_devices(
     server, tmp_path, monkeypatch
 ):

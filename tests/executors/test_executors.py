@@ -188,7 +188,7 @@ def test_a_limit_of_time_holds_elsewhere_too(cluster, server):
     assert [trial.outcome for trial in done.trials] == ["timeout"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_dies_loses_its_attempt_and_not_the_study(fragile, server, tmp_path):
     def objective(x):
         (tmp_path / f"{os.getppid()}-{x}").touch()

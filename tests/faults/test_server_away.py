@@ -90,7 +90,7 @@ def test_the_driver_goes_on_and_what_functions_returned_meanwhile_arrives(real, 
     assert real.uri in told(process)[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("sender", ["rest", *(["mlflow"] if FULL else [])])
 def test_a_script_whose_own_client_gave_up_runs_again_and_counts_as_no_failure(real, tmp_path, sender):
     path, name = held_study(tmp_path, {"command": [*SCRIPT, sender]}, stop={"failures": 1})

@@ -207,14 +207,14 @@ def test_a_trial_whose_run_is_deleted_while_it_runs_is_not_run_again(server, tmp
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("run", "what"),
     [
         pytest.param(HELD, "run", id="function-run"),
-        pytest.param(HELD, "experiment", id="function-experiment", marks=pytest.mark.long),
-        pytest.param(HELD_COMMAND, "run", id="command-run", marks=pytest.mark.long),
-        pytest.param(HELD_COMMAND, "experiment", id="command-experiment", marks=pytest.mark.long),
+        pytest.param(HELD, "experiment", id="function-experiment"),
+        pytest.param(HELD_COMMAND, "run", id="command-run"),
+        pytest.param(HELD_COMMAND, "experiment", id="command-experiment"),
     ],
 )
 def test_a_study_that_is_deleted_while_it_is_driven_stops_and_says_how_to_go_on(server, tmp_path, run, what):

@@ -254,7 +254,7 @@ def store(tmp_path_factory):
     return Store()
 
 
-@pytest.fixture(params=[pytest.param("workers", marks=pytest.mark.slow), "this process"])
+@pytest.fixture(params=[pytest.param("workers", marks=pytest.mark.long), "this process"])
 def either(request, launch):
     """Make a launcher for a function of `objectives`, of either kind."""
     if request.param == "workers":

@@ -286,7 +286,7 @@ def test_functions_leave_no_run_behind_and_no_point_twice(functions):
     assert result.parent.info.status == "FINISHED"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_best_of_a_learning_curve_counts_when_the_study_says_so(sqlite_store):
     study = Study(
         **{**options("script", ["curve.py"], "curve", sqlite_store), "value": "best"},

@@ -307,7 +307,7 @@ def test_json_keeps_to_json():
 # --- on a server -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_a_server(server, tmp_path):
     name = f"diff-{uuid4().hex[:8]}"
     made = study(server, name, [{"lr": 0.1}, {"lr": 0.2}], lambda lr: lr, experiment=name, space={"lr": Float(0, 1)})

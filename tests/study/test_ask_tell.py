@@ -371,8 +371,8 @@ def script(folder: Path, end: str = "break") -> Path:
     ("end", "code", "orderly"),
     [
         ("break", 0, True),
-        ("raise ValueError('broken')", 1, True),
-        ("raise SystemExit(3)", 3, True),
+        pytest.param("raise ValueError('broken')", 1, True, marks=pytest.mark.long),
+        pytest.param("raise SystemExit(3)", 3, True, marks=pytest.mark.long),
         ("os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", 1, True),
         ("os.kill(os.getpid(), signal.SIGKILL)", -9, False),
         ("os._exit(4)", 4, False),
@@ -520,7 +520,7 @@ study.close()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_forked_child_that_asks_tells_and_ends_leaves_the_loop_to_its_parent(sqlite_store, tmp_path):
     path = tmp_path / "loop.py"
     path.write_text("import sys\n" + FORKED)
