@@ -91,11 +91,10 @@ SOURCES = [
 IMPORTS_MLFLOW = ("with_experiment.py",)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
-        pytest.param(each, id=each.word, marks=pytest.mark.slow if each.word in IMPORTS_MLFLOW else ())
+        pytest.param(each, id=each.word, marks=pytest.mark.long if each.word in IMPORTS_MLFLOW else pytest.mark.slow)
         for each in SOURCES
     ],
 )

@@ -169,7 +169,7 @@ def test_a_curve_and_a_file_are_kept_and_a_repeated_point_is_one_point(tracker):
 # --- several writers --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_several_processes_write_studies_and_trials_at_once(tracker, tmp_path):
     shared = f"shared-{uuid.uuid4().hex}"
     writers = [

@@ -53,7 +53,7 @@ def test_whichever_request_fails_the_study_and_its_trials_are_written_once(spoil
     assert trials.all() == [ended]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_over_a_bad_network_is_the_same_study(proxy, server):
     name = f"bad-network-{uuid.uuid4().hex}"
     for every, fault in ((3, LOSE), (5, CUT), (7, BUSY)):

@@ -126,9 +126,9 @@ def killed(uri: str, folder: Path, strategy: dict[str, Any], free: int) -> None:
     nothing_left(process)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("free", [pytest.param(4, marks=pytest.mark.long), 5])
-@pytest.mark.parametrize("strategy", LONG_FOR_RANDOM, ids=NAMES)
+@pytest.mark.long
+@pytest.mark.parametrize("free", [4, 5])
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
 def test_a_batch_study_killed_in_the_middle_of_a_round_goes_on_as_if_it_had_not_been(
     sqlite_store, tmp_path, strategy, free
 ):

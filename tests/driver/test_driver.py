@@ -155,7 +155,7 @@ def test_a_result_that_cannot_be_written_is_an_error(sqlite_store, tmp_path):
     assert best.err.read_text() == "Warning: standard output cannot be written: No space left on device\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_disk_that_is_full_under_its_log_does_not_end_the_study(sqlite_store, tmp_path):
     """As in `mlflow-tune run study.yaml > /dev/full 2> log`, and the other way round."""
     full = Path("/dev/full")

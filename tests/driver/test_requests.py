@@ -92,7 +92,7 @@ def others(proxy, study):
         pytest.param("worker processes", 16, marks=pytest.mark.long),
         pytest.param("pickled", 8, marks=pytest.mark.long),
         ("command", 8),
-        ("project", 8),
+        pytest.param("project", 8, marks=pytest.mark.long),
         pytest.param("without a curve", 8, marks=pytest.mark.long),
         pytest.param("in this process", 50, marks=pytest.mark.long),
     ],

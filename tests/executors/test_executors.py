@@ -336,7 +336,7 @@ def test_ray_by_the_adapter_of_its_document(sqlite_store):
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_scheduler_is_told_before_a_run_is_made(server):
     lonely = study(server, objective=lambda x: x, executor={"dask": f"tcp://127.0.0.1:{free_port()}"})
     with pytest.raises(InputError, match=r"executor\.dask: no Dask scheduler answers at 'tcp://127"):

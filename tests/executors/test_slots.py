@@ -205,7 +205,7 @@ def test_eight_workers_at_half_a_device_are_no_three_on_one(sqlite_store, tmp_pa
     assert most_at_once(uses(tmp_path), "slot") == {str(slot): 1 for slot in range(8)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_resume_after_a_kill_waits_until_the_devices_are_free(sqlite_store, tmp_path):
     (tmp_path / "tmp").mkdir()
     file = study_file(

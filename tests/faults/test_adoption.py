@@ -27,9 +27,9 @@ def original(server: str) -> tuple[str, str]:
     return run_id, experiment
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", [LOSE, pytest.param(TORN, marks=pytest.mark.long)], ids=["lost", "torn"])
-@pytest.mark.parametrize("path", ["runs/create", pytest.param("runs/log-batch", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [LOSE, TORN], ids=["lost", "torn"])
+@pytest.mark.parametrize("path", ["runs/create", "runs/log-batch"])
 def test_a_lost_answer_makes_no_second_copy(server, proxy, tmp_path, original, path, fault):
     run_id, experiment = original
     study = Study(

@@ -145,7 +145,7 @@ def test_a_driver_that_died_on_this_machine_is_succeeded_at_once(at_work, tmp_pa
     finish(heir, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_driver_that_died_elsewhere_is_succeeded_after_a_lease(at_work, tmp_path):
     dead = at_work(host="far", lease=f"{LEASE}s")
     dead.signal(signal.SIGKILL)

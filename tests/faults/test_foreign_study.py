@@ -301,8 +301,8 @@ def test_the_words_cannot_hide_from_a_terminal(sqlite_store, made, elsewhere):
     assert "'a\\x1b[2K\\nError: nothing'" in line
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("answer", "code", "trials"), [("y", 0, 4), pytest.param("n", 1, 0, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("answer", "code", "trials"), [("y", 0, 4), ("n", 1, 0)])
 def test_at_a_terminal_the_answer_counts(sqlite_store, made, elsewhere, tmp_path, answer, code, trials):
     run_id, waiting = made(), [answer]
     file = elsewhere("machine")

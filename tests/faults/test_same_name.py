@@ -49,11 +49,9 @@ def refused(process: Tune, run_id: str) -> None:
     assert f"watch {run_id}`, or give the new one another name" in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    "kind", [*(pytest.param(kind, marks=pytest.mark.long) for kind in ("sqlite_store", "server")), "postgres"]
-)
+@pytest.mark.parametrize("kind", ["sqlite_store", "server", "postgres"])
 def test_of_several_studies_made_at_once_exactly_one_goes_on(kind, request, tmp_path):
     uri = request.getfixturevalue(kind)
     for number in range(ROUNDS):

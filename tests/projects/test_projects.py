@@ -113,7 +113,7 @@ def by_hand(store_template, tmp_path_factory):
     return run_in(tmp_path_factory.mktemp("by_hand"), store_template, sys.executable, str(DIGITS / "train.py"), *given)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_run_leaves_params_curves_and_model(by_mlflow):
     assert by_mlflow.process.returncode == 0, by_mlflow.process.stderr
     assert by_mlflow.run.info.status == "FINISHED"
@@ -124,7 +124,7 @@ def test_mlflow_run_leaves_params_curves_and_model(by_mlflow):
     assert losses == sorted(losses, reverse=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_logged_model_reads_digits(by_mlflow):
     import mlflow.sklearn
     from sklearn.datasets import load_digits
@@ -182,6 +182,6 @@ def test_weights_that_overflow_fail_the_run(sqlite_store, tmp_path):
     assert result.run.info.status == "FAILED"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_running_it_leaves_no_store_in_its_folder(by_mlflow):
     assert not {"mlruns", "mlartifacts", "mlflow.db"} & {path.name for path in DIGITS.iterdir()}

@@ -248,7 +248,7 @@ def test_the_run_page_has_an_image_for_each_model_based_trial(pictured):
     assert len(list((artifacts / "images").glob("posterior+step+*.png"))) == 3, "those that are there stay"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_report_is_a_page_of_this_study(pictured):
     artifacts, _ = pictured
     page = (artifacts / "report.html").read_text()

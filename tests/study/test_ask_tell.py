@@ -415,7 +415,7 @@ def test_a_process_that_ends_draws_the_report_of_what_it_has(sqlite_store, tmp_p
     assert {"report.html", "trials.csv", "study.yaml"} <= names
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_while_a_loop_is_open_nobody_else_drives_the_study(sqlite_store, tmp_path):
     loop = study(sqlite_store)
     trial = asked(loop)

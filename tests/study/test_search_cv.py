@@ -136,7 +136,7 @@ SCRIPT = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_was_killed_goes_on_under_its_name(sqlite_store, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
