@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import check_name
-from mlflow_tune.spec.draft.guess import A_CHOICE, Guess, guess
+from mlflow_tune.spec.draft.guess import A_CHOICE, ZERO_CHARACTER, Guess, guess
 from mlflow_tune.spec.draft.parameter import Parameter
 from mlflow_tune.spec.draft.request import CommandRun, Draft, DraftRequest, ProjectRun
 from mlflow_tune.spec.draft.sections import MOST_SEARCHED, study_text
@@ -55,7 +55,7 @@ def _nameable(parameter: Parameter) -> bool:
     try:
         check_name(parameter.name, reserved_names())
         if any("\0" in word for word in parameter.words):
-            raise InputError("no word of a command may have a zero character")
+            raise InputError(ZERO_CHARACTER)
     except InputError as error:
         if parameter.required:
             raise InputError(f"this parameter needs a value, but a study cannot give it one: {error.message}") from None

@@ -43,6 +43,7 @@ _OF_THE_MODEL = word_set(
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?((0|[1-9]\d*)\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?", re.ASCII)
 ONLY_NUMBERS = "only numbers have a range to be guessed"
+ZERO_CHARACTER = "no word of a command may have a zero character"
 A_CHOICE = "whether it matters to the model is not to be told"
 _IMPORTANT = ("learning_rate", "regularization", "capacity", "batch_size")
 
@@ -125,7 +126,7 @@ def _chosen(parameter: Parameter) -> Guess:
         if len(values) < 2:
             return Guess(fixed="there is one choice")
         if any("\0" in value for value in values if isinstance(value, str)):
-            return Guess(fixed="no word of a command may have a zero character")
+            return Guess(fixed=ZERO_CHARACTER)
         needed = of_model or numbers or parameter.required or role in _IMPORTANT
         return Guess(form, "what its declaration allows", known or ("" if needed else A_CHOICE))
     if parameter.type == "bool":
