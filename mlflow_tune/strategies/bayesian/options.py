@@ -26,7 +26,7 @@ class Options:
     acquisition: Literal["EI", "PI", "LCB", "uncertainty", "EIps"] = "EI"
     """What chooses the next point: the `EI` expected improvement, the `PI` probability of one, the `LCB` confidence
     bound, the model's `uncertainty`, or `EIps`, the expected improvement per second."""
-    initial: int = 8
+    initial: int = 5
     """How many points are drawn before the model chooses."""
     seed: int = 0
     """What the draws depend on, a whole number from 0."""

@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ from mlflow_tune.trial import Params, Trial
 Objective: TypeAlias = Callable[[Params], float]
 Method: TypeAlias = Callable[[Space, Objective, int, int], None]
 OURS = "mlflow-tune"
+OURS_AT_ONCE = "mlflow-tune, 4 at once"
 
 
 def ours(space: Space, objective: Objective, trials: int, seed: int) -> None:
@@ -34,6 +36,19 @@ def ours(space: Space, objective: Objective, trials: int, seed: int) -> None:
         (found,) = strategy.suggest(space, history, 1)
         value = objective(found.params)
         history.append(Trial(len(history) + 1, found.params, "ok", value, metrics=found.evidence))
+
+
+def ours_at_once(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run the Bayesian strategy with its defaults, four trials at once, of which the first to start ends first."""
+    strategy = Bayesian(seed=seed)
+    ended: list[Trial] = []
+    running: list[Trial] = []
+    while len(ended) < trials:
+        while len(running) < min(4, trials - len(ended)):
+            (found,) = strategy.suggest(space, ended + running, 1)
+            running.append(Trial(len(ended) + len(running) + 1, found.params, metrics=found.evidence))
+        first = running.pop(0)
+        ended.append(replace(first, outcome="ok", value=objective(first.params)))
 
 
 def random(space: Space, objective: Objective, trials: int, seed: int) -> None:
@@ -184,6 +199,7 @@ def _value(of: Dimension, given: Any) -> Any:
 
 METHODS: dict[str, Method] = {
     OURS: ours,
+    OURS_AT_ONCE: ours_at_once,
     "random": random,
     "optuna-tpe": optuna_tpe,
     "hyperopt-tpe": hyperopt_tpe,
@@ -192,7 +208,7 @@ METHODS: dict[str, Method] = {
     "smac3": smac3,
     "scikit-optimize": scikit_optimize,
 }
-PEERS = tuple(name for name in METHODS if name != OURS)
+PEERS = tuple(name for name in METHODS if name not in (OURS, OURS_AT_ONCE))
 BY_BUDGET = ("ngopt",)  # they plan for the budget, so that each has a study of its own
 PACKAGES = {
     "optuna-tpe": "optuna",
@@ -205,12 +221,13 @@ PACKAGES = {
 
 
 def version_of(method: str) -> str:
-    """Return what a run of the method is a run of: a version, and of ours also a hash of strategies and space."""
-    if method != OURS:
+    """Return what a run of the method is a run of: a version, of ours a hash of strategies and space."""
+    if method in PEERS:
         return version(PACKAGES.get(method, "numpy"))
     root = Path(mlflow_tune.__file__).parent
     files = sorted(path for room in ("strategies", "space") for path in (root / room).rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
+    source = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
+    return source + method.removeprefix(OURS)
 
 
 def quietly(method: str, space: Space, objective: Objective, trials: int, seed: int) -> None:

@@ -21,7 +21,7 @@ from mlflow_tune.text import as_integer, as_number, at, escaped, short, shown
 _STRATEGIES = {
     "grid": ("{name: grid}", "every combination"),
     "random": ("{name: random, seed: 0}", "points at random; the seed makes them the same again"),
-    "bayes": ("{name: bayesian, initial: 8, seed: 0}", "after 8 points, where a model promises most"),
+    "bayes": ("{name: bayesian, initial: 5, seed: 0}", "after 5 points, where a model promises most"),
 }
 _READ = ("method", "metric", "parameters", "program", "command", "run_cap", "name", "project")
 _USUAL_TRIALS = 20
