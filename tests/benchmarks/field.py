@@ -134,17 +134,15 @@ def scores(standing: Standing, methods: Sequence[str], at: int) -> None:
 
 
 def ranks(standing: Standing, methods: Sequence[str], at: int) -> None:
-    """Print the mean ranks over the seeds that all have, and of those that have more over more."""
-    seeds = standing.shared(methods, at)
-    whole = [method for method in methods if len(standing.shared([method, OURS], at)) > len(seeds)]
-    rivals = [(methods, seeds)]
-    if OURS in whole and len(whole) > 1:
-        rivals.append((whole, standing.shared(whole, at)))
-    for among, common in rivals:
-        head(f"mean rank at {at}, of {len(among)}, {len(common)} seeds", suites_of(standing))
-        found = [standing.ranks(among, at, suite, common) for suite in suites_of(standing)]
+    """Print the mean ranks over the seeds that all have, then of those methods that have more seeds over these."""
+    among = list(methods)
+    while len(among) > 1 and OURS in among:
+        seeds = standing.shared(among, at)
+        head(f"mean rank at {at}, of {len(among)}, {len(seeds)} seeds", suites_of(standing))
+        found = [standing.ranks(among, at, suite, seeds) for suite in suites_of(standing)]
         for method in among:
             print(f"| {method} | " + " | ".join(f"{each[method]:.2f}" for each in found) + " |")
+        among = [method for method in among if len(standing.shared([method, OURS], at)) > len(seeds)]
 
 
 def differences(standing: Standing, peers: Sequence[str], at: int) -> None:

@@ -7,6 +7,7 @@ numbers that count, an ordinal, is a whole number to a peer.
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -182,6 +183,32 @@ def smac3(space: Space, objective: Objective, trials: int, seed: int) -> None:
         HyperparameterOptimizationFacade(told, loss, logging_level=40, overwrite=True).optimize()
 
 
+def ax(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run Ax's Client, which chooses its generation strategy by itself."""
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+    logging.disable(logging.WARNING)
+
+    def dimension(name: str, of: Dimension) -> Any:
+        if isinstance(of, Categorical):
+            values = [str(each) for each in of.values]
+            return ChoiceParameterConfig(name=name, parameter_type="str", values=values, is_ordered=False)
+        if isinstance(of, Ordinal):
+            return RangeParameterConfig(name=name, parameter_type="int", bounds=(0, of.size - 1))
+        assert isinstance(of, Float | Int)
+        kind = "float" if isinstance(of, Float) else "int"
+        scale = "log" if of.log else "linear"
+        return RangeParameterConfig(name=name, parameter_type=kind, bounds=(of.low, of.high), scaling=scale)
+
+    client = Client(random_seed=seed)
+    client.configure_experiment(parameters=[dimension(name, of) for name, of in space.items()])
+    client.configure_optimization(objective="-loss")
+    for _ in range(trials):
+        for number, point in client.get_next_trials(max_trials=1).items():
+            client.complete_trial(trial_index=number, raw_data={"loss": objective(read(space, point))})
+
+
 def read(space: Space, point: Mapping[str, Any]) -> dict[str, Any]:
     """Return a peer's point in the values of the space: numbers of Python's own, ordinals by their place."""
     return {name: _value(of, point[name]) for name, of in space.items()}
@@ -206,6 +233,7 @@ METHODS: dict[str, Method] = {
     "ngopt": ngopt,
     "optuna-gp": optuna_gp,
     "smac3": smac3,
+    "ax": ax,
     "scikit-optimize": scikit_optimize,
 }
 PEERS = tuple(name for name in METHODS if name not in (OURS, OURS_AT_ONCE))
@@ -216,6 +244,7 @@ PACKAGES = {
     "hyperopt-tpe": "hyperopt",
     "ngopt": "nevergrad",
     "smac3": "smac",
+    "ax": "ax-platform",
     "scikit-optimize": "scikit-optimize",
 }
 
