@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,13 @@ def test_failures_count_as_trials_and_interrupted_ones_for_the_hours_alone():
     assert found.hours == pytest.approx((5 * MINUTE - 1) / 3_600_000)  # from the interrupted one's first moment
     assert list(found.by_trial) == [(2, 0.5), (4, 0.2)]
     assert [(round(60 * hours), value) for hours, value in found.by_hour] == [(3, 0.5), (5, 0.2)]
+
+
+def test_replicates_count_for_the_hours_alone():
+    """The luckiest of many tries of a point would make a study that was confirmed look better."""
+    first, *again = trials_of([1.0, 0.2, 0.1])
+    found = course(Subject("m", "minimize", SPACE), [first, *(replace(each, replicate=1) for each in again)])
+    assert (found.trials, found.by_trial, found.hours) == (1, ((1.0, 1.0),), pytest.approx(3 / 60))
 
 
 def test_a_gap_in_the_numbers_is_no_trial():

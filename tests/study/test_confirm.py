@@ -103,6 +103,8 @@ def test_a_study_that_has_ended_is_confirmed_by_a_command(sqlite_store, tmp_path
     assert done.recommended.why in text.replace("\n", " ")
     replicas = [trial for trial in done.trials if trial.replicate]
     assert 3 <= len(replicas) <= 4
+    for each in replicas:
+        assert f"#00{each.number} ok (#00{each.replicate} again, seed {each.seed})  loss=" in text
     assert said("confirm", str(path), "--top", "2", "--seeds", "2", "--tracking-uri", sqlite_store)[0] == 0
     assert done.trials == Study.load("by-command", tracking_uri=sqlite_store).trials, "a second one repeats nothing"
     code, _ = said("confirm", str(path), "--top", "2", "--seeds", "3", "--tracking-uri", sqlite_store)

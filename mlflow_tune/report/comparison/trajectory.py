@@ -1,8 +1,9 @@
 """How one study went: the best so far against the number of trials, and against the hours that they ran.
 
-The *number of trials* counts those that ended by themselves, failures too, in the order of their numbers. The *hours*
-are the time during which at least one attempt at any trial ran, until the last trial ended that counts: idle time
-between sessions costs nothing, and two at once cost the time of one. The stop rule `time` goes by the same clock.
+The *number of trials* counts those that ended by themselves, failures too, in the order of their numbers. Replicates
+are none of them: a confirmation searches nothing, and the luckiest of many tries of a point is not its value. The
+*hours* are the time during which at least one attempt at any trial ran, until the last trial ended that counts: idle
+time between sessions costs nothing, and two at once cost the time of one. The stop rule `time` goes by the same clock.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlflow_tune.report.subject import Subject, scored, value_of
-from mlflow_tune.trial import Goal, Trial, best_so_far, busy_clock
+from mlflow_tune.trial import Goal, Trial, best_so_far, busy_clock, searched
 
 SECONDS_AN_HOUR = 3600
 Steps = Sequence[tuple[float, float]]
@@ -34,8 +35,9 @@ class Course:
 
 def course(subject: Subject, trials: Sequence[Trial]) -> Course:
     """Return how a study went, from its trials."""
-    done = sorted((trial for trial in trials if trial.done), key=lambda trial: trial.number)
-    latest = max((trial.end_time or 0 for trial in done), default=0)
+    ended = sorted((trial for trial in trials if trial.done), key=lambda trial: trial.number)
+    latest = max((trial.end_time or 0 for trial in ended), default=0)
+    done = searched(ended)
     clock = busy_clock(trials, latest)
     counted = {trial.number: float(index) for index, trial in enumerate(done, start=1)}
     found = [trial for trial in scored(done) if trial.number not in subject.unmet]

@@ -151,8 +151,10 @@ def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
 
 
 def outcome_text(trial: Trial) -> str:
-    """Return the trial's number and how it ended as `#003 ok`."""
-    return f"{trial_label(trial.number)} {trial.outcome or 'running'}"
+    """Return the trial's number and how it ended as `#003 ok`, of a replicate `#009 ok (#003 again, seed 2)`."""
+    seed = "" if trial.seed is None else f", seed {trial.seed}"
+    again = f" ({trial_label(trial.replicate)} again{seed})" if trial.replicate else ""
+    return f"{trial_label(trial.number)} {trial.outcome or 'running'}{again}"
 
 
 def found_text(spec: StudySpec, trial: Trial) -> str:
