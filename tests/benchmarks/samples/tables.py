@@ -62,6 +62,10 @@ class Table:
         """Return the loss of a setting under a seed that is drawn."""
         return float(draws.choice(self.seen(params)))
 
+    def under(self, params: Params, seed: int) -> float:
+        """Return the loss of a setting under one of its seeds."""
+        return float(self.seen(params)[seed])
+
     def truth(self, params: Params) -> float:
         """Return the true loss of a setting."""
         return float(self.seen(params).mean())
