@@ -48,6 +48,7 @@ NOISE = 0.1
 STOPPED = (10, 30)  # trials of a study of recorded curves
 DRAWN = 40  # such studies
 RULES = [(Median(), Terms()), (Median(), Terms(after=3)), (Asha(), Terms())]
+STRATEGIES = ("by hand", "grid", "random", "bayesian", "bisection")  # the last for one parameter
 STEP = 0.25  # of a range: the first step of the one who tries by hand
 
 
@@ -64,7 +65,7 @@ class Setting:
 def settings(problem: Problem, seed: int) -> Iterator[Setting]:
     """Yield the studies of a problem. What grid, random search and a person try does not hang on the workers."""
     one = len(problem.space) == 1
-    for strategy in ("by hand", "grid", "random", "bayesian", *(["bisection"] if one else [])):
+    for strategy in STRATEGIES if one else STRATEGIES[:-1]:
         yield Setting(strategy, 0.0, 1, seed)
         yield Setting(strategy, NOISE, 1, seed)
         if strategy in ("bayesian", "bisection"):
@@ -244,7 +245,7 @@ def add(results: Path, form: dict[str, Any]) -> None:
 
 
 def rows(results: Path) -> Iterator[dict[str, Any]]:
-    """Yield the table: a row for each problem, strategy and condition, with the mean over the seeds."""
+    """Yield the table: a row for each problem, strategy and condition, with the mean over the seeds, in that order."""
     lines = read(results)
     named = {problem.name: problem for problem in PROBLEMS}
     pools = {each["problem"]: each for each in lines if "middle" in each}
@@ -253,7 +254,9 @@ def rows(results: Path) -> Iterator[dict[str, Any]]:
         if "best" in each:
             studies[each["problem"], each["strategy"], each["noise"], each["workers"]].append(each)
     found = {name: min(each["least"], *least(name, studies)) for name, each in pools.items()}
-    for (name, strategy, noise, workers), each in studies.items():
+    places = {name: place for place, name in enumerate([*named, *STRATEGIES])}
+    for about in sorted(studies, key=lambda about: (places[about[0]], places[about[1]], *about[2:])):
+        (name, strategy, noise, workers), each = about, studies[about]
         problem, middle = named[name], pools[name]["middle"]
         optimum = found[name] if problem.optimum is None else problem.optimum
         reached = [fmean((middle - best) / (middle - optimum) for best in column) for column in columns(each)]
