@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,23 +30,13 @@ OURS = "mlflow-tune"
 OURS_AT_ONCE = "mlflow-tune, 4 at once"
 
 
-def ours(space: Space, objective: Objective, trials: int, seed: int) -> None:
-    """Run the Bayesian strategy with its defaults, one trial at a time."""
-    strategy = Bayesian(seed=seed)
-    history: list[Trial] = []
-    while len(history) < trials:
-        (found,) = strategy.suggest(space, history, 1)
-        value = objective(found.params)
-        history.append(Trial(len(history) + 1, found.params, "ok", value, metrics=found.evidence))
-
-
-def ours_at_once(space: Space, objective: Objective, trials: int, seed: int) -> None:
-    """Run the Bayesian strategy with its defaults, four trials at once, of which the first to start ends first."""
+def ours(space: Space, objective: Objective, trials: int, seed: int, at_once: int = 1) -> None:
+    """Run the Bayesian strategy with its defaults, so many trials at once, of which the first to start ends first."""
     strategy = Bayesian(seed=seed)
     ended: list[Trial] = []
     running: list[Trial] = []
     while len(ended) < trials:
-        while len(running) < min(4, trials - len(ended)):
+        while len(running) < min(at_once, trials - len(ended)):
             (found,) = strategy.suggest(space, ended + running, 1)
             running.append(Trial(len(ended) + len(running) + 1, found.params, metrics=found.evidence))
         first = running.pop(0)
@@ -226,7 +217,7 @@ def _value(of: Dimension, given: Any) -> Any:
 
 METHODS: dict[str, Method] = {
     OURS: ours,
-    OURS_AT_ONCE: ours_at_once,
+    OURS_AT_ONCE: partial(ours, at_once=4),
     "random": random,
     "optuna-tpe": optuna_tpe,
     "hyperopt-tpe": hyperopt_tpe,
