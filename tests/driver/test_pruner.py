@@ -46,8 +46,7 @@ OUTCOMES = ["ok", "ok", "ok", "pruned", "pruned", "pruned", "pruned", "ok"]
 def often():
     """Look as often as the driver's loop goes round."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pruner, "SHORTEST", 0.0)
-        patch.setattr(pruner, "WAITING", 0.0)
+        patch.setattr(pruner, "LONGEST", 0.0)  # nor does a step that took long let a whole trial pass unseen
         yield
 
 
@@ -173,8 +172,7 @@ def test_looks_are_paced_to_the_steps(server):
     seen = pruner._Seen()
     running = [Trial(1, {}, run_id="r", start_time=int(time.time() * 1000))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pruner, "SHORTEST", 1.0)
-        patch.setattr(pruner, "WAITING", 0.1)
+        patch.setattr(pruner, "LONGEST", 30.0)
         assert watched._pause(running) == 1.0
         old = [replace(running[0], start_time=running[0].start_time - 100_000)]
         assert watched._pause(old) == pytest.approx(10, abs=1)
@@ -192,6 +190,7 @@ def test_the_looks_are_one_search_a_pace_and_two_where_runs_are_followed(server)
     """However many trials run, and however often the driver's loop comes round."""
     for mode, searches in (("bind", 1), ("follow", 2)):
         with Proxy(server) as proxy, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pruner, "LONGEST", 600.0)
             patch.setattr(pruner, "SHORTEST", 600.0)
             run = {"command": COMMAND, "mlflow": mode}
             study = study_of(proxy.uri, TRIES, run=run, stop_trials={"rule": "median", "after": 9}).create()
