@@ -139,10 +139,13 @@ def next_setting(means: Sequence[float], noise: float, counts: Sequence[int], mo
 def _shares(means: Sequence[float], noise: float) -> list[float]:
     """Return which share of all looks each setting should have (Chen et al., theorem 1, where all are as noisy)."""
     best = min(range(len(means)), key=means.__getitem__)
+    others = [index for index in range(len(means)) if index != best]
+    if not others:
+        return [1.0]
     nearest = NEAREST * noise or 1e-300
-    closest = min((mean - means[best] for index, mean in enumerate(means) if index != best), default=nearest)
-    unit = max(closest, nearest)  # so that no weight overflows
-    weights = [(unit / max(mean - means[best], nearest)) ** 2 for mean in means]
-    weights[best] = math.sqrt(math.fsum(weight**2 for index, weight in enumerate(weights) if index != best)) or 1.0
-    whole = math.fsum(weights)
-    return [weight / whole for weight in weights]
+    away = {index: max(means[index] - means[best], nearest) for index in others}
+    closest = min(away.values())  # in whose terms no weight overflows
+    weights = {index: (closest / away[index]) ** 2 for index in others}
+    weights[best] = math.sqrt(math.fsum(weight**2 for weight in weights.values()))
+    whole = math.fsum(weights.values())
+    return [weights[index] / whole for index in range(len(means))]

@@ -150,6 +150,15 @@ def test_looks_go_where_they_tell_most():
     assert next_setting([0.0, 0.1, 5.0], 1.0, [9, 9, 2], 9) == 2
     assert next_setting([0.0], 1.0, [1], 1) is None
     assert next_setting([0.0, 0.0], 0.0, [2, 2], 9) == 0
+    assert next_setting([0.1, 0.3, 0.3], 0.0, [2, 2, 2], 9) == 0
+    assert next_setting([1e300, -1e300, 0.1], 1e-300, [2, 9, 2], 9) in (0, 2)
+
+
+def test_reruns_that_agree_on_other_values_than_were_seen_end_it():
+    for level in ((0.1, 0.1, 0.3), (0.1, 0.3, 0.3), (0.2, 0.2, 0.2)):
+        trials = run_out(searched([1.0, 2.0, 3.0]), lambda each, level=level: level[each.replicate - 1], Plan(3, 4))
+        found = standing(trials, Plan(3, 4))
+        assert found.next(1) == [] and found.best is not None and level[found.best.number - 1] == min(level)
 
 
 def test_a_clear_leader_ends_it_early():
