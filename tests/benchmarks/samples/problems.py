@@ -19,6 +19,7 @@ Half = Literal["tune", "report"]
 Suite = Literal["functions", "models", "networks"]
 Measure = Callable[[Params, np.random.Generator], float]
 BRANIN, HARTMANN, MIXED = (problem.space for problem in classic.PROBLEMS)
+FRESH = 1000  # splits under fresh seeds are those of trials from this number on, which no study has
 SPLITS = 20  # what the true loss of a model is the mean of
 
 
@@ -27,7 +28,7 @@ class Problem:
     """A value to be minimised over a space. `noisy` says that two trials of one point have different values.
 
     `truth` is the value without noise; `optimum` is its least, None where nobody knows. `wide` says that values span
-    orders of magnitude, so that their logarithms are compared.
+    orders of magnitude, so that their logarithms are compared. `under` is the value under a training seed.
     """
 
     name: str
@@ -39,10 +40,20 @@ class Problem:
     suite: Suite = "functions"
     optimum: float | None = None
     wide: bool = False
+    under: Callable[[Params, int], float] | None = field(default=None, repr=False)
 
     def value(self, params: Params, seed: int, number: int) -> float:
         """Return what trial `number` of the study of this seed gets at the point."""
         return self.measure(params, np.random.default_rng([seed, number, 7]))
+
+    def again(self, params: Params, seed: int, number: int, fresh: int) -> float:
+        """Return what trial `number` of the study of this seed gets at the point under the fresh seed `fresh`.
+
+        A fresh seed is a table's training seed, or a model's split; the noise of functions hangs on none.
+        """
+        if self.under is not None:
+            return self.under(params, seed + fresh)
+        return self.value(params, seed, number if self.suite == "functions" else FRESH + fresh)
 
 
 def exact(name: str, half: Half, space: Space, function: Callable[[Params], float], optimum: float) -> Problem:
@@ -140,4 +151,4 @@ def problem_of(name: str) -> Problem:
     table = tables.Table.of(bench, of)
     half: Half = "tune" if of in TABLES["tune"][bench] else "report"
     wide = bench == "hpolib"
-    return Problem(name, half, table.space, table.draw, True, table.truth, "networks", table.optimum, wide)
+    return Problem(name, half, table.space, table.draw, True, table.truth, "networks", table.optimum, wide, table.under)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from mlflow_tune.trial import Params
-from tests.benchmarks.samples.methods import BY_BUDGET, PEERS, quietly, version_of
+from tests.benchmarks.samples.methods import BY_BUDGET, OURS_CONFIRMED, PEERS, quietly, version_of
 from tests.benchmarks.samples.problems import Problem, problem_of
 
 BUDGETS = (10, 20, 50, 100)
 RECORDED = Path(__file__).parent / "recorded"
+FIRST = {OURS_CONFIRMED: 50}  # budgets that leave too little of a study beside its confirmation are none
 DRAWN, FEW = 400, 100  # points whose median true value is 0 on the scale; few where they are trained
 HEAD = ["problem", "seed", "version", *(f"{what}_{at}" for what in ("true", "seen", "seconds") for at in BUDGETS)]
 
@@ -50,26 +51,44 @@ class Watched:
     since: float = field(default_factory=time.process_time)
 
     def __call__(self, params: Params) -> float:
-        self.spent += time.process_time() - self.since
-        self.number += 1
+        self._begin()
         value = self.problem.value(params, self.seed, self.number)
         if value < self.best:
             self.best, self.at = value, params
         if self.number in self.budgets:
-            self.points[self.number] = self.at
-            self.seen[self.number], self.seconds[self.number] = self.best, self.spent
+            self._note(self.number, self.at)
         self.since = time.process_time()
         return value
+
+    def again(self, params: Params, seed: int) -> float:
+        self._begin()
+        value = self.problem.again(params, self.seed, self.number, seed)
+        self.since = time.process_time()
+        return value
+
+    def recommend(self, params: Params) -> None:
+        """Take it that the study ends, and that it returns this point."""
+        self.spent += time.process_time() - self.since
+        self._note(self.budgets[-1], params)
+
+    def _begin(self) -> None:
+        self.spent += time.process_time() - self.since
+        self.number += 1
+
+    def _note(self, budget: int, params: Params) -> None:
+        self.points[budget], self.seen[budget], self.seconds[budget] = params, self.best, self.spent
 
 
 def run(method: str, problem: Problem, seed: int, trials: int) -> Run:
     """Run a study of a method on a problem."""
-    budgets = [at for at in BUDGETS if at <= trials]
+    budgets = [at for at in BUDGETS if FIRST.get(method, 0) <= at <= trials]
     found = Run(problem.name, seed, version_of(method))
     known: dict[str, float] = {}
     for study in [[at] for at in budgets] if method in BY_BUDGET else [budgets]:
         watched = Watched(problem, seed, study)
-        quietly(method, problem.space, watched, study[-1], seed)
+        recommended = quietly(method, problem.space, watched, study[-1], seed)
+        if recommended is not None:
+            watched.recommend(recommended)
         for at, point in watched.points.items():
             key = repr(point)
             known[key] = known[key] if key in known else problem.truth(point)

@@ -13,7 +13,7 @@ from tests.benchmarks.samples.runs import BUDGETS, Run, Scale
 
 Numbers = npt.NDArray[np.float64]
 DRAWS = 2000
-SUITES = ("functions", "models", "networks", "all")
+SUITES = ("functions", "models", "networks", "hpobench", "all")
 
 
 def interval_of(gains: Numbers, level: float = 0.95) -> tuple[float, float]:
@@ -65,8 +65,9 @@ class Standing:
         return [seed for seed in range(self.seeds) if all(each[seed] for each in whole)]
 
     def rows(self, suite: str) -> list[int]:
-        """Return the places of the problems of a suite."""
-        return [row for row, problem in enumerate(self.problems) if suite in (problem.suite, "all")]
+        """Return the places of the problems of a suite, or of a bench among the networks."""
+        parts = [(problem.suite, problem.name.partition(" ")[0], "all") for problem in self.problems]
+        return [row for row, part in enumerate(parts) if suite in part]
 
     def part(self, method: str, at: int, suite: str, seeds: Sequence[int]) -> Numbers:
         """Return the scores of a method (problems of the suite, seeds)."""

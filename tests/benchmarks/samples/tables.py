@@ -63,8 +63,9 @@ class Table:
         return float(draws.choice(self.seen(params)))
 
     def under(self, params: Params, seed: int) -> float:
-        """Return the loss of a setting under one of its seeds."""
-        return float(self.seen(params)[seed])
+        """Return the loss of a setting under one of its seeds: after the last comes the first again."""
+        seen = self.seen(params)
+        return float(seen[seed % len(seen)])
 
     def truth(self, params: Params) -> float:
         """Return the true loss of a setting."""
