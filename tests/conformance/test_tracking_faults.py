@@ -137,10 +137,11 @@ def test_an_artifact_store_that_never_works_does_not_hold_the_study_up(spoilt, p
     mlflow = MlflowClient(sqlite_store)
     experiment_id = mlflow.create_experiment("of a server", artifact_location="mlflow-artifacts:/1")
     run = mlflow.create_run(experiment_id)
+    monkeypatch.setattr(client, "ARTIFACT_PATIENCE", 600)
     began = time.monotonic()
     with pytest.raises(TrackingError, match="tracking URI must be a valid http"):
         Client(sqlite_store).send("log_artifact", run.info.run_id, __file__)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from mlflow_tune.launchers.command import substitute
 from mlflow_tune.launchers.environment import base_environment
 from mlflow_tune.launchers.output import TAIL_BYTES, Tail, last_lines, last_said, too_long
 from mlflow_tune.launchers.process import Processes, Supervised
+from mlflow_tune.launchers.watcher import GRACE_SECONDS
 from mlflow_tune.space import Categorical, Float, Space
 from tests.fixtures import ROOT
 from tests.fixtures.launcher_project.helpers import HERE, gone, job, tree_of, wait_for
@@ -175,10 +176,10 @@ def test_what_outlives_the_command_is_ended(tmp_path):
 
 def test_a_polite_program_ends_within_the_grace():
     began = time.monotonic()
-    outcome = shell("trap 'echo saved; exit' TERM; sleep 99 & wait", timeout=0.3)
+    outcome = shell("trap 'echo saved; exit' TERM; sleep 99 & wait", timeout=1)
     assert outcome.kind == "timeout"
     assert outcome.output == b"saved\n"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 1 + GRACE_SECONDS
 
 
 @pytest.mark.slow
