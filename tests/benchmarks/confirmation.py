@@ -25,15 +25,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.strategies import Bayesian, Random, Strategy
 from mlflow_tune.strategies.bayesian.luck import luck_of
-from mlflow_tune.strategies.confirmation import Confirmation, Plan
-from mlflow_tune.strategies.seeds import Seeds
+from mlflow_tune.strategies.confirmation import Plan
 from mlflow_tune.trial import Trial, best_trial
+from tests.benchmarks.samples.methods import confirmed
 from tests.benchmarks.samples.runs import Scale
 from tests.benchmarks.samples.standing import interval_of
 from tests.benchmarks.samples.tables import Table, names
 
 BUDGET = 50
-SEEDS = Seeds("seed", own=0)
 GOAL = "minimize"  # of errors
 
 
@@ -61,12 +60,7 @@ def study(table: Table, strategy: Strategy, seed: int, plan: Plan, shift: int) -
         value = table.draw(found.params, draws)
         history.append(Trial(len(history) + 1, found.params, "ok", value, end_time=1))
     early = history[: BUDGET - plan.trials]
-    trials = list(early)
-    while again := Confirmation(plan, GOAL, SEEDS, trials).next(1):
-        (rerun,) = again
-        value = table.under(rerun.params, shift + (rerun.seed or SEEDS.own))
-        trials.append(Trial(len(trials) + 1, rerun.params, "ok", value, replicate=rerun.replicate, seed=rerun.seed))
-    end = Confirmation(plan, GOAL, SEEDS, trials)
+    end = confirmed(plan, early, lambda params, fresh: table.under(params, shift + fresh))
     best, first = best_trial(history, GOAL), best_trial(early, GOAL)
     assert end.best is not None and best is not None and first is not None
     luck = luck_of(table.space, history, GOAL, [best])
@@ -76,7 +70,7 @@ def study(table: Table, strategy: Strategy, seed: int, plan: Plan, shift: int) -
         short=scale.score(table.truth(first.params)),
         covered=_holds(end.interval(end.best), table.truth(end.best.trial.params)),
         covered_before=_holds(luck and luck.intervals[0], table.truth(best.params)),
-        used=len(trials) - len(early),
+        used=len(end.trials) - len(early),
     )
 
 

@@ -93,8 +93,7 @@ def compare(given: argparse.Namespace) -> None:
     else:
         ours = record(OURS, problems, range(seeds), given.trials, given.results, given.jobs)
     runs: dict[str, Sequence[Run]] = {OURS: ours}
-    for peer in given.methods or PEERS:
-        runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
+    runs |= recorded(given)
     standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
     for at in BUDGETS:
         there = [method for method in runs if standing.shared([OURS, method], at)]
@@ -130,14 +129,18 @@ def confirmed(given: argparse.Namespace) -> None:
         OURS_CONFIRMED: [*again, *(one for one in plain if one.problem in rest)],
         OURS: plain,
     }
-    for peer in given.methods or PEERS:
-        runs[peer] = list(read(RECORDED / f"{peer}.csv").values())
+    runs |= recorded(given)
     standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
     for at in [each for each in BUDGETS if FIRST[OURS_CONFIRMED] <= each <= given.trials]:
         there = [method for method in runs if standing.shared([OURS_CONFIRMED, method], at)]
         scores(standing, there, at)
         ranks(standing, there, at, OURS_CONFIRMED)
         differences(standing, there[1:], at, OURS_CONFIRMED)
+
+
+def recorded(given: argparse.Namespace) -> dict[str, Sequence[Run]]:
+    """Return the runs of the peers that are asked for, all of them by default."""
+    return {peer: list(read(RECORDED / f"{peer}.csv").values()) for peer in given.methods or PEERS}
 
 
 def suites_of(standing: Standing) -> list[str]:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -24,7 +24,7 @@ import mlflow_tune
 from mlflow_tune.space import Categorical, Dimension, Float, Int, Ordinal, Space
 from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.strategies import Bayesian
-from mlflow_tune.strategies.confirmation import Confirmation
+from mlflow_tune.strategies.confirmation import Confirmation, Plan
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.trial import Params, Trial
 
@@ -42,6 +42,7 @@ class Objective(Protocol):
 
 
 Method: TypeAlias = Callable[[Space, Objective, int, int], Params | None]
+SEEDS = Seeds("seed", own=0)
 OURS = "mlflow-tune"
 OURS_AT_ONCE = "mlflow-tune, 4 at once"
 OURS_CONFIRMED = "mlflow-tune, confirmed"
@@ -54,16 +55,22 @@ def ours(space: Space, objective: Objective, trials: int, seed: int, at_once: in
 
 def ours_confirmed(space: Space, objective: Objective, trials: int, seed: int) -> Params | None:
     """Run the Bayesian strategy, and a confirmation with its defaults as the last part of the trials."""
-    plan, seeds = ConfirmSpec().plan, Seeds("seed", own=0)
-    ended = searched(space, objective, trials - plan.trials, seed)
-    while again := Confirmation(plan, "minimize", seeds, ended).next(1):
-        (found,) = again
-        assert found.seed is not None
-        value = objective.again(found.params, found.seed)
-        rerun = Trial(len(ended) + 1, found.params, "ok", value, replicate=found.replicate, seed=found.seed)
-        ended.append(rerun)
-    best = Confirmation(plan, "minimize", seeds, ended).best
+    plan = ConfirmSpec().plan
+    best = confirmed(plan, searched(space, objective, trials - plan.trials, seed), objective.again).best
     return None if best is None else best.trial.params
+
+
+def confirmed(plan: Plan, ended: Sequence[Trial], again: Callable[[Params, int], float]) -> Confirmation:
+    """Return the confirmation at its end; `again` runs a point of the trials that have ended under a fresh seed."""
+    trials = list(ended)
+    standing = Confirmation(plan, "minimize", SEEDS, list(trials))
+    while found := standing.next(1):
+        (rerun,) = found
+        assert rerun.seed is not None
+        value = again(rerun.params, rerun.seed)
+        trials.append(Trial(len(trials) + 1, rerun.params, "ok", value, replicate=rerun.replicate, seed=rerun.seed))
+        standing = Confirmation(plan, "minimize", SEEDS, list(trials))
+    return standing
 
 
 def searched(space: Space, objective: Objective, trials: int, seed: int, at_once: int = 1) -> list[Trial]:
@@ -304,7 +311,7 @@ PACKAGES = {
 
 
 def version_of(method: str) -> str:
-    """Return what a run of the method is a run of: a version, of ours a hash of strategies, space and the defaults."""
+    """Return what a run of the method is a run of: a version, of ours a hash of strategies, space and what confirms."""
     if method in PEERS:
         return version(PACKAGES.get(method, "numpy"))
     root = Path(mlflow_tune.__file__).parent
