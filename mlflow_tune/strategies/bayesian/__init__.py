@@ -20,9 +20,8 @@ __all__ = ["EVIDENCE", "Bayesian"]
 # The metrics of a model-based trial. `predicted_mean` and `predicted_std` are of the value that the trial will have, in
 # the metric's own units and sign: its median, and half of what the central 68 % span. `model_mean` and `model_std` are
 # the same in the model's units, in which values have mean 0 and variance 1 and are to be minimised. `acquisition` is
-# the score, the larger the better, in these units; where trials run, it is LCB's in place of EI's, and the trial's
-# `why` names it. `expected_improvement` is the largest that any point promises, whichever the acquisition, in terms of
-# how far the best value of the initial design lay from its median.
+# the score, the larger the better, in these units. `expected_improvement` is the largest that any point promises,
+# whichever the acquisition, in terms of how far the best value of the initial design lay from its median.
 EVIDENCE = ("predicted_mean", "predicted_std", "model_mean", "model_std", "acquisition", "expected_improvement")
 
 
@@ -33,10 +32,10 @@ class Bayesian(Options, Strategy):
     `surrogate` is the model: GP (a Gaussian process), RF (a random forest) or ET (extremely randomised trees).
     `acquisition` says what promising means: EI (expected improvement on the best), PI (its probability), LCB
     (the bound of `kappa` standard deviations), uncertainty (the largest standard deviation, which explores only)
-    or EIps (expected improvement a second). While other trials run, LCB with a small random kappa stands in for EI.
-    Trials that ended without a value count as bad as the worst value seen, running ones as what the model predicts of
-    them; points outside the space are ignored. A point is tried once. With `count` > 1 the points are those of asking
-    one by one while the ones before run. `InputError` for values out of range, with the option as its key.
+    or EIps (expected improvement a second). Trials that ended without a value count as bad as the worst value seen,
+    running ones as what the model predicts of them; points outside the space are ignored. A point is tried once. With
+    `count` > 1 the points are those of asking one by one while the ones before run. `InputError` for values out of
+    range, with the option as its key.
     """
 
     name: ClassVar[str] = "bayesian"
@@ -58,8 +57,7 @@ class Bayesian(Options, Strategy):
     def posterior(self, space: Space, history: Sequence[Trial], points: Sequence[Params]) -> Posterior | None:
         """Return what the model that chose the trial after `history` believed, None where no model chose it.
 
-        `acquisition_name` is LCB instead of EI where other trials ran. Raises `InputError` for a point that the space's
-        dimensions cannot read.
+        Raises `InputError` for a point that the space's dimensions cannot read.
         """
         from mlflow_tune.strategies.bayesian.posterior import predict
 

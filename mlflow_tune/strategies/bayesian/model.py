@@ -15,17 +15,13 @@ from mlflow_tune.strategies.bayesian.surrogate import Surrogate, fit_surrogate
 from mlflow_tune.strategies.bayesian.targets import Scale, targets
 from mlflow_tune.trial import Params
 
-# The mean of kappa where EI gives way to LCB. With 4 pending trials, means from 0.1 to 0.3 led to smaller median regret
-# on each problem of tests/benchmarks/bayesian_regret.py than EI, its fantasies or Thompson sampling; 1 gained less.
-KAPPA = 0.3
-
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """A surrogate of the objective, to be minimised, what is `known` of it, and for EIps the `pace` of trials.
 
-    `scale` and `sign` lead back to the metric's units. `incumbent` is the least predicted mean at the trials that
-    ended, and `spread` is what the values of the initial design differ by, in the metric's units.
+    `scale` and `sign` lead back to the metric's units. `incumbent` is the least predicted mean at the trials, running
+    ones included, and `spread` is what the values of the initial design differ by, in the metric's units.
     """
 
     space: Space
@@ -116,43 +112,28 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
     """Return the model that chooses trial `number`, None while the initial design is not complete.
 
     Running trials count as if they had ended with the predicted mean: the kriging believer of Ginsbourger et al., 2010,
-    section 3.2, https://doi.org/10.1007/978-3-642-10701-6_6. What is to be improved on is what was seen, though.
+    section 3.2, https://doi.org/10.1007/978-3-642-10701-6_6. Figures: tests/benchmarks/samples/README.md.
     """
     if len(seen.points) + len(seen.pending) < options.initial or (~np.isnan(seen.values)).sum() < 2:
         return None
     rows, owners = features(space, seen.points)
     seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
-    acquisition, kappa = _acquisition(options, number, len(seen.pending))
     surrogate, scale = fit_surrogate(options.surrogate, rows, seen.values, owners, seed, seen.errors)
-    incumbent = float(surrogate.smoothed.min())
     if len(seen.pending):
         pending, _ = features(space, seen.pending)
         surrogate = surrogate.given(pending, surrogate.predict(pending)[0])
     return Model(
         space=space,
-        acquisition=acquisition,
-        kappa=kappa,
+        acquisition=options.acquisition,
+        kappa=options.kappa,
         surrogate=surrogate,
         scale=scale,
         sign=1.0 if options.goal == "minimize" else -1.0,
-        incumbent=incumbent,
+        incumbent=float(surrogate.smoothed.min()),
         spread=_spread(seen.values[~np.isnan(seen.values)][: options.initial]),
         known=Known(rows, seen.values, seen.errors, owners) if options.surrogate == "GP" else None,
         pace=_fit_pace(options, rows, owners, seen.seconds, seed) if options.acquisition == "EIps" else None,
     )
-
-
-def _acquisition(options: Options, number: int, running: int) -> tuple[str, float]:
-    """Return what chooses this trial, and its kappa: while others run, EI gives way to LCB with a random small kappa.
-
-    Next to running trials that promise much EI either repeats them, or, were they to be improved on too, leaves for
-    where little is known. A random kappa for each trial (Hutter, Hoos and Leyton-Brown, 2012,
-    https://doi.org/10.1007/978-3-642-34413-8_5) lets most of them refine the best region, and some explore.
-    Where values are noisy, EI was no worse.
-    """
-    if options.acquisition != "EI" or not running:
-        return options.acquisition, options.kappa
-    return "LCB", float(np.random.default_rng([options.seed, number, 1]).exponential(KAPPA))
 
 
 def _spread(values: Array) -> float:
