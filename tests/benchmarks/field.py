@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.peers import default_folder
 from tests.benchmarks.samples.methods import METHODS, OURS, OURS_AT_ONCE, OURS_CONFIRMED, PEERS, version_of
 from tests.benchmarks.samples.problems import PROBLEMS, Problem, networks, problem_of
-from tests.benchmarks.samples.runs import BUDGETS, FIRST, RECORDED, Run, read, record, scale_of
+from tests.benchmarks.samples.runs import BUDGETS, FIRST, RECORDED, Run, read, record
 from tests.benchmarks.samples.standing import SUITES, Standing, interval_of
 from tests.benchmarks.samples.tables import names
 
@@ -94,7 +94,7 @@ def compare(given: argparse.Namespace) -> None:
         ours = record(OURS, problems, range(seeds), given.trials, given.results, given.jobs)
     runs: dict[str, Sequence[Run]] = {OURS: ours}
     runs |= recorded(given)
-    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    standing = Standing.of(problems, seeds, runs)
     for at in BUDGETS:
         there = [method for method in runs if standing.shared([OURS, method], at)]
         if there:
@@ -112,7 +112,7 @@ def pending(given: argparse.Namespace) -> None:
         method: record(method, problems, range(seeds), given.trials, given.results, given.jobs)
         for method in (OURS, OURS_AT_ONCE)
     }
-    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    standing = Standing.of(problems, seeds, runs)
     for at in [each for each in BUDGETS if each <= given.trials]:
         scores(standing, list(runs), at)
         differences(standing, [OURS_AT_ONCE], at)
@@ -130,7 +130,7 @@ def confirmed(given: argparse.Namespace) -> None:
         OURS: plain,
     }
     runs |= recorded(given)
-    standing = Standing.of(problems, seeds, [scale_of(problem) for problem in problems], runs)
+    standing = Standing.of(problems, seeds, runs)
     for at in [each for each in BUDGETS if FIRST[OURS_CONFIRMED] <= each <= given.trials]:
         there = [method for method in runs if standing.shared([OURS_CONFIRMED, method], at)]
         scores(standing, there, at)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.benchmarks.samples.problems import Problem
-from tests.benchmarks.samples.runs import BUDGETS, Run, Scale
+from tests.benchmarks.samples.runs import BUDGETS, Run, scale_of
 
 Numbers = npt.NDArray[np.float64]
 DRAWS = 2000
@@ -39,12 +39,11 @@ class Standing:
     seconds: Mapping[str, Numbers]
 
     @classmethod
-    def of(
-        cls, problems: Sequence[Problem], seeds: int, scales: Sequence[Scale], runs: Mapping[str, Sequence[Run]]
-    ) -> Standing:
+    def of(cls, problems: Sequence[Problem], seeds: int, runs: Mapping[str, Sequence[Run]]) -> Standing:
         """Return the standing of the methods whose runs are given."""
         shape = (len(problems), seeds, len(BUDGETS))
         rows = {problem.name: row for row, problem in enumerate(problems)}
+        scales = [scale_of(problem) for problem in problems]
         scores = {method: np.full(shape, np.nan) for method in runs}
         seconds = {method: np.full(shape, np.nan) for method in runs}
         for method, each in runs.items():
