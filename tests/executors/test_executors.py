@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 import uuid
@@ -431,6 +432,20 @@ def test_what_is_no_code_stays_at_home(tmp_path):
     Repo.init(folder)
     (folder / ".gitignore").write_text("data.csv\nenv/\n")
     assert files_after(folder, tmp_path / "2") == ["pack/mod.py", "train.py"]
+
+
+@pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
+def test_a_folder_travels_to_a_python_that_has_no_filters(tmp_path, monkeypatch):
+    whole = tarfile.TarFile.extractall
+
+    def extractall(archive, path):  # that of 3.11.2
+        whole(archive, path)
+
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "train.py").write_text("text")
+    assert files_after(tmp_path / "work", tmp_path / "there") == ["train.py"]
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["plain", "git"])
