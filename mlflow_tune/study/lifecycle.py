@@ -32,6 +32,7 @@ from mlflow_tune.tracking import (
     Trials,
     claimed,
     is_held,
+    keeper,
     namesakes,
     save_view,
     started_run,
@@ -91,22 +92,28 @@ def place_for(client: Client, spec: StudySpec) -> Place:
     return Place(experiment_id, finished, started)
 
 
-def create_study(client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place) -> StudyRecord:
-    """Make the parent run with its view; return the study, which is then running.
+def make_study(client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place) -> StudyRecord:
+    """Make the parent run; return the study, which is then running, and may have to withdraw: see `keep_name`.
 
-    Raises InputError when the study's true function cannot be called, and StudyConflict, as `place_for` does, when
-    somebody made a study of this name at the same moment.
+    Raises InputError when the study's true function cannot be called.
     """
     reference = reference_values(spec, folder)
     studies = Studies(client)
     experiment_id = place.experiment_id or str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)
-    record = studies.create(definition, experiment_id, source, str(folder), reference, place.started)
-    if first := take_name(client, record):
+    return studies.create(definition, experiment_id, source, str(folder), reference, place.started)
+
+
+def keep_name(client: Client, spec: StudySpec, record: StudyRecord) -> None:
+    """Let a study that was just made keep its name, and write its view.
+
+    Raises StudyConflict, as `place_for` does, when somebody made a study of this name at the same moment.
+    """
+    if other := take_name(client, record):
+        first = keeper(client, record, other)
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, client, driven=True)
     save_view(client, record, spec.metric, spec.goal, spec.space, stops=spec.stop_trials is not None)
-    return record
 
 
 def _second(first: StudyRecord, spec: StudySpec, client: Client, driven: bool) -> StudyConflict:

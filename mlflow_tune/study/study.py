@@ -47,7 +47,7 @@ from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool
 from mlflow_tune.study.display.default import shown
 from mlflow_tune.study.display.summary import failure_words
 from mlflow_tune.study.handle import StudyHandle
-from mlflow_tune.study.lifecycle import Place, Resumption, create_study, place_for, session
+from mlflow_tune.study.lifecycle import Place, Resumption, keep_name, make_study, place_for, session
 from mlflow_tune.study.training_on import asked_on
 from mlflow_tune.study.view import StudyView
 from mlflow_tune.tracking import Client, Studies, StudyRecord
@@ -375,7 +375,9 @@ class Study(StudyView):
         tell_goal(spec)
         spec = spec.model_copy(update={"space": spec.space.with_defaults(defaults)})
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
-        record = create_study(self.client, spec, source, self._folder, self._place)
-        self._handle = StudyHandle(self.client, record, spec, self._folder, source)
-        approve(self._handle)
-        return self._handle
+        record = make_study(self.client, spec, source, self._folder, self._place)
+        handle = StudyHandle(self.client, record, spec, self._folder, source)
+        approve(handle)  # at once: whoever is killed from here on may go on with the study
+        keep_name(self.client, spec, record)
+        self._handle = handle
+        return handle

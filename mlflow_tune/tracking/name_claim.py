@@ -13,6 +13,7 @@ other's param, which the other has written if it went on. All never yield: the e
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -26,6 +27,7 @@ from mlflow_tune.tracking.studies import Studies, StudyRecord, shown_params, stu
 NAME_CLAIM = "tune.claim.name"
 HELD = "held"
 LEFT = "left"
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between looks for the one that keeps a name
 WITHDRAWN = "withdrawn"  # the kind of a run that would have been a study
 
 
@@ -55,6 +57,18 @@ def take_name(client: Client, study: StudyRecord) -> StudyRecord | None:
     if _written(client, study.run_id, HELD, shown_params(study.definition)):
         return None
     return next(iter(_others(client, study)), study)
+
+
+def keeper(client: Client, study: StudyRecord, first: StudyRecord) -> StudyRecord:
+    """Return the study that keeps the name: `first`, to which this one yields, may be about to yield to another."""
+    for pause in PAUSES:
+        others = _others(client, study)
+        if not others:
+            break
+        if _holds(client.send("get_run", others[0].run_id).data.params):
+            return others[0]
+        time.sleep(pause)
+    return first
 
 
 def withdraw(client: Client, study: StudyRecord, why: str) -> None:

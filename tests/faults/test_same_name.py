@@ -100,13 +100,14 @@ def test_one_whose_request_lands_late_withdraws_though_its_start_time_is_earlier
 def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_store, tmp_path):
     from mlflow_tune.errors import StudyConflict, StudyNotFound
     from mlflow_tune.spec.study_file import read_study_file
-    from mlflow_tune.study.lifecycle import Place, create_study
+    from mlflow_tune.study.lifecycle import Place, keep_name, make_study
     from mlflow_tune.tracking import Client, Studies
 
     spec, client = read_study_file(study_file(tmp_path, name="twin"), {}), Client(sqlite_store)
-    first = create_study(client, spec, {}, tmp_path, Place(None))
+    first, second = (make_study(client, spec, {}, tmp_path, Place(None)) for _ in range(2))
+    keep_name(client, spec, first)
     with pytest.raises(StudyConflict, match=f"watch {first.run_id}"):
-        create_study(client, spec, {}, tmp_path, Place(None))
+        keep_name(client, spec, second)
     [withdrawn] = parents(sqlite_store, "twin", deleted=True)
     MlflowClient(sqlite_store).restore_run(withdrawn.info.run_id)
     assert Studies(client).find("twin") == first
@@ -115,3 +116,20 @@ def test_a_study_that_was_withdrawn_is_no_study_when_its_run_is_restored(sqlite_
     assert withdrawn.data.tags["tune.why_stopped"] == (
         f"the study {first.run_id} was made at the same moment and keeps the name"
     )
+
+
+@pytest.mark.slow
+def test_a_driver_that_dies_before_its_study_keeps_the_name_leaves_one_to_go_on(sqlite_store, tmp_path, monkeypatch):
+    from mlflow_tune import Study
+    from mlflow_tune.spec.study_file import read_study_file
+    from mlflow_tune.study import study
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    path = study_file(tmp_path, name="cut")
+    with monkeypatch.context() as cut:
+        cut.setattr(study, "keep_name", die)
+        with pytest.raises(KeyboardInterrupt):
+            Study.of(read_study_file(path, {}), folder=path.parent, tracking_uri=sqlite_store).run(quiet=True)
+    assert Study.load("cut", tracking_uri=sqlite_store).resume(quiet=True).ending.state == "finished"
