@@ -32,7 +32,6 @@ from mlflow_tune.tracking import (
     Trials,
     claimed,
     is_held,
-    keeper,
     namesakes,
     save_view,
     started_run,
@@ -109,8 +108,7 @@ def keep_name(client: Client, spec: StudySpec, record: StudyRecord) -> None:
 
     Raises StudyConflict, as `place_for` does, when somebody made a study of this name at the same moment.
     """
-    if other := take_name(client, record):
-        first = keeper(client, record, other)
+    if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, client, driven=True)
     save_view(client, record, spec.metric, spec.goal, spec.space, stops=spec.stop_trials is not None)

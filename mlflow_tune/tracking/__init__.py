@@ -7,7 +7,7 @@ from mlflow_tune.tracking.client import Client, first_line, public_uri
 from mlflow_tune.tracking.deletion import is_deleted, told_when_deleted, without_run
 from mlflow_tune.tracking.holder import user_here
 from mlflow_tune.tracking.lease import claimed, is_driven, is_held
-from mlflow_tune.tracking.name_claim import keeper, namesakes, take_name, withdraw
+from mlflow_tune.tracking.name_claim import namesakes, take_name, withdraw
 from mlflow_tune.tracking.queue import Queue, Queued
 from mlflow_tune.tracking.reading import Refresh
 from mlflow_tune.tracking.records import StartedRun, started_run
@@ -37,7 +37,6 @@ __all__ = [
     "is_driven",
     "is_held",
     "is_local",
-    "keeper",
     "namesakes",
     "near_words",
     "noted",

@@ -45,30 +45,17 @@ def namesakes(client: Client, experiment_id: str, name: str) -> tuple[list[Study
 
 
 def take_name(client: Client, study: StudyRecord) -> StudyRecord | None:
-    """Let a study that was just made keep its name: return None, or the study that has it already.
+    """Let a study that was just made keep its name: return None, or the study that keeps it instead.
 
     That is the new study itself when the other one has ended meanwhile. The params that show what the study is about
     are written in the same request.
     """
-    others = _others(client, study)
-    for other in others:
+    for other in _others(client, study):
         if _age(other) < _age(study) or not _written(client, other.run_id, LEFT):
-            return other
+            return _keeper(client, study, other)
     if _written(client, study.run_id, HELD, shown_params(study.definition)):
         return None
-    return next(iter(_others(client, study)), study)
-
-
-def keeper(client: Client, study: StudyRecord, first: StudyRecord) -> StudyRecord:
-    """Return the study that keeps the name: `first`, to which this one yields, may be about to yield to another."""
-    for pause in PAUSES:
-        others = _others(client, study)
-        if not others:
-            break
-        if _holds(client.send("get_run", others[0].run_id).data.params):
-            return others[0]
-        time.sleep(pause)
-    return first
+    return _keeper(client, study, study)
 
 
 def withdraw(client: Client, study: StudyRecord, why: str) -> None:
@@ -87,6 +74,17 @@ def withdraw(client: Client, study: StudyRecord, why: str) -> None:
 def _others(client: Client, study: StudyRecord) -> list[StudyRecord]:
     found, _ = namesakes(client, study.experiment_id, study.name)
     return [record for record in found if record.run_id != study.run_id]
+
+
+def _keeper(client: Client, study: StudyRecord, ahead: StudyRecord) -> StudyRecord:
+    """Return the study that keeps the name: `ahead`, to which this one yields, may be about to yield to another."""
+    first = None
+    for pause in PAUSES:
+        first = next(iter(_others(client, study)), None)
+        if first is None or _holds(client.send("get_run", first.run_id).data.params):
+            break
+        time.sleep(pause)
+    return first or ahead
 
 
 def _age(study: StudyRecord) -> tuple[int, str]:

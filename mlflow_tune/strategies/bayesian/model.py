@@ -20,16 +20,14 @@ from mlflow_tune.trial import Params
 class Model:
     """A surrogate of the objective, to be minimised, what is `known` of it, and for EIps the `pace` of trials.
 
-    `scale` and `sign` lead back to the metric's units. `incumbent` is the least predicted mean at the trials, running
+    `scale` leads back to the metric's units. `incumbent` is the least predicted mean at the trials, running
     ones included, and `spread` is what the values of the initial design differ by, in the metric's units.
     """
 
     space: Space
-    acquisition: str
-    kappa: float
+    options: Options
     surrogate: Surrogate
     scale: Scale
-    sign: float
     incumbent: float
     spread: float
     known: Known | None = None
@@ -39,7 +37,7 @@ class Model:
         """Return score, log expected improvement, predicted mean and standard deviation (m, 4) of points (m, d)."""
         rows, _ = features(self.space, units)
         mean, std = self.surrogate.predict(rows)
-        scores = score(self.acquisition, mean, std, self.incumbent, self.kappa)
+        scores = score(self.options.acquisition, mean, std, self.incumbent, self.options.kappa)
         if self.pace is not None:
             scores = scores - self.pace.log_seconds(rows)
         return np.stack([scores, log_expected_improvement(mean, std, self.incumbent), mean, std], axis=1)
@@ -47,7 +45,8 @@ class Model:
     def in_units(self, mean: Array, std: Array) -> tuple[Array, Array]:
         """Return the predicted mean and standard deviation, both (m,), in the metric's own units and sign."""
         half = (self.scale.back(mean + std) - self.scale.back(mean - std)) / 2
-        return self.sign * self.scale.back(mean), half
+        sign = 1.0 if self.options.goal == "minimize" else -1.0
+        return sign * self.scale.back(mean), half
 
     def evidence(self, params: Params, log_improvement: float) -> dict[str, float]:
         """Return the numbers behind the choice of a point, as the strategy's `EVIDENCE` describes them.
@@ -65,7 +64,7 @@ class Model:
             "predicted_std": predicted_std,
             "model_mean": mean,
             "model_std": std,
-            "acquisition": acquisition_values(self.acquisition, scores),
+            "acquisition": acquisition_values(self.options.acquisition, scores),
         }
         found["expected_improvement"] = self._share(np.array([np.exp(log_improvement)]))
         return {name: float(values[0]) for name, values in found.items()}
@@ -124,11 +123,9 @@ def fit_model(options: Options, space: Space, seen: Observations, number: int) -
         surrogate = surrogate.given(pending, surrogate.predict(pending)[0])
     return Model(
         space=space,
-        acquisition=options.acquisition,
-        kappa=options.kappa,
+        options=options,
         surrogate=surrogate,
         scale=scale,
-        sign=1.0 if options.goal == "minimize" else -1.0,
         incumbent=float(surrogate.smoothed.min()),
         spread=_spread(seen.values[~np.isnan(seen.values)][: options.initial]),
         known=Known(rows, seen.values, seen.errors, owners) if options.surrogate == "GP" else None,

@@ -26,8 +26,8 @@ def predict(options: Options, space: Space, history: Sequence[Trial], points: Se
         return None
     judged = model.judge(np.array([space.to_unit(point) for point in points]).reshape(len(points), len(space)))
     mean, std = model.in_units(judged[:, 2], judged[:, 3])
-    acquisition = acquisition_values(model.acquisition, judged[:, 0])
-    return Posterior(tuple(mean.tolist()), tuple(std.tolist()), tuple(acquisition.tolist()), model.acquisition)
+    acquisition = acquisition_values(options.acquisition, judged[:, 0])
+    return Posterior(tuple(mean.tolist()), tuple(std.tolist()), tuple(acquisition.tolist()), options.acquisition)
 
 
 def band(options: Options, space: Space, history: Sequence[Trial], trial: Trial) -> Band | None:

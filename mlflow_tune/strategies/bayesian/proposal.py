@@ -36,7 +36,7 @@ def propose(options: Options, space: Space, history: Sequence[Trial]) -> Suggest
     points, judged = promising_points(space, model.judge, _best(seen), draws, budget)
     params = _first_free(space, points, seen) or Random(options.seed).suggest(space, history, 1)[0].params
     evidence = model.evidence(params, log_improvement=float(judged[:, 1].max()))
-    return Suggestion(params, _why(options.surrogate, model.acquisition, seen, evidence), evidence)
+    return Suggestion(params, _why(options, seen, evidence), evidence)
 
 
 def _initial(options: Options, space: Space, history: Sequence[Trial], index: int) -> Suggestion | None:
@@ -60,12 +60,12 @@ def _first_free(space: Space, points: Array, seen: Observations) -> dict[str, Va
     return None
 
 
-def _why(surrogate: str, acquisition: str, seen: Observations, evidence: dict[str, float]) -> str:
+def _why(options: Options, seen: Observations, evidence: dict[str, float]) -> str:
     failed = int(np.isnan(seen.values).sum())
     running = len(seen.pending)
     parts = [f"{failed} without a value"] * bool(failed) + [f"{running} running"] * bool(running)
     return (
-        f"{surrogate} model, {acquisition} {evidence['acquisition']:.4g}: "
+        f"{options.surrogate} model, {options.acquisition} {evidence['acquisition']:.4g}: "
         f"predicted {evidence['predicted_mean']:.6g} +- {evidence['predicted_std']:.2g} "
         f"from {len(seen.points) + running} trials" + (f" ({', '.join(parts)})" if parts else "")
     )
