@@ -217,7 +217,8 @@ DETACHED = "import os, time; os.setsid(); {fork} print(os.getpid(), flush=True);
 @pytest.mark.parametrize("fork", ["", "os.fork() and os._exit(0); "], ids=["session", "daemon"])
 def test_what_a_trial_has_detached_before_it_killed_its_watcher_is_ended(fork):
     """As by `pkill -9 python`; another child of the driver, which has started it for itself, lives on."""
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {DETACHED.format(fork=fork)!r}])"
+    run = f"subprocess.run([sys.executable, '-c', {DETACHED.format(fork=fork)!r}])"
+    code = f"import subprocess, sys, time; {run}; time.sleep(99)"  # the daemon may speak after its starter has ended
     process = Supervised([sys.executable, "-c", code], env=dict(os.environ), cwd=HERE)
     output = b""
     while not output.strip():
