@@ -33,7 +33,8 @@ from mlflow_tune.cli.common import Common, console, set_up_logging
 from mlflow_tune.driver.callbacks import Callback
 from mlflow_tune.errors import InputError, StudyFailed, TrackingError, TuneError
 from mlflow_tune.launchers import mlproject
-from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study, read_study_file
+from mlflow_tune.spec.run import RunSpec
+from mlflow_tune.spec.study_file import StudySpec, parse_study, read_study_file
 from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.display.progress import screen_for
 from mlflow_tune.study.display.summary import no_value_words, nothing_found, print_summary

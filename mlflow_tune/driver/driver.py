@@ -226,11 +226,9 @@ class Driver:
         if self._confirming.began:
             late = why_late(rules, self.history, now())
             return ("finished", f"{late}; {self._confirming.words(self.history)}") if late else None
-        rules = self._spec.search_rules
         # A point that must run again was started within the budget: only the other rules may keep it back.
-        if self._retries:
-            rules = rules.model_copy(update={"trials": None})
-        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), now())
+        trials = None if self._retries else self._spec.search_trials
+        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), trials, now())
         if why and not why_late(rules, self.history, now()) and self._confirming.begin(why):
             return None
         return ("finished", why) if why and not self._look(at_once=True) else None

@@ -44,7 +44,7 @@ class Suggester:
         found = [] if self._prepared.cancel() else self._prepared.result()
         if found and self._number == next_number(history) and self._took > WORTH * _seconds(history):
             return found
-        budget = self._spec.search_rules.trials
+        budget = self._spec.search_trials
         left = free if budget is None else budget - len(searched(history))
         return self._strategy.suggest(self._spec.space, history, min(free, left))
 
@@ -56,7 +56,7 @@ class Suggester:
         """
         number = next_number(history)
         alone = self._spec.workers == 1 or self._spec.batch
-        budget = self._spec.search_rules.trials
+        budget = self._spec.search_trials
         left = budget is None or len(searched(history)) < budget
         if self._strategy.takes_long and left and not alone and self._number != number and self._prepared.done():
             self._prepared = self._thread.submit(self._timed, [*history])

@@ -15,7 +15,8 @@ from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, O
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.provenance import tell_difference
 from mlflow_tune.spec.definition import ASKED
-from mlflow_tune.spec.study_file import RunSpec, StudySpec
+from mlflow_tune.spec.run import RunSpec
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.trial import Job, Params
 
 REFERENCE_POINTS = 101

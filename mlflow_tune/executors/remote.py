@@ -27,7 +27,8 @@ from mlflow_tune.executors.slots import devices_here
 from mlflow_tune.launchers import Launcher, ProjectLauncher
 from mlflow_tune.launchers.function import pickled
 from mlflow_tune.provenance import git_commit
-from mlflow_tune.spec.study_file import RunSpec, StudySpec
+from mlflow_tune.spec.run import RunSpec
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.text import escaped, some_of
 from mlflow_tune.text.sizes import size_words
 from mlflow_tune.trial import Job, Outcome

@@ -10,9 +10,10 @@ from typing import Any
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical
 from mlflow_tune.spec.goals import is_odd, tell_odd
+from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stopping import with_trials
-from mlflow_tune.spec.study_file import RunSpec, StudySpec, parse_study
+from mlflow_tune.spec.study_file import StudySpec, parse_study
 from mlflow_tune.strategies import STRATEGIES, Strategy, model_based
 from mlflow_tune.tracking import StudyRecord
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow_tune.spec.study_file import KINDS, StudySpec
+from mlflow_tune.spec.run import KINDS
+from mlflow_tune.spec.study_file import StudySpec
 
 DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that all editors know
 FILE = "study.schema.json"  # what `init` calls it

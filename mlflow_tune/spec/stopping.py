@@ -48,16 +48,18 @@ class StopRules(BaseModel):
         return any(rule is not None for rule in (self.trials, self.time, self.patience))
 
 
-def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], now: int) -> str | None:
+def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], trials: int | None, now: int) -> str | None:
     """Return the words for the rule that ends the search, None while there is none; `now` in milliseconds.
 
-    Replicates are no part of the search, though the time counts that they take.
+    Of the budget the search has `trials`, None where they are not to end it. Replicates are no part of the search,
+    though the time counts that they take.
     """
     late = why_late(rules, history, now)
     history = searched(history)
     started = sum(trial.outcome != "interrupted" for trial in history)
-    if rules.trials is not None and started >= rules.trials:
-        return f"trials: the budget of {rules.trials} is used"
+    if trials is not None and started >= trials:
+        whole, part = f"the budget of {trials} is used", f"the search has used its {trials} of the budget of"
+        return f"trials: {whole}" if trials == rules.trials else f"trials: {part} {rules.trials}"
     if late:
         return late
     best = best_trial(history, goal)

@@ -37,10 +37,11 @@ from mlflow_tune.spec.definition import (
     tell_order,
     with_budget,
 )
+from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.secrecy import refuse_secrets
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
-from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec, parse_study
+from mlflow_tune.spec.study_file import ExecutorSpec, StudySpec, parse_study
 from mlflow_tune.strategies import Strategy
 from mlflow_tune.study.approvals import approve, refuse_unapproved
 from mlflow_tune.study.ask_tell import LEFT, Asking, ManualPool

@@ -23,7 +23,7 @@ def running(number, start=0):
 
 
 def done(history, goal="minimize", now=NOW, **rules):
-    return why_done(StopRules(**rules), goal, history, now)
+    return why_done(StopRules(**rules), goal, history, rules.get("trials"), now)
 
 
 def values(*found):
@@ -43,6 +43,13 @@ def test_trials_counts_every_trial_that_was_started_but_no_interrupted_one():
     assert done(history, trials=5) == "trials: the budget of 5 is used"
     assert done(history, trials=6) is None
     assert done([*history, ran(6, outcome="interrupted")], trials=6) is None
+
+
+def test_the_search_has_a_part_of_the_budget():
+    rules, history = StopRules(trials=10), values(1.0, 0.5, 0.7)
+    assert why_done(rules, "minimize", history, 4, NOW) is None
+    assert why_done(rules, "minimize", history, 3, NOW) == "trials: the search has used its 3 of the budget of 10"
+    assert why_done(rules, "minimize", history, None, NOW) is None
 
 
 def test_a_retry_is_no_further_trial():

@@ -50,7 +50,7 @@ def test_the_confirmation_is_the_last_part_of_the_budget(confirmed, sqlite_store
     trials = confirmed.trials
     assert [trial.replicate > 0 for trial in trials] == [False] * 6 + [True] * (len(trials) - 6)
     assert 8 <= len(trials) <= 10
-    assert confirmed.ending.why.startswith("trials: the budget of 6 is used; #00")
+    assert confirmed.ending.why.startswith("trials: the search has used its 6 of the budget of 10; #00")
     for trial in trials[6:]:
         root = trials[trial.replicate - 1]
         assert (trial.params, trial.strategy) == (root.params, "confirm")

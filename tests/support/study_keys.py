@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
-from mlflow_tune.spec.study_file import ExecutorSpec, RunSpec, StudySpec
+from mlflow_tune.spec.study_file import ExecutorSpec, StudySpec
 from mlflow_tune.text.durations import duration_text
 from tests.fixtures import ROOT
 
