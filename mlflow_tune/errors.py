@@ -78,6 +78,12 @@ class StudyNotFound(InputError, LookupError):
     """No study has this name or run id in the experiment."""
 
 
+class NothingFound(InputError):
+    """No trial of the study has a value, which what was asked for needs."""
+
+    exit_code = 1
+
+
 class StudyConflict(TuneError):
     """The study exists already, or is in a state that does not allow what was asked."""
 

@@ -42,7 +42,8 @@ class Trial:
     again, whose number is in `replicate`, else 0; `seed` is the random seed that it was given, None for that of all.
 
     An attempt that trains the trial on has its epochs `raised`, which are no part of the point, and goes on from the
-    attempt `before`. `train_on` is what is yet to be done of that.
+    attempt `before`; a replicate of such a trial has them raised too, and begins anew. `train_on` is what is yet to be
+    done of that.
     """
 
     number: int
@@ -91,7 +92,8 @@ class Trial:
 class Suggestion:
     """What a strategy asks for next: a point, the rule that chose it, and the numbers behind the choice.
 
-    A point that is to be tried again has the number of its trial in `replicate`, and may have another `seed`.
+    A point that is to be tried again has the number of its trial in `replicate`, may have another `seed`, and trains as
+    long as that trial did: what that has `raised` comes with it.
     """
 
     params: Params
@@ -99,6 +101,7 @@ class Suggestion:
     evidence: Mapping[str, float] = field(default_factory=dict)
     replicate: int = 0
     seed: int | None = None
+    raised: Params = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,6 @@ def drive(
 
 def _exit_code(study: Study, trials: Sequence[Trial]) -> int:
     assert study.ending is not None
-    if study.ending.state == "interrupted":
+    if study.ending.state == "interrupted" and not study.ending.as_asked:
         return 128 + study.ending.signal if study.ending.signal else INTERRUPTED
-    return 0 if study.ending.state == "finished" and not nothing_found(trials) else 1
+    return 1 if study.ending.state == "aborted" or nothing_found(trials) else 0

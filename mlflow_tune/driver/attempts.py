@@ -39,7 +39,7 @@ class Attempts:
 
         It follows the attempt `before`, if there is one. Without `log` its point is left to be written later.
         """
-        raised, ground = self._onward(before)
+        raised, ground = self._onward(point, before)
         trial = self._trials.start(
             number,
             point,
@@ -71,10 +71,12 @@ class Attempts:
             resume_from=trial.before.run_id if trial.before else "",
         )
 
-    def _onward(self, before: Trial | None) -> tuple[dict[str, Value], Trial | None]:
-        """Return what an attempt has raised, and from which one it goes on, where it follows one `before`."""
+    def _onward(self, point: Suggestion, before: Trial | None) -> tuple[dict[str, Value], Trial | None]:
+        """Return what an attempt at a point has raised, and from which one it goes on, where it follows `before`."""
         if before is None:
-            return {}, None
-        wish = before.train_on
-        raised, ground = (wish.params, before) if wish else (before.raised, before.before)
+            raised, ground = point.raised, None
+        elif before.train_on:
+            raised, ground = before.train_on.params, before
+        else:
+            raised, ground = before.raised, before.before
         return {name: value for name, value in raised.items() if name == self._epochs}, ground

@@ -39,16 +39,15 @@ class Confirming:
         return True
 
     def suggest(self, history: Sequence[Trial], free: int) -> list[Suggestion]:
-        """Return up to `free` replicates, within the budget of trials."""
-        budget = self._spec.stop.trials
-        left = free if budget is None else budget - len(history)
+        """Return up to `free` replicates: the plan says how many there are, whatever the search has taken."""
         confirmation = self._standing(history)
-        return confirmation.next(min(free, left)) if confirmation is not None and left > 0 else []
+        return [] if confirmation is None else confirmation.next(free)
 
-    def words(self, history: Sequence[Trial]) -> str:
-        """Return why the search was over, where it was, and what the confirmation has come to."""
+    def words(self, history: Sequence[Trial], rule: str = "") -> str:
+        """Return why the search was over, where it was, the `rule` that ends the confirmation, and what came of it."""
         confirmation = self._standing(history)
-        return "; ".join(filter(None, (self._after, confirmation.words if confirmation else "")))
+        told = (self._after, rule, confirmation.words if confirmation else "")
+        return "; ".join(dict.fromkeys(filter(None, told)))
 
     def _standing(self, history: Sequence[Trial]) -> Confirmation | None:
         return self._spec.confirmation(history, self.seeds)

@@ -33,7 +33,7 @@ from mlflow_tune.strategies import evidence_names
 from mlflow_tune.strategies.base import next_number
 from mlflow_tune.strategies.confirmation import NAME as CONFIRM
 from mlflow_tune.text import escaped
-from mlflow_tune.tracking import Queue, Queued, StudyState, Trials, is_deleted
+from mlflow_tune.tracking import Queue, Queued, Trials, is_deleted
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.records import now
 from mlflow_tune.trial import Outcome, Suggestion, Trial, as_known, ended_trial, standing
@@ -135,7 +135,7 @@ class Driver:
         self._collect()
         self._outbox.flush()
         if self.ending is None and not self._running and (why := self._why_stop()):
-            self._end(*why)
+            self._end(why)
 
     def give_up(self, error: BaseException) -> None:
         """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
@@ -182,9 +182,9 @@ class Driver:
         # A study whose last trials are killed is not finished, though a stop rule had struck.
         cut_short = signals.level > 1 and self._running and self.ending and self.ending.state == "finished"
         if signals.level and (self.ending is None or cut_short):
-            self._end("interrupted", f"interrupted by {signals.name}", signals.signal)
+            self._end(Ending("interrupted", f"interrupted by {signals.name}", signals.signal))
         elif self._cut and self.ending is None:  # by code in this process that raised KeyboardInterrupt itself
-            self._end("interrupted", self._cut, signal.SIGINT)
+            self._end(Ending("interrupted", self._cut, signal.SIGINT))
         if signals.level > 1:
             self._pool.stop()
 
@@ -196,7 +196,7 @@ class Driver:
                 return
             self._look()
             if why := self._why_stop():
-                self._end(*why)
+                self._end(why)
             elif self._retries and self._outbox:
                 self._outbox.flush()  # of the attempts before, whose runs may be deleted
             elif self._retries:
@@ -213,29 +213,34 @@ class Driver:
             self._next_look = time.monotonic() + LOOK
         return bool(self._waiting)
 
-    def _why_stop(self) -> tuple[StudyState, str] | None:
+    def _why_stop(self) -> Ending | None:
         rules = self._spec.stop
         waiting = {trial.number for trial in self._retries}  # their retries may yet succeed
         if self._retries.is_hopeless(self.history) and not self._by_hand:
-            return "aborted", self._retries.certain
+            return Ending("aborted", self._retries.certain)
         if why := why_aborted(rules, [trial for trial in self.history if trial.number not in waiting], self._began):
-            return "aborted", why
+            return self._ended_by(why) if self._confirming.began else Ending("aborted", why)
         asked_on = any(self._attempts.is_to_train_on(trial) or trial.raised for trial in self._retries)
         if self._waiting or self._by_hand or asked_on:  # what a person asked for runs, whatever the other rules say
             return None
         if self._confirming.began:
-            late = why_late(rules, self.history, now())
-            return ("finished", f"{late}; {self._confirming.words(self.history)}") if late else None
+            return self._ended_by(late) if (late := why_late(rules, self.history, now())) else None
         # A point that must run again was started within the budget: only the other rules may keep it back.
-        trials = None if self._retries else self._spec.search_trials
-        why = why_done(rules, self._spec.goal, self._spec.strategy.eligible(as_known(self.history)), trials, now())
-        if why and not why_late(rules, self.history, now()) and self._confirming.begin(why):
+        if self._retries:
+            rules = rules.model_copy(update={"trials": None})
+        known = self._spec.strategy.eligible(as_known(self.history))
+        why = why_done(rules, self._spec.goal, known, now(), self._spec.reruns, self._spec.workers)
+        if why and self._confirming.begin(why):
             return None
-        return ("finished", why) if why and not self._look(at_once=True) else None
+        return Ending("finished", why) if why and not self._look(at_once=True) else None
 
-    def _end(self, state: StudyState, why: str, number: int | None = None) -> None:
-        self.ending = Ending(state, why, number)
-        logger.info("%s: %s", "no new trials" if state == "interrupted" else "stopped", why)
+    def _ended_by(self, rule: str = "") -> Ending:
+        """Return how a confirmation ends, by a rule or by itself: the search that it followed is as it was."""
+        return replace(self._by_hand or Ending("finished", ""), why=self._confirming.words(self.history, rule))
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = ending
+        logger.info("%s: %s", "no new trials" if ending.state == "interrupted" else "stopped", ending.why)
 
     def _start_new(self, free: int) -> bool:
         suggestions = self._suggestions(free)
@@ -257,18 +262,16 @@ class Driver:
 
     def _run_out(self) -> bool:
         """End the study when there is nothing more to start; return whether its confirmation begins instead."""
-        if self._confirming.asked and self._by_hand:
-            self.ending = replace(self._by_hand, why=self._confirming.words(self.history))
+        if self._confirming.began:
+            self._end(self._ended_by())
         elif self._by_hand:
             self.ending = self._by_hand
-        elif self._confirming.began:
-            self._end("finished", self._confirming.words(self.history))
         else:
             chosen = self._spec.strategy
             why = f"{chosen.name}: {chosen.conclusion(self._spec.space, self.history)}"
             if self._confirming.begin(why):
                 return True
-            self._end("finished", why)
+            self._end(Ending("finished", why))
         return False
 
     def _start_again(self, trial: Trial) -> None:
@@ -318,7 +321,7 @@ class Driver:
         self._outbox.flush()
         self._put(ended := self._trials.finish(trial, Outcome("interrupted", reason=why)))
         self._callback.on_trial_end(ended, self.history)
-        self._end("interrupted", why)
+        self._end(Ending("interrupted", why))
 
     def _collect(self) -> None:
         """Take in the trials that have ended: from now on strategies know them, whether or not they are written."""
@@ -391,7 +394,7 @@ class Driver:
         if self.ending is None:
             parent = self._publisher.parent()
             if parent.stop_request:
-                self._end("interrupted", "`mlflow-tune stop` asked for it")
+                self._end(Ending("interrupted", "`mlflow-tune stop` asked for it"))
             if parent.queue_news != self._news:
                 self._news = parent.queue_news
                 self._next_look = 0.0

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlflow_tune.errors import InputError
 from mlflow_tune.space import Categorical
+from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.goals import is_odd, tell_odd
 from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.secrecy import refuse_secrets
@@ -97,11 +98,19 @@ def changed_spec(
 
 
 def with_budget(spec: StudySpec, trials: int | str | None, held: int) -> StudySpec:
-    """Return the definition with a budget of `trials`, of which `held` are there; with its own when None is given.
+    """Return the definition with a budget of `trials`; with its own when None is given. Its search holds `held`.
 
     Raises InputError for a budget that is no number, or is too small.
     """
-    return spec if trials is None else spec.model_copy(update={"stop": with_trials(spec.stop, trials, held)})
+    if trials is None:
+        return spec
+    return spec.model_copy(update={"stop": with_trials(spec.stop, trials, held, spec.reruns)})
+
+
+def with_confirmation(spec: StudySpec, confirm: ConfirmSpec) -> StudySpec:
+    """Return the definition with a confirmation, whose reruns its budget is raised by: the search keeps its part."""
+    trials = None if spec.search_trials is None else spec.search_trials + confirm.plan.trials
+    return spec.model_copy(update={"confirm": confirm, "stop": spec.stop.model_copy(update={"trials": trials})})
 
 
 def _refuse_other_constraint(before: StudySpec, after: StudySpec) -> None:
@@ -145,6 +154,8 @@ def tell_lower(before: int | None, after: int | None) -> None:
 def tell_length(spec: StudySpec) -> None:
     """Warn when the budget cuts off a strategy that has an end of its own."""
     length = spec.strategy.length(spec.space) if spec.strategy.has_end else None
-    budget = spec.stop.trials
+    budget = spec.search_trials
     if length and budget and length > budget:
-        logger.warning("%s asks for up to %d trials, but the budget is %d", spec.strategy.name, length, budget)
+        of_it = f", {spec.reruns} of them to confirm the best" if spec.reruns else ""
+        words = "%s asks for up to %d trials, but the budget is %d%s"
+        logger.warning(words, spec.strategy.name, length, spec.stop.trials, of_it)

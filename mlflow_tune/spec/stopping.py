@@ -6,6 +6,7 @@ A rule that strikes stops new trials from starting; those that run are allowed t
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -48,18 +49,20 @@ class StopRules(BaseModel):
         return any(rule is not None for rule in (self.trials, self.time, self.patience))
 
 
-def why_done(rules: StopRules, goal: Goal, history: Sequence[Trial], trials: int | None, now: int) -> str | None:
+def why_done(
+    rules: StopRules, goal: Goal, history: Sequence[Trial], now: int, reruns: int = 0, workers: int = 1
+) -> str | None:
     """Return the words for the rule that ends the search, None while there is none; `now` in milliseconds.
 
-    Of the budget the search has `trials`, None where they are not to end it. Replicates are no part of the search,
-    though the time counts that they take.
+    Of the budget so many `reruns` are kept, and the time that they take at so many at once. Replicates are no part of
+    the search, though the time counts that they take.
     """
-    late = why_late(rules, history, now)
+    late = why_late(rules, history, now) or _why_late_for(reruns / workers, rules, history, now)
     history = searched(history)
     started = sum(trial.outcome != "interrupted" for trial in history)
-    if trials is not None and started >= trials:
+    if rules.trials is not None and started >= (trials := rules.trials - reruns):
         whole, part = f"the budget of {trials} is used", f"the search has used its {trials} of the budget of"
-        return f"trials: {whole}" if trials == rules.trials else f"trials: {part} {rules.trials}"
+        return f"trials: {part} {rules.trials}" if reruns else f"trials: {whole}"
     if late:
         return late
     best = best_trial(history, goal)
@@ -78,6 +81,17 @@ def why_late(rules: StopRules, history: Sequence[Trial], now: int) -> str | None
     if rules.time is not None and busy_clock(history, now)(math.inf) >= rules.time:
         return f"time: trials ran for {duration_text(rules.time)}"
     return None
+
+
+def _why_late_for(rounds: float, rules: StopRules, history: Sequence[Trial], now: int) -> str | None:
+    """Return the words for the time that is left being needed for so many rounds of reruns, half of all at the most."""
+    lasted = [(end - start) / 1000 for trial in searched(history) if trial.done for start, end in trial.attempts]
+    if rules.time is None or not rounds or not lasted:
+        return None
+    kept = min(rounds * statistics.median(lasted), rules.time / 2)
+    if busy_clock(history, now)(math.inf) < rules.time - kept:
+        return None
+    return f"time: about {duration_text(kept)} of {duration_text(rules.time)} are kept for the reruns"
 
 
 def why_aborted(rules: StopRules, history: Sequence[Trial], since: int) -> str | None:
@@ -103,11 +117,11 @@ def expected_improvement(history: Sequence[Trial], last: int = 3) -> float | Non
     return max(promised[-last:]) if len(promised) >= last else None
 
 
-def with_trials(rules: StopRules, trials: int | str, held: int) -> StopRules:
+def with_trials(rules: StopRules, trials: int | str, held: int, reruns: int = 0) -> StopRules:
     """Return the rules with the budget `trials`, or with a plus sign ("+20") so many more.
 
-    That is more than the budget, or than the trials that are `held` where they are more. Raises InputError for a budget
-    that is no whole number from 1, and for one that is smaller than what is `held`.
+    That is more than the budget, or than the trials of the search that are `held` and the `reruns` that are kept where
+    they are more. Raises InputError for a budget that is no whole number from 1, and for one that is smaller than that.
     """
     more = str(trials).startswith("+")
     try:
@@ -116,9 +130,11 @@ def with_trials(rules: StopRules, trials: int | str, held: int) -> StopRules:
         raise error.under("--trials") from None
     if amount < 1:
         raise InputError(f"must be at least 1, but got {trials}", "--trials")
-    if not more and amount < held:
-        raise InputError(f"the study holds {held} trials already, but got {amount}: give more, or +N", "--trials")
-    base = max(rules.trials or 0, held) if more else 0
+    if not more and amount < held + reruns:
+        kept = f", and {reruns} are kept to confirm the best" if reruns else ""
+        message = f"the study holds {held} trials already{kept}, but got {amount}: give more, or +N"
+        raise InputError(message, "--trials")
+    base = max(rules.trials or 0, held + reruns) if more else 0
     return rules.model_copy(update={"trials": base + amount})
 
 

@@ -42,7 +42,7 @@ from mlflow_tune.strategies import (
     reserved_names,
     strategy_to_json,
 )
-from mlflow_tune.strategies.confirmation import Confirmation, plan_of
+from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.strategies.recommendation import Recommendation, recommend
 from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.text import escaped, shown, value_text
@@ -142,11 +142,14 @@ class StudySpec(BaseModel):
         return [isinstance(dimension, Choice) for dimension in self.space.values()] == [False]
 
     @property
+    def reruns(self) -> int:
+        """How many trials of the budget are kept for the confirmation."""
+        return self.confirm.plan.trials if self.confirm else 0
+
+    @property
     def search_trials(self) -> int | None:
-        """How many trials the search may take: of the budget the confirmation's part is kept."""
-        if self.confirm is None or self.stop.trials is None:
-            return self.stop.trials
-        return max(self.stop.trials - self.confirm.plan.trials, 0)
+        """How many trials the search may take, None where the budget does not say."""
+        return None if self.stop.trials is None else self.stop.trials - self.reruns
 
     @property
     def seeds(self) -> Seeds:
@@ -171,14 +174,10 @@ class StudySpec(BaseModel):
         return best_trial(self._eligible(history), self.goal)
 
     def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
-        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials.
-
-        One that was asked for by a command is told by its replicates.
-        """
-        plan = self.confirm.plan if self.confirm else plan_of(history)
-        if plan is None:
+        """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials."""
+        if self.confirm is None:
             return None
-        return Confirmation(plan, self.goal, seeds or self.seeds, self._eligible(history))
+        return Confirmation(self.confirm.plan, self.goal, seeds or self.seeds, self._eligible(history))
 
     def recommended(self, history: Sequence[Trial]) -> Recommendation | None:
         """Return the trial whose parameters to use, None while there is none. It may take a second."""

@@ -6,12 +6,12 @@ study's trials.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
+from mlflow_tune.space import Value
 from mlflow_tune.strategies.seeds import Seeds
 from mlflow_tune.strategies.selection import Belief, believe, mean_of, next_setting, pooled
 from mlflow_tune.text import counted, number_text, trial_label, value_text
@@ -40,12 +40,6 @@ class Plan:
         return self.top * self.seeds
 
 
-def plan_of(trials: Sequence[Trial]) -> Plan | None:
-    """Return the plan by which replicates were run, as far as they tell; None where there are none."""
-    counts = Counter(trial.replicate for trial in trials if trial.replicate)
-    return Plan(len(counts), max(counts.values())) if counts else None
-
-
 @dataclass(frozen=True)
 class Leader:
     """One of the best points: its trial as it was found, and its replicates by number."""
@@ -68,11 +62,16 @@ class Leader:
         """The mean of what the replicates came to, None while none has a value."""
         return mean_of(self.values) if self.values else None
 
+    @property
+    def without(self) -> int:
+        """How many replicates ended without a value."""
+        return sum(each.done and each.value is None for each in self.replicates)
+
 
 def point_of(trial: Trial, seeds: Seeds) -> Point:
-    """Return what the trials of one point have in common, whatever their seed."""
+    """Return what the trials of one point have in common, trained for as long, whatever their seed."""
     own = seeds.name if seeds.searched else ""
-    return tuple(sorted((name, value_text(value)) for name, value in trial.params.items() if name != own))
+    return tuple(sorted((name, value_text(value)) for name, value in trial.trained_with.items() if name != own))
 
 
 @dataclass(frozen=True)
@@ -128,23 +127,31 @@ class Confirmation:
         if self.decided:
             return None
         if not self.contenders:
-            return next((leader for leader in self._awaited if counts[leader.number] < self.most), None)
+            more = [leader for leader in self._awaited or self.leaders if counts[leader.number] < self.most]
+            return min(more, key=lambda leader: counts[leader.number], default=None)
         costs = [mean_of(values) for values in self._observed]
         taken = [counts[leader.number] for leader in self.contenders]
         index = next_setting(costs, self.noise, taken, self.most)
         return None if index is None else self.contenders[index]
 
     def _replicate(self, leader: Leader, started: Sequence[Trial]) -> Suggestion:
-        seed = self.seeds.fresh([self.seeds.of(trial) for trial in [leader.trial, *started]])
-        words = f", seed {value_text(seed)}" if seed is not None else ""
+        seed = self._fresh(leader, started)
+        words = f", {self.seeds.name} {value_text(seed)}" if seed is not None else ""
         why = (
             f"replicate {len(started) + 1} of up to {self.most} of trial {leader.number}, "
             f"whose value {number_text(leader.trial.value)} may be luck{words}"
         )
         if self.seeds.searched:
-            return Suggestion({**leader.trial.params, self.seeds.name: seed}, why, replicate=leader.number)
+            params = {**leader.trial.params, self.seeds.name: seed}
+            return Suggestion(params, why, replicate=leader.number, raised=leader.trial.raised)
         number = seed if isinstance(seed, int) else None
-        return Suggestion(leader.trial.params, why, replicate=leader.number, seed=number)
+        return Suggestion(leader.trial.params, why, replicate=leader.number, seed=number, raised=leader.trial.raised)
+
+    def _fresh(self, leader: Leader, started: Sequence[Trial]) -> Value:
+        """Return the next seed of a leader: where there are enough, one that no leader was found with."""
+        own = [self.seeds.of(trial) for trial in [leader.trial, *started]]
+        seed = self.seeds.fresh([*own, *(self.seeds.of(each.trial) for each in self.leaders)])
+        return self.seeds.fresh(own) if seed is None else seed
 
     # --- what has come of it ------------------------------------------------------------------------------------------
 
@@ -159,8 +166,8 @@ class Confirmation:
 
     @cached_property
     def contenders(self) -> list[Leader]:
-        """The leaders with a value of a replicate; none while that of another is awaited."""
-        return [] if self._awaited else [leader for leader in self.leaders if leader.values]
+        """The leaders most of whose replicates have a value; none while that of another is awaited."""
+        return [] if self._awaited else [each for each in self.leaders if len(each.values) > each.without]
 
     @property
     def deterministic(self) -> bool:
@@ -181,8 +188,9 @@ class Confirmation:
 
     @property
     def decided(self) -> bool:
-        """Whether it is clear which point is the best."""
-        return self.belief is not None and self.belief.best[self.belief.leader] >= self.plan.until
+        """Whether it is clear which point is the best. Of one alone the value is asked, which every rerun tells of."""
+        several = len(self.contenders) > 1
+        return several and self.belief is not None and self.belief.best[self.belief.leader] >= self.plan.until
 
     @property
     def best(self) -> Leader | None:
@@ -203,14 +211,14 @@ class Confirmation:
     def _noise(self) -> tuple[float, int]:
         """The standard deviation of the values of one point, and its degrees of freedom.
 
-        The first value of a leader was picked for being good; it counts only where there is nothing else.
+        The first value of a leader was picked for being good; it counts only where the replicates show no noise.
         """
         groups: dict[Point, list[float]] = {}
         for trial in self.trials:
             if trial.replicate and trial.value is not None:
                 groups.setdefault(point_of(trial, self.seeds), []).append(trial.value)
         noise, freedom = pooled(list(groups.values()))
-        if freedom:
+        if noise:
             return noise, freedom
         return pooled([[leader.trial.value or 0.0, *leader.values] for leader in self.contenders])
 
@@ -228,9 +236,22 @@ class Confirmation:
 
     @property
     def words(self) -> str:
-        """What has come of it, in a sentence."""
+        """What has come of it, in a sentence, and of which points reruns ended without a value."""
         if not self.leaders:
             return "no trial has a value, so there is nothing to confirm"
+        return "; ".join([self._verdict, *self.losses])
+
+    @property
+    def losses(self) -> list[str]:
+        """Of which points reruns ended without a value, in words."""
+        return [
+            f"{trial_label(each.number)} has no value in {each.without} of {counted(len(each.replicates), 'rerun')}"
+            for each in self.leaders
+            if each.without
+        ]
+
+    @property
+    def _verdict(self) -> str:
         if self.deterministic:
             name = trial_label(self.contenders[0].number)
             return f"{name} is the best: every rerun came to the very value that was seen before, so no noise shows"
@@ -241,8 +262,9 @@ class Confirmation:
     def _why_unknown(self) -> str:
         if not any(leader.replicates for leader in self.leaders):
             return "no trial was run again"
-        unseen = [leader.number for leader in self.leaders if not leader.values]
-        return f"no rerun of {_listed(unseen)} has a value" if unseen else "one rerun alone tells nothing"
+        if self._awaited:
+            return f"no rerun of {_listed([leader.number for leader in self._awaited])} has a value"
+        return "one rerun alone tells nothing" if self.contenders else "no point has a value in most of its reruns"
 
     def _told(self, belief: Belief, best: Leader) -> str:
         name, chance = trial_label(best.number), belief.best[belief.leader]

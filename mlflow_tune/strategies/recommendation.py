@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.text import number_text, trial_label
+from mlflow_tune.text.numbers import METRIC_DIGITS
 from mlflow_tune.trial import Goal, Trial, best_trial, searched
 
 
@@ -34,11 +36,17 @@ class Recommendation:
 
     def sentence(self, metric: str) -> str:
         """Return the recommendation in one line."""
-        told = f"{metric} {number_text(self.value)}" if self.value is not None else "no value"
-        if self.interval is not None and self.interval[0] < self.interval[1]:
-            low, high = (number_text(end, 4) for end in self.interval)
-            told += f", 90 % interval {low} to {high}"
-        return f"{trial_label(self.trial.number)} ({told}): {self.why}"
+        low, high = self.interval or (0.0, 0.0)
+        digits = _digits(low, high) if low < high else 0
+        value = "no value" if self.value is None else f"{metric} {number_text(self.value, max(METRIC_DIGITS, digits))}"
+        within = f", 90 % interval {number_text(low, digits)} to {number_text(high, digits)}" if digits else ""
+        return f"{trial_label(self.trial.number)} ({value}{within}): {self.why}"
+
+
+def _digits(low: float, high: float) -> int:
+    """Return how many digits tell the ends of an interval apart, four at least."""
+    size = max(abs(low), abs(high))
+    return min(max(4, 2 + math.ceil(math.log10(size / (high - low)))), 15)
 
 
 def recommend(
@@ -56,7 +64,8 @@ def recommend(
         return found
     eligible = strategy.eligible(history)
     best = answer or best_trial(searched(eligible), goal) or best_trial(eligible, goal)
-    return None if best is None else _seen(space, eligible, goal, best)
+    losses = confirmation.losses if confirmation else []
+    return None if best is None else _seen(space, eligible, goal, best, losses)
 
 
 def _confirmed(confirmation: Confirmation) -> Recommendation | None:
@@ -65,14 +74,16 @@ def _confirmed(confirmation: Confirmation) -> Recommendation | None:
     return Recommendation(best.trial, best.mean, confirmation.interval(best), True, confirmation.words)
 
 
-def _seen(space: Space, history: Sequence[Trial], goal: Goal, best: Trial) -> Recommendation:
-    """Return the best that was seen, with what is believed of its true value."""
+def _seen(space: Space, history: Sequence[Trial], goal: Goal, best: Trial, losses: Sequence[str]) -> Recommendation:
+    """Return the best that was seen, with what is believed of its true value, and the `losses` of its reruns."""
     from mlflow_tune.strategies.bayesian.luck import luck_of
 
     luck = luck_of(space, history, goal, [best])
     if luck is None:
-        return Recommendation(best, best.value, None, False, "the best seen; too few values tell how noisy they are")
-    if not luck.noisy:
-        return Recommendation(best, best.value, luck.intervals[0], False, "the best seen; the values show no noise")
-    why = "not confirmed: the best seen, and part of that may be luck"
-    return Recommendation(best, best.value, luck.intervals[0], False, why)
+        why = "the best seen; the values do not tell how noisy they are"
+    elif luck.noisy:
+        why = "not confirmed: the best seen, and part of that may be luck"
+    else:
+        why = "the best seen; the values show no noise"
+    interval = luck.intervals[0] if luck else None
+    return Recommendation(best, best.value, interval, False, "; ".join([why, *losses]))

@@ -23,6 +23,7 @@ DRAWS = 4000
 LEAST = 1e-12  # of the noise, in terms of the values
 LARGEST = 1e300
 SPREADS = (0.05, 10.0)  # of the true values, in terms of the noise: any between them is as likely as any other
+WIDER = 3.0  # than the means are spread, so that one that is known well is taken at its word
 NEAREST = 0.01  # of the noise: two means that are closer are taken to be so far apart
 TAIL = 0.05  # below and above an interval of 90 %
 
@@ -98,7 +99,8 @@ def _draws(means: Array, counts: Array, noise: float, freedom: int) -> Array:
 
     random = numpy.random.default_rng([len(means), freedom])
     variance = noise**2 * freedom / random.chisquare(freedom, DRAWS)
-    spread = numpy.exp(random.uniform(math.log(SPREADS[0]), math.log(SPREADS[1]), DRAWS)) ** 2
+    widest = max(SPREADS[1], WIDER * float(numpy.ptp(means)) / noise)
+    spread = numpy.exp(random.uniform(math.log(SPREADS[0]), math.log(widest), DRAWS)) ** 2
     variances = variance[:, None] * (spread[:, None] + 1 / counts)  # of each mean around the common one
     common = 1 / (1 / variances).sum(axis=1)
     centre = common * (means / variances).sum(axis=1)

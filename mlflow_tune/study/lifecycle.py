@@ -12,18 +12,19 @@ from mlflow_tune.driver.callbacks import Callback, Callbacks
 from mlflow_tune.driver.confirming import Confirming
 from mlflow_tune.driver.driver import Driver
 from mlflow_tune.driver.ending import Ending
-from mlflow_tune.errors import InputError, StudyConflict, StudyNotFound, TrackingError
+from mlflow_tune.errors import NothingFound, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool
 from mlflow_tune.launchers.orphans import end_trials
 from mlflow_tune.settings import reports_wanted
 from mlflow_tune.spec.confirm import ConfirmSpec
-from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget
+from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget, with_confirmation
+from mlflow_tune.spec.stopping import why_done
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
 from mlflow_tune.study.training_on import train_on
-from mlflow_tune.text import counted, escaped
+from mlflow_tune.text import escaped
 from mlflow_tune.tracking import (
     Client,
     StartedRun,
@@ -41,13 +42,14 @@ from mlflow_tune.tracking import (
 )
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.leftovers import sweep
+from mlflow_tune.tracking.records import now
 from mlflow_tune.tracking.trials import LEFT_OPEN
-from mlflow_tune.trial import Params, Trial
+from mlflow_tune.trial import Params, Trial, as_known, searched
 
 logger = logging.getLogger(__name__)
 UNSEEDED = (
     "no parameter of the study is a random seed, so the reruns differ by whatever a rerun brings: fix one under "
-    "run.parameters (seed: 0), search one with `role: seed`, or put {seed} into the command"
+    "run.parameters (seed: 0), search a whole number with `role: seed`, or put {seed} into the command"
 )
 
 # --- making a study --------------------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
         return _reopen_to_confirm(study, history, resumption.confirm)
     strategy, over = study.spec.strategy, study.record.state == "finished"
     before = study.spec.stop.trials
-    study.spec = with_budget(study.spec, resumption.trials, len(history))
+    study.spec = with_budget(study.spec, resumption.trials, len(searched(history)))
     tell_lower(before, study.spec.stop.trials)
     if not resumption.only_queued:
         tell_length(study.spec)
@@ -228,22 +230,22 @@ def _reopen(study: StudyHandle, history: Sequence[Trial], resumption: Resumption
 
 
 def _reopen_to_confirm(study: StudyHandle, history: Sequence[Trial], confirm: ConfirmSpec) -> Ending:
-    """Mark the study as running again, to be confirmed as this says; return how it ends then.
-
-    Where its budget is used up, it is raised by what the confirmation may take: what was searched stays searched.
-    """
-    over, stop = study.record.state == "finished", study.spec.stop
-    spec = study.spec.model_copy(update={"confirm": confirm})
+    """Mark the study as running again, to be confirmed as this says; return how it ends then."""
+    over = study.record.state == "finished" or _is_searched(study.spec, history)
+    spec = with_confirmation(study.spec, confirm)
     standing = spec.confirmation(history)
     assert standing is not None
     if not standing.leaders:
-        raise InputError(f"no trial of {study.record.name} has a value: there is nothing to confirm")
+        raise NothingFound(f"no trial of {study.record.name} has a value: there is nothing to confirm")
     if (count := len(standing.leaders)) < confirm.top:
-        logger.warning("only %s has a value: no more can be confirmed", counted(count, "point"))
-    needed = sum(max(standing.most - len(leader.replicates), 0) for leader in standing.leaders)
-    if stop.trials is not None:
-        trials = max(stop.trials, len(history) + needed, confirm.plan.trials + 1)
-        spec = spec.model_copy(update={"stop": stop.model_copy(update={"trials": trials})})
+        logger.warning("points with a value: only %d, so no more can be confirmed", count)
     study.spec = spec
     Studies(study.client).reopen(study.run_id, spec.model_dump(mode="json", exclude_none=True))
     return Ending("finished" if over else "interrupted", "the trials that were asked for have ended", as_asked=True)
+
+
+def _is_searched(spec: StudySpec, history: Sequence[Trial]) -> bool:
+    """Return whether the search is over: by a rule, or because the strategy has nothing more to ask for."""
+    known = as_known(history)
+    over = why_done(spec.stop, spec.goal, spec.strategy.eligible(known), now(), spec.reruns, spec.workers)
+    return bool(over) or not spec.strategy.suggest(spec.space, known, 1)

@@ -47,6 +47,7 @@ CHANGEABLE = {
     "workers": "tune.workers",
     "executor": "tune.executor",
     "gpus": "tune.gpus",
+    "confirm": "tune.confirm",
 }
 
 

@@ -118,8 +118,8 @@ def test_the_hours_of_a_study_are_those_of_the_stop_rule_on_time():
     found = course(Subject("m", "minimize", SPACE), [again])
     assert found.hours == pytest.approx(150 / 3600)
     assert list(found.by_hour) == [(pytest.approx(150 / 3600), 1.0)]
-    assert why_done(StopRules(time="150s"), "minimize", [again], None, 10**9) == "time: trials ran for 150s"
-    assert why_done(StopRules(time="151s"), "minimize", [again], None, 10**9) is None
+    assert why_done(StopRules(time="150s"), "minimize", [again], 10**9) == "time: trials ran for 150s"
+    assert why_done(StopRules(time="151s"), "minimize", [again], 10**9) is None
 
 
 def test_a_trial_that_still_runs_counts_until_the_last_one_ended():

@@ -23,7 +23,7 @@ def running(number, start=0):
 
 
 def done(history, goal="minimize", now=NOW, **rules):
-    return why_done(StopRules(**rules), goal, history, rules.get("trials"), now)
+    return why_done(StopRules(**rules), goal, history, now)
 
 
 def values(*found):
@@ -47,9 +47,21 @@ def test_trials_counts_every_trial_that_was_started_but_no_interrupted_one():
 
 def test_the_search_has_a_part_of_the_budget():
     rules, history = StopRules(trials=10), values(1.0, 0.5, 0.7)
-    assert why_done(rules, "minimize", history, 4, NOW) is None
-    assert why_done(rules, "minimize", history, 3, NOW) == "trials: the search has used its 3 of the budget of 10"
-    assert why_done(rules, "minimize", history, None, NOW) is None
+    assert why_done(rules, "minimize", history, NOW, reruns=6) is None
+    assert (
+        why_done(rules, "minimize", history, NOW, reruns=7) == "trials: the search has used its 3 of the budget of 10"
+    )
+
+
+def test_the_search_leaves_the_time_that_the_reruns_need():
+    minutes = [ran(number, 1.0, start=60_000 * number - 60_000, end=60_000 * number) for number in range(1, 7)]
+    rules = StopRules(time="10m")
+    assert why_done(rules, "minimize", minutes[:5], NOW, reruns=4) is None
+    assert why_done(rules, "minimize", minutes, NOW, reruns=4) == "time: about 4m of 10m are kept for the reruns"
+    assert why_done(rules, "minimize", minutes, NOW, reruns=4, workers=2) is None, "two reruns at once take half"
+    assert why_done(rules, "minimize", minutes[:4], NOW, reruns=40) is None, "half of all time is for the search"
+    assert why_done(rules, "minimize", minutes[:5], NOW, reruns=40) == "time: about 5m of 10m are kept for the reruns"
+    assert why_done(rules, "minimize", minutes, NOW) is None
 
 
 def test_a_retry_is_no_further_trial():

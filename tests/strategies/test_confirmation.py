@@ -1,6 +1,7 @@
 """Luck and merit, by simulation: what comes next is a function of the history, and verdicts and intervals hold."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from mlflow_tune.space import Categorical, Float, Int, Space
 from mlflow_tune.strategies import Bayesian, Bisection, Grid, Random
 from mlflow_tune.strategies.bayesian.luck import luck_of
 from mlflow_tune.strategies.confirmation import Confirmation, Plan
-from mlflow_tune.strategies.recommendation import recommend
+from mlflow_tune.strategies.recommendation import Recommendation, recommend
 from mlflow_tune.strategies.seeds import Seeds, names_seed, seeds_of
 from mlflow_tune.strategies.selection import believe, next_setting, pooled
 from mlflow_tune.trial import Trial
@@ -201,7 +202,58 @@ def test_a_leader_whose_reruns_fail_is_not_recommended():
     assert [leader.number for leader in found.contenders] == [2, 3]
     assert found.best.number == 2
     none = standing(run_out(searched([1.0, 2.0]), lambda _: None, Plan(2, 2)), Plan(2, 2))
-    assert (none.best, none.words) == (None, "not confirmed: no rerun of #001 and #002 has a value")
+    assert (none.best, none.words) == (
+        None,
+        "not confirmed: no point has a value in most of its reruns; "
+        "#001 has no value in 2 of 2 reruns; #002 has no value in 2 of 2 reruns",
+    )
+
+
+def test_a_leader_most_of_whose_reruns_have_no_value_is_not_recommended():
+    draws = np.random.default_rng(6)
+    seen = lambda each: float(each.replicate + 0.1 * draws.standard_normal())  # noqa: E731
+    rerun = lambda each: None if each.replicate == 1 and each.seed != 2 else seen(each)  # noqa: E731
+    found = standing(run_out(searched([1.0, 2.0, 3.0]), rerun, Plan(3, 3)), Plan(3, 3))
+    assert found.best.number == 2
+    assert found.words.endswith("; #001 has no value in 1 of 2 reruns"), found.words
+    alone = standing(run_out(searched([1.0]), rerun, Plan(1, 3)), Plan(1, 3))
+    assert (alone.best, alone.interval(alone.leaders[0])) == (None, None)
+    assert "not confirmed: no point has a value in most of its reruns" in alone.words
+
+
+def test_one_point_alone_runs_under_all_its_seeds():
+    draws = np.random.default_rng(8)
+    found = standing(run_out(searched([1.0]), lambda _: float(draws.standard_normal()), Plan(1, 10)), Plan(1, 10))
+    assert replicates(found) == 10
+    assert "#001 alone was run again, 10 times" in found.words
+
+
+def test_reruns_that_agree_with_one_another_and_not_with_what_was_seen_show_noise():
+    found = standing(run_out(searched([0.8, 0.9]), lambda each: 0.9, Plan(2, 2)), Plan(2, 2))
+    low, high = found.interval(found.leaders[0])
+    assert low < 0.89 < 0.9 < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [1e-6, 1e-3, 0.1])
+def test_the_interval_holds_the_true_value_however_small_the_noise_is(noise):
+    draws = np.random.default_rng(9)
+    truth, covered = [0.1, 0.3, 0.5], []
+    for _ in range(60):
+        rerun = lambda each: truth[each.replicate - 1] + noise * draws.standard_normal()  # noqa: E731
+        found = standing(run_out(searched(truth), rerun, Plan(3, 4)), Plan(3, 4))
+        low, high = found.interval(found.best)
+        covered.append(low <= truth[found.best.number - 1] <= high)
+        assert low <= found.best.mean <= high
+    assert np.mean(covered) >= 0.8
+
+
+def test_a_trial_that_was_trained_on_runs_again_for_as_long():
+    onward = replace(searched([1.0])[0], raised={"epochs": 12})
+    short = Trial(2, {"x": 1}, "ok", 3.0, replicate=1, seed=1)
+    found = standing([onward, short], Plan(1, 2))
+    assert [each.raised for each in found.next(2)] == [{"epochs": 12}] * 2
+    assert found.leaders[0].replicates == [], "what was trained for less tells nothing of it"
 
 
 def test_without_any_value_there_is_nothing_to_confirm():
@@ -263,8 +315,9 @@ def test_the_names_of_seeds(name, told):
 def test_where_the_seed_comes_from():
     plain = Space({"x": Int(1, 3)})
     role = Space({"x": Int(1, 3), "draw": Int(0, 3, role="seed")})
-    assert seeds_of(role, {"seed": 7}).listed == (0, 1, 2, 3)
+    assert list(seeds_of(role, {"seed": 7}).listed) == [0, 1, 2, 3]
     assert seeds_of(plain, {"lr": 0.1, "seed": 7}) == Seeds("seed", 7)
+    assert seeds_of(plain, {"data_seed": 3, "seed": 7}) == Seeds("seed", 7), "the seed of all, not that of a part"
     assert seeds_of(plain, {"seed": "7"}, has_place=True) == Seeds()
     assert seeds_of(plain, {}, has_place=True) == Seeds("seed", 0, always=True)
     assert seeds_of(plain, {}).fresh([]) is None
@@ -282,8 +335,21 @@ def test_a_searched_seed_is_no_part_of_the_point():
     assert [leader.number for leader in found.leaders] == [1, 3]
     assert found.most == 2, "so many draws are fresh"
     assert [each.params for each in found.next(4)] == [
-        {"x": 1, "draw": 20}, {"x": 2, "draw": 10}, {"x": 1, "draw": 30}, {"x": 2, "draw": 30},
-    ]  # fmt: skip
+        {"x": 1, "draw": 30}, {"x": 2, "draw": 30}, {"x": 1, "draw": 20}, {"x": 2, "draw": 10},
+    ], "the same seed for all while there is one that neither was found with"  # fmt: skip
+
+
+def test_a_searched_seed_may_be_any_of_many():
+    wide = Space({"x": Int(1, 3), "seed": Int(0, 2**31, role="seed")})
+    seeds = seeds_of(wide, {"seed_of_data": 1})
+    assert (seeds.name, seeds.most(4), seeds.fresh([0, 2])) == ("seed", 4, 1)
+    assert seeds_of(Space({"seed": Float(0, 1, role="seed")}), {}) == Seeds(), "a seed is a whole number"
+
+
+def test_fresh_seeds_are_such_as_numpy_takes():
+    last = 2**32 - 1
+    assert Seeds("seed", last).fresh([last]) == 0
+    assert Seeds("seed", last - 1).fresh([last - 1, last]) == 0
 
 
 # --- strategies see several observations of one point ----------------------------------------------------------------
@@ -313,6 +379,16 @@ def test_no_strategy_breaks_on_replicates(strategy):
     for noise in (np.random.default_rng(8).standard_normal(5).tolist(), [0.0] * 5):
         for each in strategy.suggest(space, [*history, *again(history, noise)], 2):
             assert each.params["x"] not in tried
+
+
+def test_a_bisection_that_has_ended_stays_where_it_is_whatever_the_reruns_find():
+    space, strategy, history = Space({"x": Int(1, 40)}), Bisection(), []
+    while found := strategy.suggest(space, history, 1):
+        value = float((found[0].params["x"] - 17) ** 2)
+        history.append(Trial(len(history) + 1, found[0].params, "ok", value, end_time=1))
+    more = [*history, *again(history, np.random.default_rng(8).normal(0, 99, len(history)).tolist())]
+    assert strategy.suggest(space, more, 1) == []
+    assert strategy.conclusion(space, more) == strategy.conclusion(space, history)
 
 
 def test_the_process_learns_its_noise_from_replicates():
@@ -385,3 +461,10 @@ def test_no_failed_pruned_or_infeasible_trial_is_recommended():
     broken = Trial(2, {"x": 0.9}, "ok", 0.1, metrics={"recall": 0.1})
     assert recommended([met, broken], strategy=boundary, space=space).trial is met
     assert recommended([broken], strategy=boundary, space=space) is None
+
+
+def test_the_ends_of_a_narrow_interval_are_told_apart():
+    trial = Trial(6, {"x": 1}, "ok", 1000000.03)
+    found = Recommendation(trial, 1000000.03, (1000000.021, 1000000.042), True, "best")
+    assert found.sentence("loss") == "#006 (loss 1000000.03, 90 % interval 1000000.021 to 1000000.042): best"
+    assert Recommendation(trial, 0.5, (-0.02, 0.98765), True, "").sentence("a").endswith("-0.02 to 0.9877): ")

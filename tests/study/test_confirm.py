@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from dataclasses import replace
 
 import pytest
@@ -198,13 +199,130 @@ def test_an_unfinished_study_is_confirmed_where_it_stands_and_searches_on(sqlite
     told = Study.load("noisy", objective=noisy, tracking_uri=sqlite_store).confirm(3, 2, quiet=True)
     assert told.record.state == "interrupted"
     held = len(told.trials)
-    assert held > 5 and told.spec.stop.trials == 12
-    done = told.resume(quiet=True)
+    assert held > 5 and told.spec.stop.trials == 12 + 6, "the reruns come beside what is searched"
+    loaded = Study.load("noisy", objective=noisy, tracking_uri=sqlite_store)
+    assert loaded.spec == told.spec
+    done = loaded.resume(quiet=True)
     assert done.record.state == "finished"
-    assert sum(not trial.replicate for trial in done.trials) == 6, "of 12 the confirmation's part was 6"
-    assert len(done.trials) <= 12
+    assert sum(not trial.replicate for trial in done.trials) == 12, "the search keeps its budget"
+    assert done.recommended.confirmed
     assert yaml.safe_load(yaml.safe_dump(done.spec.model_dump(mode="json")))["confirm"]["top"] == 3
     assert MlflowClient(sqlite_store).get_run(done.run_id).data.tags["tune.state"] == "finished"
+
+
+def load(uri, objective=noisy):
+    return Study.load("noisy", objective=objective, tracking_uri=uri)
+
+
+@pytest.mark.slow
+def test_a_finished_study_that_was_confirmed_has_nothing_left_to_do(sqlite_store):
+    study(sqlite_store, confirm=None, stop={"trials": 6}).run(quiet=True)
+    done = load(sqlite_store).confirm(2, 2, quiet=True)
+    again = load(sqlite_store).resume(quiet=True)
+    assert (again.trials, again.recommended) == (done.trials, done.recommended)
+    more = load(sqlite_store).resume("+3", quiet=True)
+    assert sum(not trial.replicate for trial in more.trials) == 6 + 3
+    assert more.recommended.confirmed, "the new leaders run again"
+    with pytest.raises(InputError, match="holds 9 trials already, and 4 are kept to confirm the best, but got 12"):
+        load(sqlite_store).resume(12, quiet=True)
+
+
+@pytest.mark.slow
+def test_more_trials_of_a_study_that_confirms_are_searched_and_confirmed(confirmed, sqlite_store):
+    more = load(sqlite_store).resume("+4", quiet=True)
+    assert sum(not trial.replicate for trial in more.trials) == 6 + 4
+    assert more.recommended.confirmed
+    assert more.spec.confirmation(more.trials).leaders[0].replicates
+
+
+@pytest.mark.slow
+def test_an_interrupted_confirmation_of_a_finished_study_is_gone_on_with_by_a_resume(sqlite_store):
+    study(sqlite_store, confirm=None, stop={"trials": 6}).run(quiet=True)
+    seen = []
+
+    def broken_off(x, seed=0):
+        seen.append(x)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return noisy(x, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        load(sqlite_store, broken_off).confirm(2, 3, quiet=True)
+    left = load(sqlite_store)
+    assert left.record.state == "interrupted"
+    done = left.resume(quiet=True)
+    assert done.record.state == "finished"
+    assert [trial.replicate > 0 for trial in done.trials][:6] == [False] * 6
+    assert all(trial.replicate for trial in done.trials[6:]), "nothing more was searched"
+    assert done.recommended.confirmed
+
+
+@pytest.mark.slow
+def test_an_interrupted_confirmation_is_gone_on_with_by_the_same_call_and_ends_finished(sqlite_store):
+    study(sqlite_store, confirm=None, stop={"trials": 6}).run(quiet=True)
+
+    def interrupted(x, seed=0):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(sqlite_store, interrupted).confirm(2, 2, quiet=True)
+    assert load(sqlite_store).confirm(2, 2, quiet=True).record.state == "finished"
+
+
+@pytest.mark.slow
+def test_reruns_that_fail_leave_the_search_finished_and_are_told(sqlite_store):
+    study(sqlite_store, confirm=None, stop={"trials": 6}).run(quiet=True)
+
+    def failing(x, seed=0):
+        raise RuntimeError(f"diverged under {seed}")
+
+    done = load(sqlite_store, failing).confirm(3, 4, quiet=True)
+    assert done.record.state == "finished"
+    assert len(done.trials) == 6 + 5, "five failures in a row end it"
+    assert done.ending.why.startswith("failures: 5 in a row, the last being trial 11: RuntimeError: diverged under 2")
+    assert "not confirmed: no" in done.ending.why
+    assert not done.recommended.confirmed
+    assert f"#00{done.recommended.trial.number} has no value in 2 of 2 reruns" in done.recommended.why
+
+
+@pytest.mark.slow
+def test_what_waits_in_the_queue_takes_no_rerun_away(sqlite_store):
+    made = study(sqlite_store, confirm=None, stop={"trials": 6})
+    made.run(quiet=True)
+    for x in (11, 12, 13):
+        made.enqueue({"x": x})
+    done = load(sqlite_store).confirm(2, 2, quiet=True)
+    assert [trial.params["x"] for trial in done.trials[6:9]] == [11, 12, 13]
+    assert sum(trial.replicate > 0 for trial in done.trials) >= 3
+
+
+@pytest.mark.slow
+def test_a_study_that_ends_by_time_has_some_left_to_confirm(sqlite_store):
+    def slow(x, seed=0):
+        time.sleep(0.2)
+        return noisy(x, seed)
+
+    done = study(sqlite_store, objective=slow, stop={"time": "3s"}).run(quiet=True)
+    assert "are kept for the reruns" in done.ending.why
+    assert [trial.replicate > 0 for trial in done.trials][-2:] == [True, True]
+
+
+@pytest.mark.slow
+def test_a_command_says_what_a_confirmation_came_to(sqlite_store, tmp_path):
+    run = {"function": "objectives:wobbling", "parameters": {"seed": 0}}
+    path = study_file(tmp_path / "code", name="told", run=run, strategy={"name": "random"}, stop={"trials": 3})
+    assert said("run", str(path), "--tracking-uri", sqlite_store)[0] == 0
+    assert said("confirm", "told", "--top", "1", "--seeds", "2", "--tracking-uri", sqlite_store)[0] == 0
+    code, text = said("confirm", "told", "--top", "1", "--seeds", "2", "--tracking-uri", sqlite_store)
+    assert code == 0
+    assert "nothing to do: #00" in text and "--trials" not in text
+    code, text = said("resume", "told", "--tracking-uri", sqlite_store)
+    assert code == 0
+    assert "nothing to do: the budget of 5 is used; give --trials +N" in text
+    run = {"function": "objectives:broken_until_mended", "parameters": {"folder": str(tmp_path)}}
+    path = study_file(tmp_path / "broken", name="broken", run=run, strategy={"name": "random"}, stop={"trials": 2})
+    assert said("run", str(path), "--tracking-uri", sqlite_store)[0] == 1
+    assert said("confirm", "broken", "--tracking-uri", sqlite_store)[0] == 1, "no trial has a value"
 
 
 def test_a_trial_that_is_trained_on_is_recommended_by_what_it_was(sqlite_store):

@@ -14,7 +14,7 @@ from mlflow_tune.strategies.bisection.boundary import Boundary, Keep
 from mlflow_tune.strategies.bisection.optimum import Optimum
 from mlflow_tune.strategies.constraint import Constraint, parse_constraint
 from mlflow_tune.text import as_integer, as_number, unknown
-from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial
+from mlflow_tune.trial import Goal, Suggestion, Trial, best_trial, searched
 
 __all__ = ["Bisection"]
 
@@ -211,7 +211,8 @@ def _with_value(history: Sequence[Trial]) -> list[Trial]:
 
 
 def _in_space(space: Space, history: Sequence[Trial]) -> list[Trial]:
-    return [trial for trial in history if space.contains(trial.params)]
+    # What a confirmation adds to some points would take a search that has ended elsewhere.
+    return [trial for trial in searched(history) if space.contains(trial.params)]
 
 
 def _groups(axis: Axis, trials: Sequence[Trial]) -> dict[float, list[Trial]]:

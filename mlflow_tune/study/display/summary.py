@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.display.tables import best_view, recommended_lines, state_text
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import one_line, tally
 from mlflow_tune.text.console import print_whole
 from mlflow_tune.tracking import has_server, ui_command
-from mlflow_tune.trial import Trial
+from mlflow_tune.trial import Trial, searched
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,13 +26,14 @@ def print_summary(console: Console, study: StudyHandle, trials: Sequence[Trial],
     assert study.ending is not None
     console.print(f"\n{study.spec.name} is {state_text(study.ending.state, _why(study.ending.why, trials, ran))}")
     finished = study.ending.state == "finished"
-    for line in _remarks(study.spec, trials, ran, study.ending.why) if finished else ():
+    done = finished or study.ending.as_asked
+    for line in _remarks(study, trials, ran) if done else ():
         console.print(line)
     if (board := best_view(study.spec, trials)) is not None:
         console.print(board)
-    for line in recommended_lines(study.spec, study.spec.recommended(trials)) if finished else ():
+    for line in recommended_lines(study.spec, study.spec.recommended(trials)) if done else ():
         console.print(line)
-    if finished or has_server(study.client.uri):
+    if done or has_server(study.client.uri):
         print_links(console, study)
     if not finished:
         _print_resume(console, study)
@@ -60,16 +60,17 @@ def no_value_words(metric: str, trials: Sequence[Trial], told: bool = False) -> 
     return "; ".join(filter(None, words))
 
 
-def _remarks(spec: StudySpec, trials: Sequence[Trial], ran: bool, why: str) -> list[str]:
-    """Return what else a person must know of a study that has finished."""
-    budget = spec.stop.trials
+def _remarks(study: StudyHandle, trials: Sequence[Trial], ran: bool) -> list[str]:
+    """Return what else a person must know of a study that did what was asked for."""
+    assert study.ending is not None
+    spec, budget = study.spec, study.spec.search_trials
     failed = sum(trial.outcome in ("failed", "timeout") for trial in trials)
     found = [no_value_words(spec.metric, trials, told=ran)] if nothing_found(trials) else []
-    if not ran and budget is not None and budget <= len(trials):
+    if not ran and budget is not None and budget <= len(searched(trials)) and not study.ending.as_asked:
         more = 'resume("+N")' if spec.run.objective else "--trials +N"
-        found.append(f"nothing to do: the budget of {budget} is used; give {more}")
+        found.append(f"nothing to do: the budget of {spec.stop.trials} is used; give {more}")
     elif not ran:
-        found.append(f"nothing to do: {why}")
+        found.append(f"nothing to do: {study.ending.why}")
     if not ran and failed:
         retry = "resume(retry_failed=True)" if spec.run.objective else "--retry-failed"
         found.append(f"{failed} failed: {retry} runs such trials again")
