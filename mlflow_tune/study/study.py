@@ -279,8 +279,9 @@ class Study(StudyView):
 
         The `top` best points (3) run again under the same `seeds` at the most (4; 20 where `until` is given alone), one
         after another where it tells most, until one is the best with the probability `until` (0.95). `recommended` is
-        what they come to. Killed in the middle, it goes on where it was left. The other arguments are as for `resume`.
-        Raises InputError for a search for a boundary, and where no trial has a value; else as `resume` does.
+        what they come to. The budget is raised by them: the search keeps what it had. Killed in the middle, it goes on
+        where it was left, by the same call or by `resume`. The other arguments are as for `resume`. Raises InputError
+        for a search for a boundary, and where no trial has a value; else as `resume` does.
         """
         refuse_while_loading()
         study = self.handle
