@@ -16,7 +16,7 @@ from mlflow_tune.launchers.by_hand import command_by_hand, function_by_hand, pro
 from mlflow_tune.report.answer import answer_lines
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.recommendation import Recommendation
-from mlflow_tune.study.display.tables import found_text, recommended_json, recommended_lines, trial_json
+from mlflow_tune.study.display.tables import again_text, found_text, recommended_json, recommended_lines, trial_json
 from mlflow_tune.study.study import Study
 from mlflow_tune.text import value_text
 from mlflow_tune.trial import Trial
@@ -54,7 +54,7 @@ def _print_best(
     if trial is None:
         print_line(f"No trial of {name} has a value of {spec.metric}.")
     else:
-        print_line(f"{found_text(spec, trial)} at trial {trial.number}, run {trial.run_id}")
+        print_line(f"{found_text(spec, trial)} at trial {trial.number}{again_text(trial)}, run {trial.run_id}")
         for parameter, value in trial.trained_with.items():
             print_line(f"{parameter}={value_text(value)}")
     for line in [*answer_lines(spec, trials), *recommended_lines(spec, recommended)]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.report.answer import answer_lines
-from mlflow_tune.report.curve import best_curve, count_curves
+from mlflow_tune.report.curve import Point, best_curve, count_curves
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
@@ -39,6 +39,7 @@ class Publisher:
         self._links = study_links("", reporter.record)
         self._pictured: set[int] = set()
         self._drawn: dict[str, int] | None = None  # the last step of each curve
+        self._shown: dict[str, float] = {}  # the last value of each, which MLflow's tables show
         self._told: set[str] = set()
         self.of_stopping: Callable[[], Sequence[str]] = lambda: ()  # what is to be known of the rule that stops trials
         self._next_note = self._next_curve = 0.0
@@ -98,10 +99,19 @@ class Publisher:
         curves |= count_curves(history)
         if self._drawn is None:
             # What an earlier session drew stays: a trial that failed then and ran again would bend the curve back.
-            self._drawn = dict(self._studies.get(self._run_id).curves)
-        new = {key: [each for each in points if each[0] > self._drawn.get(key, 0)] for key, points in curves.items()}
+            held = self._studies.get(self._run_id)
+            self._drawn, self._shown = dict(held.curves), dict(held.figures)
+        new = {key: self._new_points(key, points, self._drawn.get(key, 0)) for key, points in curves.items()}
         self._studies.log_curves(self._run_id, new)
         self._drawn |= {key: points[-1][0] for key, points in new.items() if points}
+        self._shown |= {key: points[-1][1] for key, points in new.items() if points}
+
+    def _new_points(self, key: str, points: Sequence[Point], drawn: int) -> list[Point]:
+        """Return what follows the step `drawn`; where nothing does and the end has changed, that step once more."""
+        new = [each for each in points if each[0] > drawn]
+        if new or not points or self._shown.get(key) == points[-1][1]:
+            return new
+        return [(drawn, *points[-1][1:])]
 
     def _tell(self, findings: Sequence[str]) -> None:
         for finding in findings:

@@ -23,10 +23,15 @@ ASKED = "ask() and tell()"  # what stands for the objective of a study whose tri
 SEARCHED = "mlflow_tune.study.cross_validation:CrossValidation"  # the objective of a StudySearchCV
 
 
+def search_call(name: str, more: str = "") -> str:
+    """Return the Python call that goes on with the study of a StudySearchCV, with `more` arguments."""
+    return f"StudySearchCV(..., name={name!r}{more}).fit(X, y)"
+
+
 def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = None) -> StudySpec:
     """Return the definition that the tracking server holds; `objective`, where given, is what it runs from now on.
 
-    Raises InputError when it cannot be read, or runs no Python object.
+    Raises InputError when it cannot be read, runs no Python object, or that of a StudySearchCV, which no other follows.
     """
     if record.newer:
         raise InputError(
@@ -35,6 +40,9 @@ def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = No
         )
     definition = dict(record.definition)
     if objective is not None and isinstance(run := definition.get("run"), Mapping):
+        if run.get("objective") == SEARCHED != _name_of(objective):
+            message = f"this study is a scikit-learn search: go on with it by {search_call(record.name)}"
+            raise InputError(message, "objective")
         definition["run"] = {**run, "objective": _name_of(objective)}
     try:
         return parse_study(definition)

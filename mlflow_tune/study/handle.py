@@ -17,7 +17,7 @@ from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.errors import InputError, TuneError
 from mlflow_tune.provenance import source_tags
 from mlflow_tune.report.subject import subject_of
-from mlflow_tune.spec.definition import ASKED, SEARCHED, recorded_spec
+from mlflow_tune.spec.definition import ASKED, SEARCHED, recorded_spec, search_call
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.text import counted
 from mlflow_tune.text.yaml import dump_yaml
@@ -225,7 +225,7 @@ def resume_command(
         if spec.run.objective == ASKED:
             return f"Study.load({word!r}{given}).ask()"
         if spec.run.objective == SEARCHED:
-            return f"StudySearchCV(..., name={record.name!r}{given}).fit(X, y)"
+            return search_call(record.name, given)
         how = "retry_failed=True" if retry_failed else ""
         return f"Study.load({word!r}, objective=...{given}).resume({how})"
     words = ["mlflow-tune", "resume", word, *_server_words(uri)]

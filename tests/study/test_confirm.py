@@ -76,6 +76,12 @@ def _check_commands(recommended, trials, uri):
     assert code == 0
     assert f"recommended: #{recommended.trial.number:03d} (loss " in text
     assert "90 % interval" in text
+    table = said("show", "noisy", "--tracking-uri", uri)[1]
+    for trial in trials[6:]:
+        assert f"#{trial.number:03d}   #{trial.replicate:03d}, seed {trial.seed}" in table
+    best = min(trials, key=lambda trial: trial.value)
+    told = f" (#{best.replicate:03d} again, seed {best.seed})" if best.replicate else ""
+    assert f" at trial {best.number}{told}, run " in text
     for command in ("best", "show"):
         form = json.loads(said(command, "noisy", "--json", "--tracking-uri", uri)[1])
         told = form["recommended"]

@@ -271,6 +271,11 @@ def test_a_name_is_one_search(sqlite_store):
     refused("scores", scoring="f1_macro")
     refused("space", space={"C": Float(1e-3, 1e2, log=True)})
     Study(name="two", objective=lambda C: C, space=C, metric="a", stop={"trials": 1}, tracking_uri=sqlite_store).run()  # noqa: N803
+    by_fit = r"go on with it by StudySearchCV\(\.\.\., name='one'\)\.fit\(X, y\)"
+    with pytest.raises(InputError, match=by_fit):
+        Study.load("one", tracking_uri=sqlite_store).resume("+1", quiet=True)
+    with pytest.raises(InputError, match=by_fit):
+        Study.load("one", objective=lambda **_: 0.5, tracking_uri=sqlite_store)
     with pytest.raises(InputError, match=r"'two' .* is not one that StudySearchCV made"):
         search(sqlite_store, name="two").fit(x, y)
     nameless = [search(sqlite_store, n_trials=1).fit(x, y).run_id_ for _ in range(2)]

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.stop_trials import StopTrials
 from mlflow_tune.spec.stopping import StopRules
@@ -24,6 +25,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "stop": StopRules,
     "stop_trials": StopTrials,
     "executor": ExecutorSpec,
+    "confirm": ConfirmSpec,
 }
 FROM_PYTHON = {"run.objective"}  # a study file may not give it
 DURATIONS = {"stop_trials.grace"}

@@ -98,8 +98,10 @@ class TrialsView:
         self._constraint = constraint
         self._title = title
         self._names = list(dict.fromkeys(name for trial in trials for name in trial.trained_with))
+        self._again = any(trial.replicate for trial in trials)
         bound = [] if constraint is None else [str(constraint)]
-        self._headings = ["trial", "outcome", metric, *bound, *self._names, "time"]
+        again = ["rerun of"] if self._again else []
+        self._headings = ["trial", *again, "outcome", metric, *bound, *self._names, "time"]
         words = {"diagnosis": [*map(diagnosis_text, trials)], "reason": [*map(_reason_text, trials)]}
         self._words = {name: texts for name, texts in words.items() if any(texts)}
 
@@ -124,6 +126,7 @@ class TrialsView:
     def _cells(self, trial: Trial) -> list[str]:
         return [
             trial_label(trial.number),
+            *([f"{trial_label(trial.replicate)}{_seed_text(trial)}" if trial.replicate else ""] if self._again else []),
             trial.outcome or "running",
             number_text(trial.value),
             *([] if self._constraint is None else [self._constraint.text(trial)]),
@@ -152,9 +155,16 @@ def best_text(spec: StudySpec, trials: Sequence[Trial]) -> str:
 
 def outcome_text(trial: Trial) -> str:
     """Return the trial's number and how it ended as `#003 ok`, of a replicate `#009 ok (#003 again, seed 2)`."""
-    seed = "" if trial.seed is None else f", seed {trial.seed}"
-    again = f" ({trial_label(trial.replicate)} again{seed})" if trial.replicate else ""
-    return f"{trial_label(trial.number)} {trial.outcome or 'running'}{again}"
+    return f"{trial_label(trial.number)} {trial.outcome or 'running'}{again_text(trial)}"
+
+
+def again_text(trial: Trial) -> str:
+    """Return of a replicate ` (#003 again, seed 2)`; empty for any other trial."""
+    return f" ({trial_label(trial.replicate)} again{_seed_text(trial)})" if trial.replicate else ""
+
+
+def _seed_text(trial: Trial) -> str:
+    return "" if trial.seed is None else f", seed {trial.seed}"
 
 
 def found_text(spec: StudySpec, trial: Trial) -> str:
