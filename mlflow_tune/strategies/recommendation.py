@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from mlflow_tune.space import Space
 from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.text import number_text, trial_label
-from mlflow_tune.text.numbers import METRIC_DIGITS
+from mlflow_tune.text.numbers import METRIC_DIGITS, digits_between
 from mlflow_tune.trial import Goal, Trial, best_trial, searched
 
 
@@ -37,16 +36,10 @@ class Recommendation:
     def sentence(self, metric: str) -> str:
         """Return the recommendation in one line."""
         low, high = self.interval or (0.0, 0.0)
-        digits = _digits(low, high) if low < high else 0
+        digits = digits_between(low, high) if low < high else 0
         value = "no value" if self.value is None else f"{metric} {number_text(self.value, max(METRIC_DIGITS, digits))}"
         within = f", 90 % interval {number_text(low, digits)} to {number_text(high, digits)}" if digits else ""
         return f"{trial_label(self.trial.number)} ({value}{within}): {self.why}"
-
-
-def _digits(low: float, high: float) -> int:
-    """Return how many digits tell the ends of an interval apart, four at least."""
-    size = max(abs(low), abs(high))
-    return min(max(4, 2 + math.ceil(math.log10(size / (high - low)))), 15)
 
 
 def recommend(

@@ -37,9 +37,15 @@ def point_text(params: Mapping[str, object], digits: int = PARAM_DIGITS) -> str:
     return one_line(" ".join(f"{name}={_shortened(value, digits)}" for name, value in params.items()))
 
 
-def tick_text(value: float) -> str:
-    """Return a number in at most four digits, its exponent without zeros: what an axis has room for."""
-    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+def digits_between(low: float, high: float) -> int:
+    """Return how many significant digits tell numbers within a range apart: four, or more where it lies far from 0."""
+    size = max(abs(low), abs(high))
+    return min(max(4, 2 + math.ceil(math.log10(size / (high - low)))), 15) if low < high else 4
+
+
+def tick_text(value: float, digits: int = 4) -> str:
+    """Return a number in at most so many digits, its exponent without zeros: what an axis has room for."""
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def count_text(count: float) -> str:

@@ -16,6 +16,7 @@ from mlflow_tune.text import (
     rounded,
     tick_text,
 )
+from mlflow_tune.text.numbers import digits_between
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,12 @@ def test_a_number_that_json_lacks_is_text():
 def test_a_boolean_is_no_number():
     assert all(map(is_number, (1, 1.5, math.nan)))
     assert not any(map(is_number, (True, "1", None)))
+
+
+@pytest.mark.parametrize(("low", "high", "digits"), [
+    (0.1, 0.9, 4), (-2.0, 3.0, 4), (0.0, 0.0, 4), (1.0, 1.0, 4), (1e6, 1e6 + 0.2, 9), (-1e6 - 0.2, -1e6, 9),
+    (1e15, 1e15 + 1, 15),
+])  # fmt: skip
+def test_numbers_far_from_zero_take_more_digits_to_be_told_apart(low, high, digits):
+    assert digits_between(low, high) == digits
+    assert tick_text(1000000.02, digits_between(1e6, 1e6 + 0.2)) == "1000000.02"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mlflow_tune.report.figures.scales import legend_below, plain_ticks
 from mlflow_tune.report.figures.style import BLUE, GREY, INK, ORANGE, clean, finish, headline, in_house_style, sheet
@@ -35,6 +36,7 @@ def confirmation_figure(subject: Subject, trials: Sequence[Trial], confirmation:
     axes.set_yticks(range(len(leaders)), labels=[trial_label(leader.number) for leader in leaders])
     axes.set_ylim(len(leaders) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4))  # as many as numbers far from 0 have room
     plain_ticks(axes.xaxis)
     axes.set(xlabel=f"{clean(subject.metric, 20)} ({subject.sense}), true values to 90 %")
     headline(figure, clean(confirmation.words, 200))

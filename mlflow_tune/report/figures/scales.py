@@ -20,6 +20,7 @@ from mlflow_tune.report.places import Array, limits, within_reach
 from mlflow_tune.report.subject import Subject, scored, value_of, without_value
 from mlflow_tune.space import Choice, Dimension, Float, Int
 from mlflow_tune.text import tick_text, value_text
+from mlflow_tune.text.numbers import digits_between
 from mlflow_tune.trial import Trial
 
 BAND = 1.96  # standard deviations: 95 % of a normal distribution
@@ -60,8 +61,12 @@ def log_ticks(axis: Axis, spread: float, most: int = 6) -> None:
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Write the ticks as plain short numbers."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+    """Write the ticks as plain short numbers, which differ from one another."""
+
+    def told(value: float, _: int | None) -> str:
+        return tick_text(value, digits_between(*sorted(axis.get_view_interval())))
+
+    axis.set_major_formatter(FuncFormatter(told))
 
 
 def _thinned(count: int) -> list[int]:
