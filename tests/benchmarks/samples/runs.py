@@ -133,10 +133,9 @@ def record(
     wanted = [(problem.name, seed, version) for seed in seeds for problem in problems]
     missing = [key for key in wanted if key not in held or max(held[key].true) < trials]
     with ProcessPoolExecutor(jobs) as pool:
-        made = [pool.submit(_named, method, name, seed, trials) for name, seed, _ in missing]
-        for key, each in zip(missing, made, strict=True):
-            held[key] = each.result()
-            add(file, held[key])
+        for each in [pool.submit(_named, method, name, seed, trials) for name, seed, _ in missing]:
+            add(file, each.result())
+    held = read(file)  # in as many digits as those of others, so that equals are equal
     return [held[key] for key in wanted]
 
 
