@@ -107,11 +107,10 @@ class Publisher:
         self._shown |= {key: points[-1][1] for key, points in new.items() if points}
 
     def _new_points(self, key: str, points: Sequence[Point], drawn: int) -> list[Point]:
-        """Return what follows the step `drawn`; where nothing does and the end has changed, that step once more."""
+        """Return what follows the step `drawn`, and that step itself where it is the last and has changed."""
         new = [each for each in points if each[0] > drawn]
-        if new or not points or self._shown.get(key) == points[-1][1]:
-            return new
-        return [(drawn, *points[-1][1:])]
+        changed = [each for each in points[-1:] if each[0] == drawn and each[1] != self._shown.get(key)]
+        return new or changed
 
     def _tell(self, findings: Sequence[str]) -> None:
         for finding in findings:
