@@ -33,7 +33,7 @@ from mlflow_tune import (
     StudyFailed,
     StudyNotFound,
 )
-from mlflow_tune.driver import publisher
+from mlflow_tune.driver import driver, publisher
 from mlflow_tune.study.adoption import adopt, candidates
 from tests.fixtures.small_studies.helpers import failing, outcomes, runs_of, study_file, study_folder
 
@@ -400,7 +400,8 @@ def test_a_trial_that_runs_again_later_does_not_bend_the_curves_of_the_parent_an
     assert [trial.outcome for trial in done.trials] == ["ok", "failed", "ok", "ok"]
     values[2] = 1.0
     monkeypatch.setattr(publisher, "CURVE_INTERVAL", 0.0)  # also while it runs
-    done.resume(retry_failed=True)
+    monkeypatch.setattr(driver, "PULSE", 0.0)
+    done.resume(retry_failed=True, workers=2)
     client = MlflowClient(sqlite_store)
     for metric, told in {"best_loss": [4, 4, 3, 2, 1], "trials_ok": [1, 1, 2, 3, 4]}.items():
         points = client.get_metric_history(done.run_id, metric)
