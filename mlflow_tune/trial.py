@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -213,6 +214,12 @@ def best_so_far(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
         if trial.value is not None and best_trial([*found[-1:], trial], goal) is trial:
             found.append(trial)
     return found
+
+
+def usual_seconds(trials: Iterable[Trial]) -> float:
+    """Return the median of the seconds that the last attempts at the trials took, of those that have ended; else 0."""
+    took = [(trial.end_time - trial.start_time) / 1000 for trial in trials if trial.end_time]
+    return statistics.median(took) if took else 0.0
 
 
 def busy_clock(trials: Iterable[Trial], now: float) -> Callable[[float], float]:

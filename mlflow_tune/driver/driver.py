@@ -27,7 +27,7 @@ from mlflow_tune.driver.signals import Signals
 from mlflow_tune.driver.suggester import Suggester
 from mlflow_tune.errors import TrackingError
 from mlflow_tune.executors.pool import WorkerPool
-from mlflow_tune.spec.stopping import why_aborted, why_done, why_late
+from mlflow_tune.spec.stopping import why_aborted, why_late
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies import evidence_names
 from mlflow_tune.strategies.base import next_number
@@ -134,8 +134,8 @@ class Driver:
         """Write the trials that have ended; with the last of them the study may end."""
         self._collect()
         self._outbox.flush()
-        if self.ending is None and not self._running and (why := self._why_stop()):
-            self._end(why)
+        if self.ending is None and not self._running and (due := self._ending_due()):
+            self._end(due)
 
     def give_up(self, error: BaseException) -> None:
         """End the trials that run, as far as the tracking server lets us: nobody will come back to them."""
@@ -195,8 +195,8 @@ class Driver:
             if (free := self._suggester.free(number, self._running.values(), most)) <= 0:
                 return
             self._look()
-            if why := self._why_stop():
-                self._end(why)
+            if due := self._ending_due():
+                self._end(due)
             elif self._retries and self._outbox:
                 self._outbox.flush()  # of the attempts before, whose runs may be deleted
             elif self._retries:
@@ -213,7 +213,7 @@ class Driver:
             self._next_look = time.monotonic() + LOOK
         return bool(self._waiting)
 
-    def _why_stop(self) -> Ending | None:
+    def _ending_due(self) -> Ending | None:
         rules = self._spec.stop
         waiting = {trial.number for trial in self._retries}  # their retries may yet succeed
         if self._retries.is_hopeless(self.history) and not self._by_hand:
@@ -225,11 +225,7 @@ class Driver:
             return None
         if self._confirming.began:
             return self._ended_by(late) if (late := why_late(rules, self.history, now())) else None
-        # A point that must run again was started within the budget: only the other rules may keep it back.
-        if self._retries:
-            rules = rules.model_copy(update={"trials": None})
-        known = self._spec.strategy.eligible(as_known(self.history))
-        why = why_done(rules, self._spec.goal, known, now(), self._spec.reruns, self._spec.workers)
+        why = self._spec.why_searched(self.history, now(), again=bool(self._retries))
         if why and self._confirming.begin(why):
             return None
         return Ending("finished", why) if why and not self._look(at_once=True) else None

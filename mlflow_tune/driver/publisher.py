@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
 from mlflow_tune.diagnosis import diagnosed
 from mlflow_tune.driver.reporter import Reporter
 from mlflow_tune.report.answer import answer_lines
-from mlflow_tune.report.curve import Point, best_curve, count_curves
+from mlflow_tune.report.curve import best_curve, count_curves, new_points
 from mlflow_tune.report.note import Standing, study_note
 from mlflow_tune.settings import reports_wanted
 from mlflow_tune.space import Space
@@ -38,8 +39,7 @@ class Publisher:
         self._run_id = reporter.record.run_id
         self._links = study_links("", reporter.record)
         self._pictured: set[int] = set()
-        self._drawn: dict[str, int] | None = None  # the last step of each curve
-        self._shown: dict[str, float] = {}  # the last value of each, which MLflow's tables show
+        self._drawn: dict[str, tuple[int, float]] | None = None  # step and value of the last point of each curve
         self._told: set[str] = set()
         self.of_stopping: Callable[[], Sequence[str]] = lambda: ()  # what is to be known of the rule that stops trials
         self._next_note = self._next_curve = 0.0
@@ -100,17 +100,10 @@ class Publisher:
         if self._drawn is None:
             # What an earlier session drew stays: a trial that failed then and ran again would bend the curve back.
             held = self._studies.get(self._run_id)
-            self._drawn, self._shown = dict(held.curves), dict(held.figures)
-        new = {key: self._new_points(key, points, self._drawn.get(key, 0)) for key, points in curves.items()}
+            self._drawn = {key: (step, held.figures[key]) for key, step in held.curves.items()}
+        new = {key: new_points(points, *self._drawn.get(key, (0, math.nan))) for key, points in curves.items()}
         self._studies.log_curves(self._run_id, new)
-        self._drawn |= {key: points[-1][0] for key, points in new.items() if points}
-        self._shown |= {key: points[-1][1] for key, points in new.items() if points}
-
-    def _new_points(self, key: str, points: Sequence[Point], drawn: int) -> list[Point]:
-        """Return what follows the step `drawn`, and that step itself where it is the last and has changed."""
-        new = [each for each in points if each[0] > drawn]
-        changed = [each for each in points[-1:] if each[0] == drawn and each[1] != self._shown.get(key)]
-        return new or changed
+        self._drawn |= {key: points[-1][:2] for key, points in new.items() if points}
 
     def _tell(self, findings: Sequence[str]) -> None:
         for finding in findings:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.base import Strategy, next_number
-from mlflow_tune.trial import Suggestion, Trial, searched
+from mlflow_tune.trial import Suggestion, Trial, searched, usual_seconds
 
 WORTH = 0.01  # of a trial's time: a suggestion that takes less is made anew, with all results
 LATEST = 20
@@ -42,7 +41,7 @@ class Suggester:
     def suggest(self, history: Sequence[Trial], free: int) -> list[Suggestion]:
         """Return up to `free` suggestions; one that was prepared comes alone, and first."""
         found = [] if self._prepared.cancel() else self._prepared.result()
-        if found and self._number == next_number(history) and self._took > WORTH * _seconds(history):
+        if found and self._number == next_number(history) and self._took > WORTH * usual_seconds(history[-LATEST:]):
             return found
         budget = self._spec.search_trials
         left = free if budget is None else budget - len(searched(history))
@@ -71,9 +70,3 @@ class Suggester:
     def close(self) -> None:
         """Leave the thread to itself."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _seconds(history: Sequence[Trial]) -> float:
-    """Return how long the latest trials took, in the middle."""
-    latest = [(trial.end_time - trial.start_time) / 1000 for trial in history[-LATEST:] if trial.end_time]
-    return statistics.median(latest) if latest else 0.0

@@ -14,7 +14,7 @@ from mlflow_tune.executors.slots import slots_of
 from mlflow_tune.launchers import CommandLauncher, FunctionLauncher, Launcher, ObjectiveLauncher, ProjectLauncher
 from mlflow_tune.launchers.slots import Slots
 from mlflow_tune.provenance import tell_difference
-from mlflow_tune.spec.definition import ASKED, SEARCHED, search_call
+from mlflow_tune.spec.definition import ASKED, SEARCHED, only_by_fit
 from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.trial import Job, Params
@@ -139,10 +139,10 @@ def _launcher(
     if objective is None and spec.run.objective == ASKED:
         message = "nothing says what a trial runs: give objective or run, or ask() for trials and tell() their values"
         raise InputError(message, "objective")
+    if objective is None and spec.run.objective == SEARCHED:
+        raise only_by_fit(spec.name)
     if objective is None and spec.run.objective is not None:
         message = f"this study runs the Python object {spec.run.objective}: resume it by Study.load(..., objective=...)"
-        if spec.run.objective == SEARCHED:
-            message = f"this study is a scikit-learn search: go on with it by {search_call(spec.name)}"
         raise InputError(message, "objective")
     refuse_limits(spec, objective, elsewhere)
     if objective is not None and runs_in_process(spec, objective, elsewhere):

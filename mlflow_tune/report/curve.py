@@ -47,3 +47,9 @@ def count_curves(history: Sequence[Trial]) -> dict[str, list[Point]]:
         if pruned:
             curves.setdefault("trials_pruned", []).append((trial.number, pruned, latest))
     return curves
+
+
+def new_points(points: Sequence[Point], step: int, value: float) -> list[Point]:
+    """Return the points after the last one that was written, or that one where it ends the curve with another value."""
+    after = [each for each in points if each[0] > step]
+    return after or [each for each in points[-1:] if each[0] == step and each[1] != value]

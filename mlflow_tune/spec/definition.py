@@ -28,6 +28,11 @@ def search_call(name: str, more: str = "") -> str:
     return f"StudySearchCV(..., name={name!r}{more}).fit(X, y)"
 
 
+def only_by_fit(name: str) -> InputError:
+    """Return the error for another objective, or none, in the place of that of a StudySearchCV."""
+    return InputError(f"this study is a scikit-learn search: go on with it by {search_call(name)}", "objective")
+
+
 def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = None) -> StudySpec:
     """Return the definition that the tracking server holds; `objective`, where given, is what it runs from now on.
 
@@ -41,8 +46,7 @@ def recorded_spec(record: StudyRecord, objective: Callable[..., Any] | None = No
     definition = dict(record.definition)
     if objective is not None and isinstance(run := definition.get("run"), Mapping):
         if run.get("objective") == SEARCHED != _name_of(objective):
-            message = f"this study is a scikit-learn search: go on with it by {search_call(record.name)}"
-            raise InputError(message, "objective")
+            raise only_by_fit(record.name)
         definition["run"] = {**run, "objective": _name_of(objective)}
     try:
         return parse_study(definition)

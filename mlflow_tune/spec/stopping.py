@@ -6,7 +6,6 @@ A rule that strikes stops new trials from starting; those that run are allowed t
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +14,7 @@ from mlflow_tune.errors import InputError
 from mlflow_tune.spec.fields import Count, Duration, Number
 from mlflow_tune.text import as_integer
 from mlflow_tune.text.durations import duration_text
-from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock, searched
+from mlflow_tune.trial import Goal, Trial, best_so_far, best_trial, busy_clock, searched, usual_seconds
 
 
 class StopRules(BaseModel):
@@ -57,12 +56,12 @@ def why_done(
     Of the budget so many `reruns` are kept, and the time that they take at so many at once. Replicates are no part of
     the search, though the time counts that they take.
     """
-    late = why_late(rules, history, now) or _why_late_for(reruns / workers, rules, history, now)
+    late = why_late(rules, history, now, reruns / workers)
     history = searched(history)
     started = sum(trial.outcome != "interrupted" for trial in history)
     if rules.trials is not None and started >= (trials := rules.trials - reruns):
-        whole, part = f"the budget of {trials} is used", f"the search has used its {trials} of the budget of"
-        return f"trials: {part} {rules.trials}" if reruns else f"trials: {whole}"
+        part = f"the search has used its {trials} of the budget of {rules.trials}"
+        return f"trials: {part}" if reruns else f"trials: the budget of {trials} is used"
     if late:
         return late
     best = best_trial(history, goal)
@@ -76,22 +75,20 @@ def why_done(
     return None
 
 
-def why_late(rules: StopRules, history: Sequence[Trial], now: int) -> str | None:
-    """Return the words for the time that is used up, None while there is some left; `now` in milliseconds."""
-    if rules.time is not None and busy_clock(history, now)(math.inf) >= rules.time:
+def why_late(rules: StopRules, history: Sequence[Trial], now: int, rounds: float = 0.0) -> str | None:
+    """Return the words for the time that is used up, None while there is some left; `now` in milliseconds.
+
+    What so many `rounds` of reruns will take is kept of it, half of all at the most.
+    """
+    if rules.time is None:
+        return None
+    used = busy_clock(history, now)(math.inf)
+    if used >= rules.time:
         return f"time: trials ran for {duration_text(rules.time)}"
+    kept = min(rounds * usual_seconds(trial for trial in searched(history) if trial.done), rules.time / 2)
+    if used >= rules.time - kept:
+        return f"time: about {duration_text(kept)} of {duration_text(rules.time)} are kept for the reruns"
     return None
-
-
-def _why_late_for(rounds: float, rules: StopRules, history: Sequence[Trial], now: int) -> str | None:
-    """Return the words for the time that is left being needed for so many rounds of reruns, half of all at the most."""
-    lasted = [(end - start) / 1000 for trial in searched(history) if trial.done for start, end in trial.attempts]
-    if rules.time is None or not rounds or not lasted:
-        return None
-    kept = min(rounds * statistics.median(lasted), rules.time / 2)
-    if busy_clock(history, now)(math.inf) < rules.time - kept:
-        return None
-    return f"time: about {duration_text(kept)} of {duration_text(rules.time)} are kept for the reruns"
 
 
 def why_aborted(rules: StopRules, history: Sequence[Trial], since: int) -> str | None:

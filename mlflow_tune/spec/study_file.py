@@ -33,7 +33,7 @@ from mlflow_tune.spec.fields import (
 from mlflow_tune.spec.forms import OrElse, Written, rule_text, space_form, strategy_form
 from mlflow_tune.spec.run import RunSpec
 from mlflow_tune.spec.stop_trials import StopTrials, as_stop_trials
-from mlflow_tune.spec.stopping import StopRules
+from mlflow_tune.spec.stopping import StopRules, why_done
 from mlflow_tune.strategies import (
     STRATEGIES,
     Strategy,
@@ -172,6 +172,14 @@ class StudySpec(BaseModel):
     def best(self, history: Sequence[Trial]) -> Trial | None:
         """Return the best trial of those that meet the constraint, None when there is none."""
         return best_trial(self._eligible(history), self.goal)
+
+    def why_searched(self, history: Sequence[Trial], now: int, again: bool = False) -> str | None:
+        """Return the words for the rule that ends the search, None while there is none; `now` in milliseconds.
+
+        The budget of trials ends none of which some are to run `again`: these were started within it.
+        """
+        rules = self.stop.model_copy(update={"trials": None}) if again else self.stop
+        return why_done(rules, self.goal, self._eligible(history), now, self.reruns, self.workers)
 
     def confirmation(self, history: Sequence[Trial], seeds: Seeds | None = None) -> Confirmation | None:
         """Return how the confirmation stands, None where the study has none; `seeds` are those of its trials."""

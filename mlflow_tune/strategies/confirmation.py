@@ -141,11 +141,10 @@ class Confirmation:
             f"replicate {len(started) + 1} of up to {self.most} of trial {leader.number}, "
             f"whose value {number_text(leader.trial.value)} may be luck{words}"
         )
-        if self.seeds.searched:
-            params = {**leader.trial.params, self.seeds.name: seed}
-            return Suggestion(params, why, replicate=leader.number, raised=leader.trial.raised)
-        number = seed if isinstance(seed, int) else None
-        return Suggestion(leader.trial.params, why, replicate=leader.number, seed=number, raised=leader.trial.raised)
+        trial, searched_seed = leader.trial, {self.seeds.name: seed} if self.seeds.searched else {}
+        number = seed if isinstance(seed, int) and not searched_seed else None
+        params = {**trial.params, **searched_seed}
+        return Suggestion(params, why, replicate=trial.number, seed=number, raised=trial.raised)
 
     def _fresh(self, leader: Leader, started: Sequence[Trial]) -> Value:
         """Return the next seed of a leader: where there are enough, one that no leader was found with."""

@@ -19,7 +19,6 @@ from mlflow_tune.launchers.orphans import end_trials
 from mlflow_tune.settings import reports_wanted
 from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget, with_confirmation
-from mlflow_tune.spec.stopping import why_done
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.seeds import Seeds, seeds_of
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
@@ -246,6 +245,4 @@ def _reopen_to_confirm(study: StudyHandle, history: Sequence[Trial], confirm: Co
 
 def _is_searched(spec: StudySpec, history: Sequence[Trial]) -> bool:
     """Return whether the search is over: by a rule, or because the strategy has nothing more to ask for."""
-    known = as_known(history)
-    over = why_done(spec.stop, spec.goal, spec.strategy.eligible(known), now(), spec.reruns, spec.workers)
-    return bool(over) or not spec.strategy.suggest(spec.space, known, 1)
+    return bool(spec.why_searched(history, now()) or not spec.strategy.suggest(spec.space, as_known(history), 1))

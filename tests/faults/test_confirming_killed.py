@@ -13,6 +13,16 @@ SEARCHED, CONFIRM = 3, {"top": 3, "seeds": 3, "until": 0.99}
 CASES = [pytest.param(1, marks=pytest.mark.slow), *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3, 4))]
 
 
+def told(trials):
+    return [(trial.params, trial.replicate, trial.seed, trial.value) for trial in trials]
+
+
+def whole_trials(uri, tmp_path):
+    """Run the same study, unharmed, and return its trials."""
+    assert tune(["run", study(tmp_path / "whole", "whole")], tmp_path, uri).wait() == 0
+    return Study.load("whole", tracking_uri=uri).trials
+
+
 def study(folder, name, confirm=CONFIRM):
     """Write a study of three points that differ by less than their noise, with nine reruns at the most."""
     run = {"function": "objectives:wobbling", "parameters": {"seed": 0, "calls": str(folder / "calls")}}
@@ -42,10 +52,7 @@ def test_a_killed_confirmation_goes_on_as_if_it_had_not_been(seed, sqlite_store,
     assert sorted(set(lines(tmp_path / "code" / "calls"))) == sorted(ended), "each point once under each seed"
     assert len(lines(tmp_path / "code" / "calls")) - len(ended) <= 1, "at most what ran when it was killed ran again"
 
-    assert tune(["run", study(tmp_path / "whole", "whole")], tmp_path, sqlite_store).wait() == 0
-    whole = Study.load("whole", tracking_uri=sqlite_store).trials
-    told = [(trial.params, trial.replicate, trial.seed, trial.value) for trial in trials]
-    assert told == [(trial.params, trial.replicate, trial.seed, trial.value) for trial in whole]
+    assert told(trials) == told(whole_trials(sqlite_store, tmp_path)), "as without the kill"
 
 
 @pytest.mark.slow
@@ -61,7 +68,4 @@ def test_a_confirmation_by_command_that_was_killed_goes_on_by_a_resume(sqlite_st
     resumed = tune(["resume", "killed"], tmp_path, sqlite_store)
     assert resumed.wait() == 0, resumed.err.read_text()
     trials = Study.load("killed", tracking_uri=sqlite_store).trials
-    assert tune(["run", study(tmp_path / "whole", "whole")], tmp_path, sqlite_store).wait() == 0
-    whole = Study.load("whole", tracking_uri=sqlite_store).trials
-    told = [(trial.params, trial.replicate, trial.seed, trial.value) for trial in trials]
-    assert told == [(trial.params, trial.replicate, trial.seed, trial.value) for trial in whole]
+    assert told(trials) == told(whole_trials(sqlite_store, tmp_path)), "as without the kill"

@@ -36,6 +36,10 @@ def study(uri, **more):
     return Study(**{**options, "tracking_uri": uri, **more})
 
 
+def load(uri, objective=noisy):
+    return Study.load("noisy", objective=objective, tracking_uri=uri)
+
+
 def said(*words):
     result = CliRunner().invoke(main, list(words), catch_exceptions=False)
     return result.exit_code, result.stdout
@@ -131,7 +135,7 @@ def test_an_interrupted_replicate_runs_again_under_its_seed(sqlite_store):
 
     with pytest.raises(KeyboardInterrupt):
         study(sqlite_store, objective=broken_off).run(quiet=True)
-    again = Study.load("noisy", objective=broken_off, tracking_uri=sqlite_store).resume(quiet=True)
+    again = load(sqlite_store, broken_off).resume(quiet=True)
     whole = study(sqlite_store, name="whole").run(quiet=True)
     told = [(trial.params, trial.seed, trial.replicate, trial.value) for trial in again.trials]
     assert told == [(trial.params, trial.seed, trial.replicate, trial.value) for trial in whole.trials]
@@ -156,7 +160,7 @@ def test_a_strategy_with_an_end_is_confirmed_after_it_with_several_workers(sqlit
     assert [trial.replicate > 0 for trial in done.trials][:4] == [False] * 4
     assert done.ending.why.startswith("grid: every point that it asks for has been tried; #0")
     assert done.spec.stop.trials is None
-    more = Study.load("noisy", objective=noisy, tracking_uri=sqlite_store)
+    more = load(sqlite_store)
     assert more.resume(quiet=True).trials == done.trials, "a study that is confirmed has nothing left to do"
 
 
@@ -192,7 +196,7 @@ def test_what_cannot_be_confirmed_is_refused(sqlite_store):
         with pytest.raises(InputError, match=next(iter(wrong))):
             made.confirm(**wrong)
     with claimed(made.client, made.run_id), pytest.raises(StudyConflict):
-        Study.load("noisy", objective=noisy, tracking_uri=sqlite_store).confirm(quiet=True)
+        load(sqlite_store).confirm(quiet=True)
 
 
 @pytest.mark.slow
@@ -202,11 +206,11 @@ def test_an_unfinished_study_is_confirmed_where_it_stands_and_searches_on(sqlite
         trial = made.ask()
         made.tell(trial, noisy(**trial.params))
     made.close()
-    told = Study.load("noisy", objective=noisy, tracking_uri=sqlite_store).confirm(3, 2, quiet=True)
+    told = load(sqlite_store).confirm(3, 2, quiet=True)
     assert told.record.state == "interrupted"
     held = len(told.trials)
     assert held > 5 and told.spec.stop.trials == 12 + 6, "the reruns come beside what is searched"
-    loaded = Study.load("noisy", objective=noisy, tracking_uri=sqlite_store)
+    loaded = load(sqlite_store)
     assert loaded.spec == told.spec
     done = loaded.resume(quiet=True)
     assert done.record.state == "finished"
@@ -214,10 +218,6 @@ def test_an_unfinished_study_is_confirmed_where_it_stands_and_searches_on(sqlite
     assert done.recommended.confirmed
     assert yaml.safe_load(yaml.safe_dump(done.spec.model_dump(mode="json")))["confirm"]["top"] == 3
     assert MlflowClient(sqlite_store).get_run(done.run_id).data.tags["tune.state"] == "finished"
-
-
-def load(uri, objective=noisy):
-    return Study.load("noisy", objective=objective, tracking_uri=uri)
 
 
 @pytest.mark.slow

@@ -126,7 +126,7 @@ class TrialsView:
     def _cells(self, trial: Trial) -> list[str]:
         return [
             trial_label(trial.number),
-            *([f"{trial_label(trial.replicate)}{_seed_text(trial)}" if trial.replicate else ""] if self._again else []),
+            *([_root_text(trial)] if self._again else []),
             trial.outcome or "running",
             number_text(trial.value),
             *([] if self._constraint is None else [self._constraint.text(trial)]),
@@ -160,11 +160,12 @@ def outcome_text(trial: Trial) -> str:
 
 def again_text(trial: Trial) -> str:
     """Return of a replicate ` (#003 again, seed 2)`; empty for any other trial."""
-    return f" ({trial_label(trial.replicate)} again{_seed_text(trial)})" if trial.replicate else ""
+    return f" ({_root_text(trial, ' again')})" if trial.replicate else ""
 
 
-def _seed_text(trial: Trial) -> str:
-    return "" if trial.seed is None else f", seed {trial.seed}"
+def _root_text(trial: Trial, word: str = "") -> str:
+    seed = "" if trial.seed is None else f", seed {trial.seed}"
+    return f"{trial_label(trial.replicate)}{word}{seed}" if trial.replicate else ""
 
 
 def found_text(spec: StudySpec, trial: Trial) -> str:
