@@ -2,7 +2,8 @@
 
 A tracking server holds what a study runs, and whoever may write there may change it, under any name. So it is
 remembered in a file of the user's own, a line each time: the study's run id and all that decides which code runs, and
-with which words. What differs from that is shown, and asked about, before it runs.
+with which words. What differs from that is shown, and asked about, before it runs. A study that is about to be made has
+no run id: its line bears the nonce that its run will have, so that no kill comes between the run and the line.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from mlflow_tune.errors import InputError
 from mlflow_tune.launchers.command import Command
 from mlflow_tune.space import Choice
+from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.study.handle import StudyHandle
 from mlflow_tune.text import cut, escaped
 from mlflow_tune.tracking.user_files import open_user_file, user_file
@@ -27,6 +29,7 @@ from mlflow_tune.tracking.user_files import open_user_file, user_file
 logger = logging.getLogger(__name__)
 _LONGEST = 200  # characters that are kept of a part; of a longer one its beginning, and a digest of the whole
 _FOLDER = "folder"
+_RUN_ID, _NONCE = "run_id", "nonce"  # what a line names its study by
 # What could not be written holds for this process.
 _of_this_process: dict[str, Mapping[str, str]] = {}
 
@@ -78,8 +81,8 @@ def unapproved(study: StudyHandle) -> Unapproved | None:
 
     Where a person has said in which folder the code lies, the server's word for it does not count.
     """
-    parts = _parts(study)
-    before = _remembered(study.run_id)
+    parts = _parts(study.spec, study.folder)
+    before = _remembered(study)
     if study.moved:
         parts.pop(_FOLDER)
         before = before and {key: text for key, text in before.items() if key != _FOLDER}
@@ -97,37 +100,45 @@ def refuse_unapproved(study: StudyHandle, yes: bool, how: str = "resume(yes=True
         raise InputError(f"{what.sentence}; look at it, and allow it to run here with {how}", key)
 
 
-def approve(study: StudyHandle) -> None:
-    """Remember what the study runs: its user has started it, or said yes to it.
+def approve_start(nonce: str, spec: StudySpec, folder: Path) -> None:
+    """Remember what a study runs that its user is about to make, with this nonce.
 
     Where that cannot be written it holds for this process, which is said once.
     """
-    parts = {key: _kept(text) for key, text in _parts(study).items()}
-    before = _remembered(study.run_id)
+    _remember(_NONCE, nonce, _kept_parts(spec, folder))
+
+
+def approve(study: StudyHandle) -> None:
+    """Remember what the study runs, for its user has said yes to it: see `approve_start`."""
+    parts = _kept_parts(study.spec, study.folder)
+    before = _remembered(study)
     if study.moved:  # what the server says of the folder was not looked at
         parts.pop(_FOLDER)
         parts |= {_FOLDER: before[_FOLDER]} if before and _FOLDER in before else {}
     if before != parts:
-        _remember(study.run_id, parts)
+        _remember(_RUN_ID, study.run_id, parts)
 
 
-def _parts(study: StudyHandle) -> dict[str, str]:
+def _parts(spec: StudySpec, folder: Path) -> dict[str, str]:
     """Return all that decides which code a study runs, and with which words, as texts by their place in a study file.
 
     A Python object is left out: no server can name one, whoever goes on with its study gives it.
     """
-    spec = study.spec
     run = spec.run.model_dump(mode="json", exclude_defaults=True, exclude={"objective"})
     fixed = run.pop("parameters", {})
     parts = {f"run.{key}": _shell_words(value) if key == "command" else str(value) for key, value in run.items()}
     parts |= {f"run.parameters.{name}": json.dumps(value, ensure_ascii=False) for name, value in fixed.items()}
     parts |= {"reference": spec.reference} if spec.reference else {}
     parts |= {"executor.dask": spec.executor.dask} if spec.executor else {}
-    parts[_FOLDER] = str(study.folder)
+    parts[_FOLDER] = str(folder)
     for name, dimension in spec.space.items():
         words = dimension.values if isinstance(dimension, Choice) else None
         parts[f"space.{name}"] = "a number" if words is None else json.dumps(list(words), ensure_ascii=False)
     return parts
+
+
+def _kept_parts(spec: StudySpec, folder: Path) -> dict[str, str | None]:
+    return {key: _kept(text) for key, text in _parts(spec, folder).items()}
 
 
 def _shell_words(command: Command) -> str:
@@ -151,28 +162,35 @@ def approvals_file() -> Path:
     return user_file("approvals.jsonl")
 
 
-def _remembered(run_id: str) -> Mapping[str, str] | None:
-    """Return the parts that were approved last of this study, None when none were."""
-    if run_id in _of_this_process:
-        return _of_this_process[run_id]
+def _remembered(study: StudyHandle) -> Mapping[str, str] | None:
+    """Return the parts that were approved last of this study, None when none were.
+
+    What its user said yes to comes before what was started: a nonce is a tag, which others may write over.
+    """
+    return _last(_RUN_ID, study.run_id) or _last(_NONCE, study.record.nonce)
+
+
+def _last(key: str, ident: str) -> Mapping[str, str] | None:
+    if ident in _of_this_process:
+        return _of_this_process[ident]
     found = None
     with suppress(OSError, RuntimeError):
         for line in _read().splitlines():
-            if run_id in line:
-                found = _line(line, run_id) or found
+            if ident in line:
+                found = _approved(line, key, ident) or found
     return found
 
 
-def _line(line: str, run_id: str) -> Mapping[str, str] | None:
+def _approved(line: str, key: str, ident: str) -> Mapping[str, str] | None:
     with suppress(ValueError, TypeError, KeyError, RecursionError):  # a line that was cut short by a full disk
         form = json.loads(line)
-        if form["run_id"] == run_id:
+        if form[key] == ident:
             return dict(form["approved"])
     return None
 
 
-def _remember(run_id: str, parts: Mapping[str, str | None]) -> None:
-    line = f"\n{json.dumps({'run_id': run_id, 'approved': parts})}\n"  # the last one may have been cut short
+def _remember(key: str, ident: str, parts: Mapping[str, str | None]) -> None:
+    line = f"\n{json.dumps({key: ident, 'approved': parts})}\n"  # the last one may have been cut short
     try:
         descriptor = open_user_file(approvals_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
@@ -184,9 +202,9 @@ def _remember(run_id: str, parts: Mapping[str, str | None]) -> None:
         if not _of_this_process:
             words = getattr(error, "strerror", None) or error
             logger.warning("what you approve holds for this process only, for it cannot be kept: %s", words)
-        _of_this_process[run_id] = {key: text for key, text in parts.items() if text is not None}
+        _of_this_process[ident] = {key: text for key, text in parts.items() if text is not None}
     else:
-        _of_this_process.pop(run_id, None)
+        _of_this_process.pop(ident, None)
 
 
 def _read() -> str:

@@ -21,6 +21,7 @@ from mlflow_tune.spec.confirm import ConfirmSpec
 from mlflow_tune.spec.definition import tell_length, tell_lower, with_budget, with_confirmation
 from mlflow_tune.spec.study_file import StudySpec
 from mlflow_tune.strategies.seeds import Seeds, seeds_of
+from mlflow_tune.study.approvals import approve_start
 from mlflow_tune.study.handle import StudyHandle, resume_command, study_command
 from mlflow_tune.study.training_on import train_on
 from mlflow_tune.text import escaped
@@ -41,7 +42,7 @@ from mlflow_tune.tracking import (
 )
 from mlflow_tune.tracking.deletion import DELETED
 from mlflow_tune.tracking.leftovers import sweep
-from mlflow_tune.tracking.records import now
+from mlflow_tune.tracking.records import new_nonce, now
 from mlflow_tune.tracking.trials import LEFT_OPEN
 from mlflow_tune.trial import Params, Trial, as_known, searched
 
@@ -95,13 +96,16 @@ def place_for(client: Client, spec: StudySpec) -> Place:
 def make_study(client: Client, spec: StudySpec, source: Mapping[str, str], folder: Path, place: Place) -> StudyRecord:
     """Make the parent run; return the study, which is then running, and may have to withdraw: see `keep_name`.
 
-    Raises InputError when the study's true function cannot be called.
+    What it runs is approved first, so that whoever is killed from then on may go on with it. Raises InputError when the
+    study's true function cannot be called.
     """
     reference = reference_values(spec, folder)
     studies = Studies(client)
     experiment_id = place.experiment_id or str(studies.experiment(spec.experiment, create=True))
     definition = spec.model_dump(mode="json", exclude_none=True)
-    return studies.create(definition, experiment_id, source, str(folder), reference, place.started)
+    nonce = new_nonce()
+    approve_start(nonce, spec, folder)
+    return studies.create(definition, experiment_id, source, str(folder), nonce, reference, place.started)
 
 
 def keep_name(client: Client, spec: StudySpec, record: StudyRecord) -> None:
@@ -112,6 +116,10 @@ def keep_name(client: Client, spec: StudySpec, record: StudyRecord) -> None:
     if first := take_name(client, record):
         withdraw(client, record, f"the study {first.run_id} was made at the same moment and keeps the name")
         raise _second(first, spec, client, driven=True)
+    _save_view(client, record, spec)
+
+
+def _save_view(client: Client, record: StudyRecord, spec: StudySpec) -> None:
     save_view(client, record, spec.metric, spec.goal, spec.space, stops=spec.stop_trials is not None)
 
 
@@ -180,8 +188,9 @@ def session(
         publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
         driver = Driver(study.spec, publisher, trials, pool, callback, by_hand, Confirming(study.spec, seeds, asked))
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
-        if fresh:
-            publisher.owe("study.yaml", study.log_study_file)
+        publisher.owe("study.yaml", study.log_study_file)
+        if not new and not history:  # whoever made it may have been killed before it had its view
+            publisher.owe("the comparison", lambda: _save_view(study.client, study.record, study.spec))
         try:
             yield driver
         except (StudyConflict, StudyNotFound, TrackingError):

@@ -379,7 +379,6 @@ class Study(StudyView):
         source = source_tags(spec.run.source, spec.run.kind, self._folder)
         record = make_study(self.client, spec, source, self._folder, self._place)
         handle = StudyHandle(self.client, record, spec, self._folder, source)
-        approve(handle)  # at once: whoever is killed from here on may go on with the study
         keep_name(self.client, spec, record)
         self._handle = handle
         return handle

@@ -31,6 +31,7 @@ SEED = "tune.seed"  # that a replicate was given
 RAISED = "tune.raised"  # of an attempt that trains a trial on: its epochs, as JSON
 TRAIN_ON = "tune.train_on"  # of a run from which a person has a trial trained on: after which attempt, and its epochs
 MAKER = "tune.maker"  # which process makes a run that takes several requests until it is whole
+NONCE = "tune.nonce"  # by which whoever makes a run knows it, also when the answer is lost
 
 
 def now() -> int:
@@ -77,15 +78,19 @@ def all_experiments(client: Client) -> list[str]:
             return ids
 
 
+def new_nonce() -> str:
+    """Return a text that no other run bears."""
+    return os.urandom(8).hex()
+
+
 def make_run(client: Client, experiment_id: str, name: str, tags: Mapping[str, str], started: int) -> Any:
-    """Make an MLflow run and return it; a nonce among its tags finds the one whose answer was lost."""
-    nonce = os.urandom(8).hex()
-    query = f"tags.`tune.nonce` = '{nonce}'"
+    """Make an MLflow run and return it; the nonce among its tags, given or new, finds one whose answer was lost."""
+    tags = {NONCE: new_nonce(), **tags}
+    query = f"tags.`{NONCE}` = '{tags[NONCE]}'"
 
     def made_before(mlflow: Any) -> Any:
         return next(iter(mlflow.search_runs([experiment_id], query)), None)
 
-    tags = {**tags, "tune.nonce": nonce}
     return client.send("create_run", experiment_id, started, tags, name, again=made_before)
 
 

@@ -22,6 +22,7 @@ from mlflow_tune.tracking.records import (
     KIND,
     MAKER,
     NEWS,
+    NONCE,
     STUDY,
     StartedRun,
     all_experiments,
@@ -57,7 +58,8 @@ class StudyRecord:
 
     `definition` is the study file as JSON; `folder` and `commit` say where its code was; times are milliseconds.
     `curves` has the last step of each metric of the parent run, `figures` its last value; `last_active` is the latest
-    time that its run bears. `maker` is this process, where it has just made the study: the holder of its first claim.
+    time that its run bears. `nonce` is what its maker knew it by before it was there. `maker` is this process, where it
+    has just made the study: the holder of its first claim.
     """
 
     run_id: str
@@ -78,6 +80,7 @@ class StudyRecord:
     curves: Mapping[str, int] = field(default_factory=dict, repr=False)
     figures: Mapping[str, float] = field(default_factory=dict, repr=False)
     last_active: int = 0
+    nonce: str = ""
     maker: Holder | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -141,13 +144,15 @@ class Studies:
         experiment_id: str,
         source: Mapping[str, str],
         folder: str,
+        nonce: str,
         reference: Sequence[float] = (),
         started: StartedRun | None = None,
     ) -> StudyRecord:
         """Make the parent run, RUNNING, with all that a resume needs but its params; `source` are MLflow's own tags.
 
-        The run that this process was `started` in becomes the parent, where it is given. `reference` are values of the
-        true function, evenly over the range of the only parameter, for pictures.
+        It bears the `nonce`, by which its maker knows it. The run that this process was `started` in becomes the
+        parent, where it is given. `reference` are values of the true function, evenly over the range of the only
+        parameter, for pictures.
         """
         fixed = {key: value for key, value in definition.items() if key not in CHANGEABLE}
         maker = Holder.here(now(), lease_seconds())
@@ -158,6 +163,7 @@ class Studies:
             "tune.state": "running",
             "tune.format": str(FORMAT),
             "tune.folder": folder,
+            NONCE: nonce,
             MAKER: maker_here(),
             f"{HOLDER_PREFIX}{maker.nonce}": maker.to_text(),
             **split_tag("tune.spec", compact(fixed)),
@@ -314,6 +320,7 @@ def study_record(run: Any) -> StudyRecord:
         curves={each.key: each.step for each in metrics},
         figures={each.key: each.value for each in metrics},
         last_active=max(int(beat) if BEAT.fullmatch(beat) else 0, *(time or 0 for time in times)),
+        nonce=tags.get(NONCE, ""),
     )
 
 

@@ -24,6 +24,7 @@ from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow_tune import Study
 from mlflow_tune.errors import AccessRefused, InputError, TrackingError
 from mlflow_tune.tracking import Artifacts, Client, Studies, client
+from mlflow_tune.tracking.records import new_nonce
 from tests.conformance.tracker import OK, definition, start
 from tests.support.proxy import BUSY, CUT, HALVED, LOGIN, LOSE, Fault, refusal
 from tests.support.server import free_port
@@ -37,7 +38,7 @@ def test_whichever_request_fails_the_study_and_its_trials_are_written_once(spoil
     if fault is LOGIN:  # what writes never had an answer to is told at once, as a test below holds
         proxy.heal()
     experiment_id = spoilt.studies.experiment(f"lossy-{uuid.uuid4().hex}", create=True)
-    study = spoilt.studies.create(definition(), experiment_id, {}, "/code")
+    study = spoilt.studies.create(definition(), experiment_id, {}, "/code", new_nonce())
     trials = spoilt.trials(study)
     for _ in range(2):
         for path in ("runs/create", "runs/log-batch", "runs/update"):

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from mlflow_tune.tracking import Client, Studies, StudyRecord, Trials
+from mlflow_tune.tracking.records import new_nonce
 from mlflow_tune.trial import Outcome, Suggestion
 
 OK = Outcome("ok", {"loss": 0.5})
@@ -45,7 +46,9 @@ class Tracker:
         return MlflowClient(self.client.uri)
 
     def study(self, name="study", **more) -> StudyRecord:
-        return self.studies.create(definition(name, **more), self.experiment_id, {"mlflow.user": "ann"}, "/code")
+        return self.studies.create(
+            definition(name, **more), self.experiment_id, {"mlflow.user": "ann"}, "/code", new_nonce()
+        )
 
     def trials(self, study: StudyRecord | None = None) -> Trials:
         return Trials(self.client, study or self.study(), {"mlflow.user": "ann"}, {"epochs": 3})

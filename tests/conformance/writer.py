@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from mlflow_tune.tracking import Client, Studies, Trials
+from mlflow_tune.tracking.records import new_nonce
 from mlflow_tune.trial import Outcome, Suggestion
 
 uri, experiment, index, folder = sys.argv[1:]
@@ -16,7 +17,7 @@ while not Path(folder, "go").exists():
 
 studies = Studies(client)
 definition = {"name": f"writer {index}", "metric": "loss", "goal": "minimize"}
-study = studies.create(definition, str(studies.experiment(experiment, create=True)), {}, folder)
+study = studies.create(definition, str(studies.experiment(experiment, create=True)), {}, folder, new_nonce())
 trials = Trials(client, study, {}, {})
 for number in range(1, 6):
     trial = trials.start(number, Suggestion({"lr": number / 8}, "in order"), "grid", 1, {})

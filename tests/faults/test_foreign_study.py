@@ -111,6 +111,18 @@ def test_what_one_has_started_is_not_asked_about_and_nobody_elses_word_counts(sq
     assert children(sqlite_store, forged) == 0, "not even started"
 
 
+@pytest.mark.slow
+def test_a_nonce_that_was_copied_approves_of_nothing_but_what_its_own_study_ran(sqlite_store, made):
+    """The nonce by which its maker knows a study is a tag, which anyone may read there and write to another run."""
+    client, own = MlflowClient(sqlite_store), made()
+    nonce = client.get_run(own).data.tags["tune.nonce"]
+    for run, expected in ((COMMAND, 2), (FUNCTION, 0)):
+        forged = made(run)
+        client.set_tag(forged, "tune.nonce", nonce)
+        assert cli(sqlite_store, "resume", forged, "--trials", "1").exit_code == expected
+        assert children(sqlite_store, forged) == (expected == 0)
+
+
 CHANGES = {
     "run.command": ["python", "/tmp/evil.py", "{x}", "{kind}", "{epochs}"],
     "run.parameters.epochs": "9; touch /tmp/evil",

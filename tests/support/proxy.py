@@ -10,7 +10,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,8 +49,8 @@ class Request:
 class Fault:
     """What happens instead: whether the request goes through, and the answer, None for a closed connection.
 
-    With `torn` the connection is closed in the middle of the server's own answer; with `halved` that ends in the
-    middle, and its length says so.
+    `meanwhile` is called once the server has it, before an answer is given. With `torn` the connection is closed in the
+    middle of the server's own answer; with `halved` that ends in the middle, and its length says so.
     """
 
     forward: bool
@@ -60,6 +60,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     torn: bool = False
     halved: bool = False
+    meanwhile: Callable[[], object] = bool
 
 
 LOSE = Fault(forward=True)
@@ -163,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         moment, body, fault = time.monotonic(), self._body(), self.server.proxy.take_fault(self.path)
         answer, content = self._ask(body) if fault is None or fault.forward else (None, b"")
+        if fault is not None:
+            fault.meanwhile()
         status = fault.status or 0 if fault else answer.status if answer else 0
         self._note(body, content, status, moment)
         if answer is not None and fault is not None and fault.halved:
