@@ -27,6 +27,7 @@ from mlflow_tune.strategies import Bayesian, Bisection, Grid, Manual, Random
 from mlflow_tune.trial import Trial
 from tests.fixtures.past.store import EXPECTED, unpack
 from tests.fixtures.past.train import learn
+from tests.fixtures.small_studies.helpers import tune
 
 SAID: dict[str, Any] = json.loads(EXPECTED.read_text())
 STUDIES = sorted(SAID["show"])
@@ -173,7 +174,8 @@ def test_a_study_of_the_past_is_shown_before_it_runs_here_for_the_first_time(cop
 @needs_mlflow
 def test_report_draws_the_bayesian_study_with_its_evidence(copy, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TUNE_REPORT", "true")
-    said = CliRunner().invoke(main, ["report", "bayesian", "--tracking-uri", copy]).stdout
+    # MLflow remembers in its process where the files of a run lie, by the run id: that of every copy of the store.
+    said = tune(["report", "bayesian", "--tracking-uri", copy], tmp_path).out.read_text()
     run_id, page = re.search(r"of the run (\w+)\.\nOpen (.+) in a browser", said).groups()
     assert "<!DOCTYPE html>" in Path(page).read_text()
     client = MlflowClient(copy)
