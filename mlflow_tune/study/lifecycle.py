@@ -12,6 +12,7 @@ from mlflow_tune.driver.callbacks import Callback, Callbacks
 from mlflow_tune.driver.confirming import Confirming
 from mlflow_tune.driver.driver import Driver
 from mlflow_tune.driver.ending import Ending
+from mlflow_tune.driver.publisher import Publisher
 from mlflow_tune.errors import NothingFound, StudyConflict, StudyNotFound, TrackingError
 from mlflow_tune.executors.factory import reference_values
 from mlflow_tune.executors.pool import WorkerPool
@@ -184,13 +185,9 @@ def session(
         if study.spec.confirm is not None and not seeds.name:
             logger.warning(UNSEEDED)
         callback.on_study_start(study.spec, study.links, history)
-        publisher = study.publisher
-        publisher.owe("what others left half made", lambda: sweep(study.client, study.record.experiment_id))
+        publisher = _owing(study, viewless=not new and not history)
         driver = Driver(study.spec, publisher, trials, pool, callback, by_hand, Confirming(study.spec, seeds, asked))
         driver.know(history, resumption is not None and resumption.retry_failed, fresh)
-        publisher.owe("study.yaml", study.log_study_file)
-        if not new and not history:  # whoever made it may have been killed before it had its view
-            publisher.owe("the comparison", lambda: _save_view(study.client, study.record, study.spec))
         try:
             yield driver
         except (StudyConflict, StudyNotFound, TrackingError):
@@ -205,6 +202,19 @@ def session(
         study.history = tuple(trial for trial in driver.history if trial.reason != DELETED)
         study.ending = driver.ending
         callback.on_study_end(study.ending.state, study.ending.why, study.history)
+
+
+def _owing(study: StudyHandle, viewless: bool) -> Publisher:
+    """Return the study's publisher, with what the first trial need not wait for.
+
+    A study may be `viewless`: whoever made it was killed, and no trial has begun since.
+    """
+    publisher, client, record, spec = study.publisher, study.client, study.record, study.spec
+    publisher.owe("what others left half made", lambda: sweep(client, record.experiment_id))
+    publisher.owe("study.yaml", study.log_study_file)
+    if viewless:
+        publisher.owe("the comparison", lambda: _save_view(client, record, spec))
+    return publisher
 
 
 def _seeded(study: StudyHandle, defaults: Params) -> tuple[Seeds, Trials]:

