@@ -188,8 +188,12 @@ def finite_points(curve: Curve) -> list[tuple[int, float]]:
 
 
 def ranked(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
-    """Return the trials that have a value, the best first, the earlier of equals first."""
-    return sorted((trial for trial in trials if trial.value is not None), key=_rank(goal))
+    """Return the trials that have a value, the best first, the earlier of equals first.
+
+    Replicates are left out where others have one: the luckiest of several trials of one point is no better point.
+    """
+    valued = [trial for trial in trials if trial.value is not None]
+    return sorted(searched(valued) or valued, key=_rank(goal))
 
 
 def searched(trials: Iterable[Trial]) -> list[Trial]:
@@ -198,8 +202,8 @@ def searched(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def best_trial(trials: Iterable[Trial], goal: Goal) -> Trial | None:
-    """Return the trial with the best value, the earliest of equals; None when no trial has a value."""
-    return min((trial for trial in trials if trial.value is not None), key=_rank(goal), default=None)
+    """Return the first of those that are `ranked`; None when no trial has a value."""
+    return next(iter(ranked(trials, goal)), None)
 
 
 def _rank(goal: Goal) -> Callable[[Trial], tuple[float, int]]:

@@ -10,7 +10,7 @@ from mlflow_tune.strategies.base import Strategy
 from mlflow_tune.strategies.confirmation import Confirmation
 from mlflow_tune.text import number_text, trial_label
 from mlflow_tune.text.numbers import METRIC_DIGITS, digits_between
-from mlflow_tune.trial import Goal, Trial, best_trial, searched
+from mlflow_tune.trial import Goal, Trial, best_trial
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def recommend(
     if confirmation is not None and (found := _confirmed(confirmation)):
         return found
     eligible = strategy.eligible(history)
-    best = answer or best_trial(searched(eligible), goal) or best_trial(eligible, goal)
+    best = answer or best_trial(eligible, goal)
     losses = confirmation.losses if confirmation else []
     return None if best is None else _seen(space, eligible, goal, best, losses)
 
