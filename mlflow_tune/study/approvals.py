@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,18 +167,15 @@ def _remembered(study: StudyHandle) -> Mapping[str, str] | None:
 
     What its user said yes to comes before what was started: a nonce is a tag, which others may write over.
     """
-    return _last(_RUN_ID, study.run_id) or _last(_NONCE, study.record.nonce)
+    lines = _read()
+    return _last(lines, _RUN_ID, study.run_id) or _last(lines, _NONCE, study.record.nonce)
 
 
-def _last(key: str, ident: str) -> Mapping[str, str] | None:
+def _last(lines: Sequence[str], key: str, ident: str) -> Mapping[str, str] | None:
     if ident in _of_this_process:
         return _of_this_process[ident]
-    found = None
-    with suppress(OSError, RuntimeError):
-        for line in _read().splitlines():
-            if ident in line:
-                found = _approved(line, key, ident) or found
-    return found
+    found = (_approved(line, key, ident) for line in reversed(lines) if ident in line)
+    return next((parts for parts in found if parts), None)
 
 
 def _approved(line: str, key: str, ident: str) -> Mapping[str, str] | None:
@@ -207,7 +204,10 @@ def _remember(key: str, ident: str, parts: Mapping[str, str | None]) -> None:
         _of_this_process.pop(ident, None)
 
 
-def _read() -> str:
-    descriptor = open_user_file(approvals_file(), os.O_RDONLY)
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        return file.read()
+def _read() -> list[str]:
+    """Return the lines of the file, none where it cannot be read."""
+    with suppress(OSError, RuntimeError):
+        descriptor = open_user_file(approvals_file(), os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    return []

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mlflow_tune.text import short
+from mlflow_tune.tracking.records import new_nonce
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
@@ -42,8 +43,7 @@ class Holder:
     def here(cls, since: int, lease: float) -> Holder:
         """Return this process; `since` is when it claims, in milliseconds since the epoch."""
         pid = os.getpid()
-        nonce = os.urandom(8).hex()
-        return cls(*_place(), pid, _process(pid)[1], socket.gethostname(), user_here(), nonce, since, lease)
+        return cls(*_place(), pid, _process(pid)[1], socket.gethostname(), user_here(), new_nonce(), since, lease)
 
     @classmethod
     def read(cls, text: str) -> Holder:

@@ -79,7 +79,7 @@ def all_experiments(client: Client) -> list[str]:
 
 
 def new_nonce() -> str:
-    """Return a text that no other run bears."""
+    """Return a text that no other run or claim bears."""
     return os.urandom(8).hex()
 
 
